@@ -1,0 +1,5 @@
+//! What a room is and what to do next. The only crate that knows Automerge; it knows no clock, no
+//! randomness, no files, no sockets, no tasks: time and entropy are arguments, and what it needs from
+//! the past it asks by an effect.
+
+pub mod ids;
