@@ -94,7 +94,10 @@ impl FromStr for MessageId {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         let (actor, index) = text.split_once('/').ok_or(IdError::NoSlash)?;
-        Ok(Self { actor: actor.parse()?, index: index.parse().map_err(|_| IdError::Index)? })
+        Ok(Self {
+            actor: actor.parse()?,
+            index: index.parse().map_err(|_| IdError::Index)?,
+        })
     }
 }
 
@@ -137,8 +140,14 @@ impl FromStr for RoomId {
     fn from_str(text: &str) -> Result<Self, IdError> {
         let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
         let lower = text.to_lowercase();
-        let Some(data) = lower.strip_prefix("room1") else { return Err(IdError::NotARoom) };
-        if let Some((at, letter)) = data.chars().enumerate().find(|(_, c)| !BECH32_LETTERS.contains(*c)) {
+        let Some(data) = lower.strip_prefix("room1") else {
+            return Err(IdError::NotARoom);
+        };
+        if let Some((at, letter)) = data
+            .chars()
+            .enumerate()
+            .find(|(_, c)| !BECH32_LETTERS.contains(*c))
+        {
             return Err(IdError::Letter { letter, at: at + 6 });
         }
         if lower.len() != ROOM_LEN {
@@ -165,7 +174,11 @@ fn near_miss(text: &str) -> IdError {
             candidate.replace_range(at..=at, letter.encode_utf8(&mut [0; 4]));
             if decode_room(&candidate).is_some() {
                 let found = text.chars().nth(at).unwrap_or(' ');
-                return IdError::Typo { found, at: at + 1, meant: letter };
+                return IdError::Typo {
+                    found,
+                    at: at + 1,
+                    meant: letter,
+                };
             }
         }
     }
@@ -174,7 +187,10 @@ fn near_miss(text: &str) -> IdError {
 
 fn decode_hex(text: &str, bytes: &mut [u8]) -> Result<(), IdError> {
     if text.len() != bytes.len() * 2 || !text.is_ascii() {
-        return Err(IdError::HexLength { wanted: bytes.len() * 2, found: text.chars().count() });
+        return Err(IdError::HexLength {
+            wanted: bytes.len() * 2,
+            found: text.chars().count(),
+        });
     }
     for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
         let digits = str::from_utf8(pair).map_err(|_| IdError::Hex)?;
@@ -187,7 +203,9 @@ fn decode_hex(text: &str, bytes: &mut [u8]) -> Result<(), IdError> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
     /// No `room1` in front.
-    #[error("this is not a room ID: one starts with \"room1\"; ask a member for it (`tailchat rooms` prints it)")]
+    #[error(
+        "this is not a room ID: one starts with \"room1\"; ask a member for it (`tailchat rooms` prints it)"
+    )]
     NotARoom,
     /// A letter that room IDs never have.
     #[error("'{letter}' at place {at} cannot stand in a room ID; check that letter")]
@@ -258,9 +276,19 @@ mod tests {
             let meant = text.chars().nth(at).unwrap();
             let found = if meant == 'q' { 'p' } else { 'q' };
             wrong.replace_range(at..=at, &found.to_string());
-            assert_eq!(wrong.parse::<RoomId>(), Err(IdError::Typo { found, at: at + 1, meant }));
+            assert_eq!(
+                wrong.parse::<RoomId>(),
+                Err(IdError::Typo {
+                    found,
+                    at: at + 1,
+                    meant
+                })
+            );
         }
-        assert_eq!("room1b".parse::<RoomId>(), Err(IdError::Letter { letter: 'b', at: 6 }));
+        assert_eq!(
+            "room1b".parse::<RoomId>(),
+            Err(IdError::Letter { letter: 'b', at: 6 })
+        );
         assert_eq!("house1".parse::<RoomId>(), Err(IdError::NotARoom));
         assert_eq!("room1qq".parse::<RoomId>(), Err(IdError::RoomLength { found: 7 }));
     }
@@ -274,9 +302,15 @@ mod tests {
 
     #[test]
     fn a_message_id_survives_its_spelling() {
-        let id = MessageId { actor: ActorId([0xab; 16]), index: 12 };
+        let id = MessageId {
+            actor: ActorId([0xab; 16]),
+            index: 12,
+        };
         assert_eq!(id.to_string(), format!("{}/12", "ab".repeat(16)));
         assert_eq!(id.to_string().parse(), Ok(id));
-        assert_eq!("ab/1".parse::<MessageId>(), Err(IdError::HexLength { wanted: 32, found: 2 }));
+        assert_eq!(
+            "ab/1".parse::<MessageId>(),
+            Err(IdError::HexLength { wanted: 32, found: 2 })
+        );
     }
 }

@@ -2,4 +2,11 @@
 //! randomness, no files, no sockets, no tasks: time and entropy are arguments, and what it needs from
 //! the past it asks by an effect.
 
+pub mod block;
+pub mod change;
+pub mod document;
+pub mod entry;
 pub mod ids;
+pub mod limits;
+pub mod order;
+pub mod state;

@@ -1,0 +1,80 @@
+//! Every limit of the format, the protocol and the engine, each with what happens at it. Knows only
+//! numbers.
+
+use std::time::Duration;
+
+/// Entries in one list of the room document; the next entry opens the next list.
+pub const LIST_LEN: u64 = 256;
+/// Entries in one change. Authoring starts another change; the gate refuses more.
+pub const CHANGE_ENTRIES_MAX: usize = 256;
+/// Bytes of one change as Automerge encodes it. Authoring starts another change; the gate refuses more.
+pub const CHANGE_LEN_MAX: usize = 256 * 1024;
+/// Bytes that a change needs beside its entries (header, columns, one list creation).
+pub const CHANGE_OVERHEAD_MAX: usize = 2 * 1024;
+/// Bytes of one entry. The gate refuses more; [`TEXT_LEN_MAX`] keeps our own below.
+pub const ENTRY_LEN_MAX: usize = 66 * 1024;
+/// Bytes of a message's text, UTF-8. `send` refuses more, a received one is shown as unreadable.
+pub const TEXT_LEN_MAX: usize = 64 * 1024;
+/// Bytes of a person's, a nick's or a room's name. Setting more is refused, a received one is unreadable.
+pub const NAME_LEN_MAX: usize = 64;
+/// The greatest order and time an entry may carry: what a double holds exactly. Beyond it, unreadable.
+pub const ORDER_MAX: u64 = 1 << 53;
+/// How far ahead of our clock an entry's order may stand and still move ours, in milliseconds.
+pub const ORDER_AHEAD_MAX_MS: u64 = 5 * 60 * 1000;
+/// Orders ahead of our clock that are remembered until their time comes; the furthest is forgotten first.
+pub const ORDERS_AHEAD_MAX: usize = 1024;
+/// Actors of one room. The gate refuses changes of further ones, and `status` says so.
+pub const ACTORS_MAX: usize = 8192;
+/// Entries that one actor may write: Automerge's operation counters are 32 bits wide. A device then takes
+/// a fresh actor; the gate refuses more.
+pub const ACTOR_ENTRIES_MAX: u64 = 1 << 31;
+
+/// Bytes of a block before compression. A sender starts the next block; a receiver refuses more.
+pub const BLOCK_LEN_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of changes that a sender gathers into one block. The rest waits for the next `Want`.
+pub const BLOCK_CHANGES_LEN: usize = 512 * 1024;
+
+/// Bytes of the first frame of a connection. The connection is closed at more.
+pub const FRAME_HELLO_MAX: usize = 256;
+/// Bytes of a frame before a room is proved. The connection is closed at more.
+pub const FRAME_UNPROVED_MAX: usize = 8 * 1024;
+/// Bytes of a frame once a room is proved. The connection is closed at more.
+pub const FRAME_MAX: usize = 1024 * 1024 + 64 * 1024;
+/// Tags that a peer may offer over a connection's life. The connection is closed at more.
+pub const TAGS_MAX: usize = 4096;
+/// Tags in one Offer frame; further rooms are offered in another.
+pub const OFFER_TAGS_MAX: usize = 256;
+/// Ranges in one `Want`; the rest is asked for next time.
+pub const WANT_RANGES_MAX: usize = 4096;
+/// Bytes of vetted changes that wait for the disk in one room. No `Want` is sent and pushed changes are
+/// left to a later `Want` until there is room again.
+pub const PENDING_LEN_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of posts that wait for the disk in one room. A post beyond is refused as "busy".
+pub const DRAFTS_LEN_MAX: usize = 32 * 1024 * 1024;
+/// Devices of one room whose disks are counted; of further ones nothing is remembered.
+pub const DEVICES_MAX: usize = 1024;
+/// Addresses that are dialled. Adding more is refused; learned ones beyond are ignored.
+pub const ADDRESSES_MAX: usize = 256;
+/// Connections kept at once; a further one is closed.
+pub const CONNECTIONS_MAX: usize = 256;
+
+/// A connection on which no room is proved by then is closed.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+/// A connection that was silent for this long is pinged.
+pub const PING_AFTER: Duration = Duration::from_secs(15);
+/// A connection that was silent for this long is closed: the kernel's own idea is a quarter of an hour.
+pub const DEAD_AFTER: Duration = Duration::from_secs(45);
+/// A `Want` without an answer for this long goes to another peer.
+pub const WANT_TIME: Duration = Duration::from_secs(5);
+/// How long a peer that let a `Want` stall is asked last.
+pub const STALLED_TIME: Duration = Duration::from_secs(30);
+/// How often a peer passes on what other peers' disks hold, at most.
+pub const DISKS_EVERY: Duration = Duration::from_secs(10);
+/// A room whose disk failed tries again after this long.
+pub const DISK_RETRY: Duration = Duration::from_secs(5);
+/// The first pause before an address is dialled again; it doubles up to [`DIAL_PAUSE_MAX`].
+pub const DIAL_PAUSE_MIN: Duration = Duration::from_millis(250);
+/// The longest pause before an address is dialled again.
+pub const DIAL_PAUSE_MAX: Duration = Duration::from_secs(3);
+/// How often the engine wants to be told the time.
+pub const TICK: Duration = Duration::from_millis(250);

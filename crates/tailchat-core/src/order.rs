@@ -1,0 +1,101 @@
+//! The clock that orders a room: an entry never stands above what its author had seen, among clocks that
+//! agree within five minutes. A hybrid of wall clock and Lamport clock (L. Lamport, "Time, Clocks, and the
+//! Ordering of Events in a Distributed System", 1978). Knows no clock of its own.
+
+use std::collections::BTreeSet;
+
+use crate::entry::{Body, Entry, Stamp};
+use crate::limits::{ORDER_AHEAD_MAX_MS, ORDER_MAX, ORDERS_AHEAD_MAX};
+
+/// The greatest order seen in a room.
+#[derive(Clone, Debug, Default)]
+pub struct OrderClock {
+    greatest: u64,
+    /// Orders seen that are still too far ahead of our clock to be believed.
+    ahead: BTreeSet<u64>,
+}
+
+impl OrderClock {
+    /// Takes note of an entry that is in the room. Imported entries carry old times and move no clock.
+    pub fn observe(&mut self, entry: &Entry) {
+        let moves = !matches!(entry.body, Body::Imported(_) | Body::Repeat(_));
+        if moves && entry.stamp.order > self.greatest {
+            self.ahead.insert(entry.stamp.order);
+            if self.ahead.len() > ORDERS_AHEAD_MAX {
+                self.ahead.pop_last();
+            }
+        }
+    }
+
+    /// The stamp of an entry written now: the wall clock, or one above the greatest order seen that is not
+    /// more than [`ORDER_AHEAD_MAX_MS`] ahead of it.
+    pub fn stamp(&mut self, now_ms: i64) -> Stamp {
+        let now = u64::try_from(now_ms).unwrap_or(0).min(ORDER_MAX);
+        let beyond = self.ahead.split_off(&(now + ORDER_AHEAD_MAX_MS + 1));
+        let believed = std::mem::replace(&mut self.ahead, beyond);
+        self.greatest = self.greatest.max(believed.last().copied().unwrap_or(0));
+        if self.greatest > now + ORDER_AHEAD_MAX_MS {
+            // Our own clock was set back: what it wrote then is ahead now, like anybody's.
+            self.ahead.insert(std::mem::take(&mut self.greatest));
+        }
+        let order = now.max(self.greatest + 1).min(ORDER_MAX);
+        self.greatest = order;
+        Stamp {
+            order,
+            sent_at_ms: now_ms,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leave(order: u64) -> Entry {
+        Entry {
+            stamp: Stamp { order, sent_at_ms: 0 },
+            body: Body::Leave,
+        }
+    }
+
+    #[test]
+    fn an_answer_stands_below_what_it_answers() {
+        let mut clock = OrderClock::default();
+        clock.observe(&leave(1_000_200));
+        assert_eq!(clock.stamp(1_000_000).order, 1_000_201);
+        assert_eq!(clock.stamp(1_000_000).order, 1_000_202);
+        assert_eq!(clock.stamp(2_000_000).order, 2_000_000);
+    }
+
+    #[test]
+    fn a_clock_far_ahead_drags_nobody_along_until_its_time_comes() {
+        let mut clock = OrderClock::default();
+        clock.observe(&leave(1_000_000 + ORDER_AHEAD_MAX_MS + 1));
+        assert_eq!(clock.stamp(1_000_000).order, 1_000_000);
+        assert_eq!(clock.stamp(1_000_001).order, 1_000_000 + ORDER_AHEAD_MAX_MS + 2);
+    }
+
+    #[test]
+    fn a_clock_that_was_a_year_ahead_and_is_set_right_writes_in_the_present() {
+        let mut clock = OrderClock::default();
+        assert_eq!(clock.stamp(32_000_000_000).order, 32_000_000_000);
+        assert_eq!(clock.stamp(1_000_000).order, 1_000_000);
+        clock.observe(&leave(1_000_500));
+        assert_eq!(clock.stamp(1_000_001).order, 1_000_501);
+    }
+
+    #[test]
+    fn imported_entries_move_no_clock() {
+        let mut clock = OrderClock::default();
+        let imported = crate::entry::Imported {
+            nick: "n".into(),
+            action: false,
+            text: "t".into(),
+        };
+        clock.observe(&Entry {
+            body: Body::Imported(imported),
+            ..leave(1_000_100)
+        });
+        assert_eq!(clock.stamp(1_000_000).order, 1_000_000);
+    }
+}
