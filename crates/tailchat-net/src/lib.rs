@@ -1,1 +1,48 @@
-//! placeholder
+//! Frames reach peers over TCP. Knows sockets, names and byte limits; refuses to know what is in a
+//! frame, who the peer is, which room it proves, whom to dial, when to dial again and when a silent
+//! peer is dead: the engine decides all of that, and sees only [`NetEvent`]s and gives only commands.
+//!
+//! One task owns [`Net`] and calls it by `&mut`. It reads the events from the channel it gave to
+//! [`Net::start`], which should have room for [`EVENTS_CAPACITY`]. No command waits and no command
+//! fails: whatever comes of it arrives as an event.
+//!
+//! What a caller may rely on:
+//! - each `dial` ends in exactly one `Connected` or `DialFailed`;
+//! - each `Connected` is followed by that connection's frames in order, then by exactly one `Closed`
+//!   (unless the whole of `Net` is shut down or dropped first);
+//! - a command for a connection that is already over does nothing.
+//!
+//! What this crate relies on: each `Connected` is sooner or later answered by a command, any command, for
+//! then `Net` takes in what has been opened. A handshake or a `close` is one.
+//!
+//! Every queue, and its answer when full:
+//!
+//! | queue | capacity | when full |
+//! |---|---|---|
+//! | events, of all connections | [`EVENTS_CAPACITY`], the caller's | the reader of a connection waits with one frame in hand; TCP slows its peer; nothing is lost |
+//! | outbox, of one connection | [`Limits::outbox_bytes_max`] and `OUTBOX_FRAMES_MAX` | that connection is closed ([`CloseReason::OutboxFull`]) |
+//! | newly opened connections, on their way to [`Net`] | `OPENED_CAPACITY` | a further connection waits before it is announced |
+//! | dials at a time | `DIALS_MAX` | a further dial waits its turn |
+//! | connections | [`Limits::connections_max`] | accepted: closed at once; dialed: `DialFailed` |
+//! | accepted connections not proved yet | [`Limits::unproved_max`] and its two companions | closed at once |
+//!
+//! # Framing
+//!
+//! Four bytes of length, big-endian, then as many bytes of payload, at least one.
+
+mod accept;
+mod connection;
+mod dial;
+mod error;
+mod event;
+mod framing;
+mod limits;
+mod listen;
+mod net;
+mod outbox;
+
+pub use error::NetError;
+pub use event::{CloseReason, ConnId, NetEvent, Role};
+pub use limits::{DEFAULT_PORT, EVENTS_CAPACITY, Limits};
+pub use listen::Listen;
+pub use net::Net;

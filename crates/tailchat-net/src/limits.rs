@@ -1,0 +1,100 @@
+//! Every number that bounds this crate, in one place. Knows no sockets; says what each number is for,
+//! the code that enforces it says how.
+
+use std::time::Duration;
+
+/// The TCP port of a peer whose address names none.
+pub const DEFAULT_PORT: u16 = 47100;
+
+/// The capacity that the channel of events should have. A frame has at most about 1 MiB, so this also
+/// bounds what waits in memory for the engine.
+pub const EVENTS_CAPACITY: usize = 32;
+
+/// Connections that are open but not yet known to `Net`, which takes them in at each command.
+pub(crate) const OPENED_CAPACITY: usize = 64;
+
+/// Frames in one outbox, whatever their length: an entry costs memory even if its frame is tiny.
+pub(crate) const OUTBOX_FRAMES_MAX: usize = 16 * 1024;
+
+/// Dials at a time; each may hold a thread of the runtime while a name is being resolved.
+pub(crate) const DIALS_MAX: usize = 16;
+
+/// Addresses tried of those that one name resolves to.
+pub(crate) const DIAL_ADDRS_MAX: usize = 8;
+
+/// What the kernel may hold of connections that we have not accepted yet.
+pub(crate) const LISTEN_BACKLOG: u32 = 128;
+
+/// Beyond this many bytes no further frame is added to one write, and the memory of a longer one is not
+/// kept for the next.
+pub(crate) const COALESCE_BYTES: usize = 64 * 1024;
+
+/// The least space offered to one read.
+pub(crate) const READ_BYTES_MIN: usize = 16 * 1024;
+
+/// The first pause after an error of `accept` that is not the peer's doing, such as a full descriptor
+/// table; it doubles up to [`ACCEPT_PAUSE_MAX`].
+pub(crate) const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
+
+/// The longest pause between two attempts to accept.
+pub(crate) const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// What `shutdown` waits beyond [`Limits::flush_within`] for tasks to notice that they are over.
+pub(crate) const SHUTDOWN_MARGIN: Duration = Duration::from_millis(250);
+
+/// The limits that a caller may set. The default is what peers expect of each other; tests take
+/// shorter times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at a time, dialed and accepted. 256.
+    pub connections_max: usize,
+    /// Accepted connections from other machines that [`Net::raise_limit`](crate::Net::raise_limit) has
+    /// not named yet, so that strangers cannot take all seats. 8.
+    pub unproved_max: usize,
+    /// As many of [`Limits::unproved_max`] may come from one IP address. 2.
+    pub unproved_per_ip_max: usize,
+    /// Unproved connections from this machine. They have a count of their own and no limit per address:
+    /// peers on one machine all come from the same loopback address, and when one of them restarts, all
+    /// the others return at once. 32.
+    pub unproved_loopback_max: usize,
+    /// The length in bytes of a connection's first frame, at most. 256.
+    pub first_frame_len_max: usize,
+    /// The length in bytes of every later frame, at most, until it is raised. 8 KiB.
+    pub early_frame_len_max: usize,
+    /// The time from the first byte of a frame to its last. 20 s.
+    pub frame_complete_within: Duration,
+    /// The bytes that wait for one slow peer, four more for each frame. The longest frame must fit. 4 MiB.
+    pub outbox_bytes_max: usize,
+    /// The time without one byte of progress after which a write is given up. 45 s, as for a peer that
+    /// answers no ping: one that is only busy may well not read for a while.
+    pub write_stalled_after: Duration,
+    /// The time that a connection closed by us gets for the rest of its outbox. 1 s.
+    pub flush_within: Duration,
+    /// The time to connect to one address. 3 s.
+    pub connect_within: Duration,
+    /// The time to resolve one name. 5 s, since a multicast lookup takes that long to find nothing.
+    pub resolve_within: Duration,
+    /// The head start of each resolved address before the next one is tried beside it. 250 ms, as
+    /// RFC 8305 recommends.
+    pub dial_stagger: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 256,
+            unproved_max: 8,
+            unproved_per_ip_max: 2,
+            unproved_loopback_max: 32,
+            first_frame_len_max: 256,
+            early_frame_len_max: 8 * 1024,
+            frame_complete_within: Duration::from_secs(20),
+            outbox_bytes_max: 4 * 1024 * 1024,
+            write_stalled_after: Duration::from_secs(45),
+            flush_within: Duration::from_secs(1),
+            connect_within: Duration::from_secs(3),
+            resolve_within: Duration::from_secs(5),
+            dial_stagger: Duration::from_millis(250),
+        }
+    }
+}
