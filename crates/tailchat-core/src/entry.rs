@@ -86,9 +86,7 @@ pub struct Imported {
 pub struct Repeat {
     /// The entry that it repeats.
     pub of: MessageId,
-    /// [`entry_sum`] of the repeated entry, for the other branch has another entry of that ID.
-    pub sum: [u8; 16],
-    /// The repeated entry's bytes.
+    /// The repeated entry's bytes; they tell it from the other branch's entry of the same ID.
     pub entry: Vec<u8>,
 }
 
@@ -209,12 +207,14 @@ pub fn is_message(entry: &[u8]) -> bool {
     matches!(entry.first(), Some(&(TEXT | ACTION | IMPORTED)))
 }
 
-/// Tells two entries of one ID apart, as forked actors have them: the beginning of the entry's BLAKE3 hash.
+/// Tells two entries of one ID apart, as forked actors have them: the first four bytes of the entry's
+/// BLAKE3 hash, big endian.
 #[must_use]
-pub fn entry_sum(entry: &[u8]) -> [u8; 16] {
-    let mut sum = [0; 16];
-    sum.copy_from_slice(&blake3::hash(entry).as_bytes()[..16]);
-    sum
+pub fn entry_sum(entry: &[u8]) -> u32 {
+    blake3::hash(entry)
+        .as_bytes()
+        .first_chunk()
+        .map_or(0, |first| u32::from_be_bytes(*first))
 }
 
 #[cfg(test)]
@@ -247,7 +247,6 @@ mod tests {
         };
         let repeat = Repeat {
             of: id,
-            sum: [9; 16],
             entry: vec![5, 1, 0],
         };
         let nick = Imported {
@@ -293,7 +292,7 @@ mod tests {
             ),
             (
                 at(1, 1, Body::Repeat(repeat)),
-                format!("070100{}ac02{}03050100", "aa".repeat(16), "09".repeat(16)),
+                format!("070100{}ac0203050100", "aa".repeat(16)),
             ),
         ];
         for (entry, bytes) in golden {

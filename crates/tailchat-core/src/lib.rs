@@ -5,8 +5,12 @@
 pub mod block;
 pub mod change;
 pub mod document;
+pub mod engine;
 pub mod entry;
+pub mod handshake;
 pub mod ids;
 pub mod limits;
 pub mod order;
 pub mod state;
+pub mod timeline;
+pub mod wire;

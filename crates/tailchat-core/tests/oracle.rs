@@ -1,5 +1,11 @@
 //! Automerge as the oracle: for random histories, what core makes without a document is what Automerge
 //! makes with one.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a failed test may panic"
+)]
 
 use std::collections::BTreeMap;
 
@@ -57,7 +63,7 @@ fn transact_all(steps: &[Step]) -> BTreeMap<ActorId, AutoCommit> {
             .or_insert_with(|| AutoCommit::new().with_actor(id.0.to_vec().into()));
         for entry in entries(step, salt) {
             let index = written.entry(id).or_default();
-            if *index % 256 == 0 {
+            if index.is_multiple_of(256) {
                 let list = doc
                     .put_object(ROOT, list_key(id, *index / 256), ObjType::List)
                     .unwrap();

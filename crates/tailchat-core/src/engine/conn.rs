@@ -1,0 +1,366 @@
+//! A connection's life: Hello, Offers, silence, the end. Knows nothing of what rooms hold.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::sync::Link;
+use super::{ConnId, Effect, Engine, Turn};
+use crate::handshake::{Hello, MAGIC, PROTOCOL_VERSION, Role, Session, Tag};
+use crate::ids::{Instance, RoomId};
+use crate::limits::{
+    CONNECTIONS_MAX, DEAD_AFTER, HANDSHAKE_TIME, OFFER_TAGS_MAX, PING_AFTER, TAGS_MAX, TICK, WANT_TIME,
+};
+use crate::wire::{Arrived, Bye, ConnFrame, RoomFrame, decode, encode_conn, encode_room, open_room};
+
+pub(super) struct Conn {
+    role: Role,
+    pub(super) host: String,
+    pub(super) dialled: Option<String>,
+    ours: Hello,
+    /// The peer's Hello and what follows from both; none until it arrives.
+    met: Option<(Hello, Session)>,
+    /// Our tags so far: a room's slot is its place here. Padding has no room.
+    offered: Vec<Option<RoomId>>,
+    /// The peer's tags so far.
+    tags: Vec<Tag>,
+    pub(super) links: BTreeMap<RoomId, Link>,
+    opened_at: Duration,
+    heard_at: Duration,
+    pinged: bool,
+    /// When the connection counts as dead unless something is heard, if that is sooner than usual.
+    prove_alive_by: Option<Duration>,
+    /// Whether the other end can be of no use, so that dialling again can wait.
+    useless: bool,
+}
+
+impl Conn {
+    pub(super) fn instance(&self) -> Option<Instance> {
+        self.met.as_ref().map(|(hello, _)| hello.instance)
+    }
+
+    fn send(&mut self, id: ConnId, frame: &ConnFrame, t: &mut Turn<'_>) {
+        t.emit(Effect::Send {
+            conn: id,
+            frame: encode_conn(frame),
+        });
+    }
+
+    /// Takes back the offer of a room that was left, so that a later one is offered anew.
+    pub(super) fn withdraw(&mut self, room: RoomId) {
+        self.offered
+            .iter_mut()
+            .filter(|slot| **slot == Some(room))
+            .for_each(|slot| *slot = None);
+    }
+
+    /// Sends a frame in a room; nothing if the room is not shared on this connection.
+    pub(super) fn send_room(&mut self, id: ConnId, room: RoomId, frame: &RoomFrame, t: &mut Turn<'_>) {
+        if let Some(link) = self.links.get_mut(&room) {
+            let frame = encode_room(link.our_slot, &mut link.send_key, frame);
+            t.emit(Effect::Send { conn: id, frame });
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn connected(
+        &mut self,
+        id: ConnId,
+        role: Role,
+        host: String,
+        dialled: Option<String>,
+        t: &mut Turn<'_>,
+    ) {
+        if let Some(addr) = &dialled {
+            self.book.connected(addr, id);
+        }
+        if self.conns.len() >= CONNECTIONS_MAX {
+            let why = format!("{CONNECTIONS_MAX} connections are open already");
+            t.emit(Effect::Close { conn: id, why });
+            return;
+        }
+        let ours = Hello {
+            magic: MAGIC,
+            version: PROTOCOL_VERSION,
+            nonce: t.random(),
+            instance: self.instance,
+        };
+        let mut conn = Conn {
+            role,
+            host,
+            dialled,
+            ours,
+            met: None,
+            offered: Vec::new(),
+            tags: Vec::new(),
+            links: BTreeMap::new(),
+            opened_at: t.now.uptime,
+            heard_at: t.now.uptime,
+            pinged: false,
+            prove_alive_by: None,
+            useless: false,
+        };
+        conn.send(id, &ConnFrame::Hello(ours), t);
+        self.conns.insert(id, conn);
+    }
+
+    pub(super) fn received(&mut self, id: ConnId, frame: &[u8], t: &mut Turn<'_>) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        conn.heard_at = t.now.uptime;
+        conn.pinged = false;
+        conn.prove_alive_by = None;
+        match decode(frame) {
+            Ok(Arrived::Conn(frame)) => self.conn_frame(id, frame, t),
+            Ok(Arrived::Room { slot, sealed }) => self.room_frame(id, slot, sealed, t),
+            Err(err) => self.drop_conn(id, Some(Bye::Protocol), &err.to_string(), t),
+        }
+    }
+
+    fn conn_frame(&mut self, id: ConnId, frame: ConnFrame, t: &mut Turn<'_>) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        match frame {
+            ConnFrame::Hello(hello) if conn.met.is_none() => self.hello(id, hello, t),
+            ConnFrame::Offer(tags) if conn.met.is_some() => self.offer(id, tags, t),
+            ConnFrame::Ping if conn.met.is_some() => conn.send(id, &ConnFrame::Pong, t),
+            ConnFrame::Pong if conn.met.is_some() => {}
+            ConnFrame::Bye(bye) => {
+                conn.useless = matches!(bye, Bye::Version(_) | Bye::NoSharedRoom | Bye::Ourselves);
+                self.drop_conn(id, None, &said(bye), t);
+            }
+            _ => self.drop_conn(id, Some(Bye::Protocol), "a frame out of turn", t),
+        }
+    }
+
+    fn hello(&mut self, id: ConnId, hello: Hello, t: &mut Turn<'_>) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        if hello.magic != MAGIC {
+            return self.drop_conn(id, None, "the other end is no tailchat peer", t);
+        }
+        if hello.version != PROTOCOL_VERSION {
+            conn.useless = true;
+            let why = format!(
+                "the peer speaks protocol version {}, we speak {PROTOCOL_VERSION}; update the older one",
+                hello.version
+            );
+            return self.drop_conn(id, Some(Bye::Version(PROTOCOL_VERSION)), &why, t);
+        }
+        if hello.instance == self.instance {
+            conn.useless = true;
+            return self.drop_conn(id, Some(Bye::Ourselves), "that address is our own", t);
+        }
+        let session = match conn.role {
+            Role::Dialler => Session::new(&conn.ours, &hello),
+            Role::Listener => Session::new(&hello, &conn.ours),
+        };
+        conn.met = Some((hello, session));
+        self.book.met(id, hello.instance);
+        if !self.is_superfluous(id, hello.instance, t) {
+            let rooms: Vec<_> = self.rooms.keys().copied().collect();
+            self.offer_rooms(id, &rooms, t);
+        }
+    }
+
+    /// Of two connections between the same processes one goes: the end with the lesser instance closes the
+    /// one that it did not dial, or the older of two alike, or one that fell silent.
+    fn is_superfluous(&mut self, id: ConnId, peer: Instance, t: &mut Turn<'_>) -> bool {
+        let twin = self
+            .conns
+            .iter()
+            .find(|(twin, conn)| **twin != id && conn.instance() == Some(peer));
+        let (Some((&twin, old)), Some(new)) = (twin, self.conns.get(&id)) else {
+            return false;
+        };
+        if self.instance > peer {
+            return false;
+        }
+        let silent = t.now.uptime.saturating_sub(old.heard_at) > PING_AFTER;
+        let old_goes = silent || old.role == new.role || new.role == Role::Dialler;
+        let goes = if old_goes { twin } else { id };
+        self.drop_conn(
+            goes,
+            Some(Bye::Duplicate),
+            "another connection to the same peer stands",
+            t,
+        );
+        goes == id
+    }
+
+    /// Offers rooms on a connection, hidden among random tags so that not even their number shows.
+    pub(super) fn offer_rooms(&mut self, id: ConnId, rooms: &[RoomId], t: &mut Turn<'_>) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let Some((_, session)) = conn.met else { return };
+        for some in rooms.chunks(OFFER_TAGS_MAX) {
+            let padded = some.len().next_power_of_two().max(4);
+            let mut tags: Vec<Tag> = some.iter().map(|room| session.tag(*room, conn.role)).collect();
+            tags.resize_with(padded, || t.random());
+            conn.offered.extend(some.iter().copied().map(Some));
+            conn.offered
+                .resize(conn.offered.len() + padded - some.len(), None);
+            conn.send(id, &ConnFrame::Offer(tags), t);
+        }
+        if rooms.is_empty() {
+            let tags = vec![t.random(), t.random(), t.random(), t.random()];
+            conn.offered.resize(conn.offered.len() + tags.len(), None);
+            conn.send(id, &ConnFrame::Offer(tags), t);
+        }
+        self.match_tags(id, t);
+    }
+
+    fn offer(&mut self, id: ConnId, tags: Vec<Tag>, t: &mut Turn<'_>) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        if conn.tags.len() + tags.len() > TAGS_MAX {
+            return self.drop_conn(id, Some(Bye::Protocol), "too many rooms were offered", t);
+        }
+        conn.tags.extend(tags);
+        self.match_tags(id, t);
+    }
+
+    /// Opens a link for every room that both ends have offered.
+    fn match_tags(&mut self, id: ConnId, t: &mut Turn<'_>) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let Some((_, session)) = conn.met else { return };
+        let theirs = conn.role.other();
+        let slots: BTreeMap<&Tag, usize> = conn.tags.iter().zip(0..).collect();
+        let mut matched = Vec::new();
+        for (our_slot, room) in conn.offered.iter().enumerate() {
+            let Some(room) = room.filter(|room| !conn.links.contains_key(room)) else {
+                continue;
+            };
+            if let Some(&their_slot) = slots.get(&session.tag(room, theirs)) {
+                matched.push((room, our_slot, their_slot));
+            }
+        }
+        for (room, our_slot, their_slot) in matched {
+            let Some(conn) = self.conns.get_mut(&id) else {
+                return;
+            };
+            let (Ok(our_slot), Ok(their_slot)) = (u16::try_from(our_slot), u16::try_from(their_slot)) else {
+                continue;
+            };
+            if conn.links.is_empty() {
+                t.emit(Effect::Trust { conn: id });
+                self.book.succeeded(id);
+            }
+            let keys = (session.key(room, conn.role), session.key(room, theirs));
+            conn.links.insert(room, Link::new(our_slot, their_slot, keys));
+            self.greet(id, room, t);
+        }
+    }
+
+    fn room_frame(&mut self, id: ConnId, slot: u16, sealed: &[u8], t: &mut Turn<'_>) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let link = conn.links.iter_mut().find(|(_, link)| link.their_slot == slot);
+        let Some((&room, link)) = link else {
+            // A frame in a room that we left while it was under way.
+            if !conn.tags.is_empty() && usize::from(slot) < conn.tags.len() {
+                return;
+            }
+            return self.drop_conn(
+                id,
+                Some(Bye::Protocol),
+                "a frame of a room that was not offered",
+                t,
+            );
+        };
+        match open_room(sealed, &mut link.receive_key) {
+            Ok(frame) => self.room_frame_opened(id, room, frame, t),
+            Err(err) => self.drop_conn(id, Some(Bye::Protocol), &err.to_string(), t),
+        }
+    }
+
+    /// Ends a connection, with a last word if one can be said.
+    pub(super) fn drop_conn(&mut self, id: ConnId, bye: Option<Bye>, why: &str, t: &mut Turn<'_>) {
+        if let (Some(conn), Some(bye)) = (self.conns.get_mut(&id), bye) {
+            conn.send(id, &ConnFrame::Bye(bye), t);
+        }
+        t.emit(Effect::Close {
+            conn: id,
+            why: why.to_owned(),
+        });
+        self.disconnected(id, why, t);
+    }
+
+    pub(super) fn disconnected(&mut self, id: ConnId, why: &str, t: &mut Turn<'_>) {
+        let Some(conn) = self.conns.remove(&id) else {
+            return;
+        };
+        self.book.disconnected(id, why, conn.useless, t);
+        for room in conn.links.keys() {
+            self.link_closed(id, *room, t);
+        }
+    }
+
+    pub(super) fn tick_conns(&mut self, t: &mut Turn<'_>) {
+        let woke = self.woke(t);
+        if woke {
+            self.book.retry_all(t.now.uptime);
+        }
+        let now = t.now.uptime;
+        let mut ends = Vec::new();
+        for (id, conn) in &mut self.conns {
+            let silent = now.saturating_sub(conn.heard_at);
+            if conn.links.is_empty() && now.saturating_sub(conn.opened_at) > HANDSHAKE_TIME {
+                conn.useless = conn.met.is_some();
+                let why = if conn.useless {
+                    "no room in common"
+                } else {
+                    "no handshake in time"
+                };
+                ends.push((*id, Some(Bye::NoSharedRoom), why));
+            } else if silent > DEAD_AFTER || conn.prove_alive_by.is_some_and(|by| now > by) {
+                ends.push((*id, None, "silent for too long"));
+            } else if woke || silent > PING_AFTER && !conn.pinged {
+                conn.pinged = true;
+                conn.prove_alive_by = woke.then_some(now + WANT_TIME);
+                conn.send(*id, &ConnFrame::Ping, t);
+            }
+        }
+        for (id, bye, why) in ends {
+            self.drop_conn(id, bye, why, t);
+        }
+    }
+
+    /// Whether the machine slept: then the wall clock ran on while the other stood, or no tick came.
+    fn woke(&self, t: &Turn<'_>) -> bool {
+        let Some(last) = self.last_tick else { return false };
+        let passed = t.now.uptime.saturating_sub(last.uptime);
+        let wall = Duration::from_millis(u64::try_from(t.now.wall_ms - last.wall_ms).unwrap_or(0));
+        passed.max(wall) > TICK + WANT_TIME
+    }
+
+    pub(super) fn stop(&mut self, t: &mut Turn<'_>) {
+        let all: Vec<_> = self.conns.keys().copied().collect();
+        for id in all {
+            self.drop_conn(id, Some(Bye::Stopping), "we stop", t);
+        }
+    }
+}
+
+fn said(bye: Bye) -> String {
+    match bye {
+        Bye::Version(theirs) => {
+            format!(
+                "the peer speaks protocol version {theirs}, we speak {PROTOCOL_VERSION}; update the older one"
+            )
+        }
+        Bye::NoSharedRoom => "no room in common".into(),
+        Bye::Duplicate => "the peer keeps another connection to us".into(),
+        Bye::Ourselves => "that address is our own".into(),
+        Bye::Stopping => "the peer stopped".into(),
+        Bye::Protocol => "the peer found a fault in what we sent".into(),
+    }
+}

@@ -1,0 +1,242 @@
+//! An actor with two chains: marked, left out of what the two branches' holders exchange, and, where it is
+//! our own, given up for a fresh one that posts again what the other branch lacks.
+
+use super::{ConnId, Draft, Effect, Engine, LoadFor, Ticket, Turn};
+use crate::block::{Block, SeqRange};
+use crate::entry::{Body, Entry, Repeat, entry_sum};
+use crate::ids::{ActorId, ChangeHash, MessageId, RoomId};
+use crate::wire::RoomFrame;
+
+/// The ticket of what is posted again: nobody waits for its outcome.
+const REPEATED: Ticket = Ticket(u64::MAX);
+
+/// The search for the last change that the two chains of one of our actors share, by bisection: a peer on
+/// the other branch is asked for one change of it at a time, and our own past for the same one.
+#[derive(Debug)]
+pub(super) struct ForkSearch {
+    conn: ConnId,
+    actor: ActorId,
+    /// A change up to which both chains are known to be the same.
+    same: u64,
+    /// A change from which they are known to differ.
+    differ: u64,
+    theirs: Option<ChangeHash>,
+    ours: Option<ChangeHash>,
+    /// The parting is known; what follows it here is being posted again, from this change on.
+    repeating: Option<u64>,
+}
+
+impl ForkSearch {
+    fn middle(&self) -> u64 {
+        self.same + (self.differ - self.same) / 2
+    }
+}
+
+impl super::room::Room {
+    pub(super) fn forget_fork_search(&mut self, conn: ConnId) {
+        self.fork_search
+            .take_if(|search| search.conn == conn && search.repeating.is_none());
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.asking.is_some() || self.fork_search.is_some() || self.is_writing()
+    }
+}
+
+impl Engine {
+    /// The peer's chain of an actor is not ours.
+    pub(super) fn fork_found(
+        &mut self,
+        id: ConnId,
+        room: RoomId,
+        actor: ActorId,
+        seq: u64,
+        t: &mut Turn<'_>,
+    ) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let fresh = conn
+            .links
+            .get_mut(&room)
+            .is_some_and(|link| link.forked.insert(actor));
+        if fresh {
+            conn.send_room(id, room, &RoomFrame::Forked { actor, seq }, t);
+            self.fork_marked(id, room, actor, seq, t);
+        }
+    }
+
+    /// The peer says that its chain of an actor is not ours.
+    pub(super) fn fork_heard(
+        &mut self,
+        id: ConnId,
+        room: RoomId,
+        actor: ActorId,
+        seq: u64,
+        t: &mut Turn<'_>,
+    ) {
+        let known = self
+            .rooms
+            .get(&room)
+            .is_some_and(|state| state.accepted.tip(actor).seq > 0);
+        let fresh = known && self.link(id, room).is_some_and(|link| link.forked.insert(actor));
+        if fresh {
+            self.fork_marked(id, room, actor, seq, t);
+        }
+    }
+
+    fn fork_marked(&mut self, id: ConnId, room: RoomId, actor: ActorId, seq: u64, t: &mut Turn<'_>) {
+        let Some(state) = self.rooms.get_mut(&room) else {
+            return;
+        };
+        let first = state.forks.entry(actor).or_insert(seq);
+        *first = seq.min(*first);
+        state.mine.take_if(|mine| *mine == actor);
+        let tip = state.durable.tip(actor).seq;
+        if state.ours.contains(&actor)
+            && state.fork_search.is_none()
+            && !state.settled.contains(&actor)
+            && tip > 0
+        {
+            state.fork_search = Some(ForkSearch {
+                conn: id,
+                actor,
+                same: 0,
+                differ: seq.min(tip).max(1),
+                theirs: None,
+                ours: None,
+                repeating: None,
+            });
+            self.fork_step(room, t);
+        }
+        t.emit(Effect::Heard { room });
+    }
+
+    /// Asks for the change in the middle, or, when the parting is known, for what follows it here.
+    fn fork_step(&mut self, room: RoomId, t: &mut Turn<'_>) {
+        let Some(state) = self.rooms.get_mut(&room) else {
+            return;
+        };
+        let tip = |actor| state.durable.tip(actor).seq;
+        let Some(search) = &mut state.fork_search else {
+            return;
+        };
+        let (conn, actor) = (search.conn, search.actor);
+        if search.differ == search.same + 1 {
+            let from = *search.repeating.get_or_insert(search.differ);
+            let to = tip(actor);
+            state.forks.insert(actor, search.differ);
+            if from > to {
+                state.settled.insert(actor);
+                state.fork_search = None;
+                return;
+            }
+            return self.load(
+                room,
+                LoadFor::Fork { room },
+                vec![SeqRange { actor, from, to }],
+                t,
+            );
+        }
+        let middle = search.middle();
+        self.ask_about_fork(conn, room, actor, middle, t);
+        self.load(
+            room,
+            LoadFor::Fork { room },
+            vec![SeqRange {
+                actor,
+                from: middle,
+                to: middle,
+            }],
+            t,
+        );
+    }
+
+    /// The peer's change in the middle.
+    pub(super) fn fork_answered(&mut self, id: ConnId, room: RoomId, block: &[u8], t: &mut Turn<'_>) {
+        let Some(search) = self
+            .rooms
+            .get_mut(&room)
+            .and_then(|state| state.fork_search.as_mut())
+        else {
+            return;
+        };
+        if search.conn == id {
+            search.theirs = Some(last_hash(block));
+            self.fork_compare(room, t);
+        }
+    }
+
+    /// Our own change in the middle, or what is to be posted again.
+    pub(super) fn fork_loaded(&mut self, room: RoomId, block: &[u8], t: &mut Turn<'_>) {
+        let Some(state) = self.rooms.get_mut(&room) else {
+            return;
+        };
+        let (Some(search), done) = (&mut state.fork_search, &state.repeated) else {
+            return;
+        };
+        if search.repeating.is_none() {
+            search.ours = Some(last_hash(block));
+            return self.fork_compare(room, t);
+        }
+        let Ok(block) = Block::decode(block) else {
+            // The past cannot be read: it stays on this branch alone, and `check` names the damage.
+            state.fork_search = None;
+            return;
+        };
+        let mut drafts = Vec::new();
+        for parts in block.parts() {
+            search.repeating = Some(parts.seq + 1);
+            let ids = (parts.first_index..).map(|index| MessageId {
+                actor: parts.actor,
+                index,
+            });
+            let entries = ids
+                .zip(parts.entries)
+                .filter(|(of, entry)| !done.contains(&(*of, entry_sum(entry))));
+            drafts.extend(entries.filter_map(|(of, entry)| repeated(of, entry)));
+        }
+        if !drafts.is_empty() {
+            self.post(room, REPEATED, drafts, t);
+        }
+        self.fork_step(room, t);
+    }
+
+    fn fork_compare(&mut self, room: RoomId, t: &mut Turn<'_>) {
+        let Some(search) = self
+            .rooms
+            .get_mut(&room)
+            .and_then(|state| state.fork_search.as_mut())
+        else {
+            return;
+        };
+        if let (Some(theirs), Some(ours)) = (search.theirs, search.ours) {
+            let middle = search.middle();
+            if theirs == ours {
+                search.same = middle;
+            } else {
+                search.differ = middle;
+            }
+            (search.theirs, search.ours) = (None, None);
+            self.fork_step(room, t);
+        }
+    }
+}
+
+fn last_hash(block: &[u8]) -> ChangeHash {
+    let last = Block::decode(block)
+        .ok()
+        .and_then(|block| block.spans().first().map(|span| span.last));
+    last.unwrap_or(ChangeHash([0; 32]))
+}
+
+/// What to post again for an entry on our branch alone: everything but what introduces the actor itself.
+fn repeated(of: MessageId, entry: Vec<u8>) -> Option<Draft> {
+    let body = match Entry::decode(&entry).body {
+        Body::Profile(_) | Body::Leave => return None,
+        // What was itself a repeat keeps its first name.
+        Body::Repeat(repeat) => Body::Repeat(repeat),
+        _ => Body::Repeat(Repeat { of, entry }),
+    };
+    Some(Draft { body, stamp: None })
+}

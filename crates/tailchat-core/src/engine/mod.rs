@@ -1,0 +1,409 @@
+//! What a peer does next: one event in, ordered effects out. Knows no clock, no randomness, no disk and no
+//! socket; the caller carries out the effects strictly in their order, drains them all before the next
+//! event, and answers `Append` and `Load` by an event when they are done.
+//!
+//! The order is the promise: a change is shown only after [`Event::Appended`] said that it is durable, and
+//! sent or acknowledged only after it was shown.
+
+mod conn;
+mod dial;
+mod fork;
+mod room;
+mod status;
+mod sync;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand_core::RngCore;
+
+use crate::block::{Arrival, SeqRange};
+use crate::entry::Body;
+use crate::handshake::Role;
+use crate::ids::{ActorId, DeviceId, Instance, MessageId, PersonId, RoomId};
+use crate::order::OrderClock;
+use crate::state::{Change, RoomState};
+
+pub use dial::AddressStatus;
+pub use status::{PeerState, PeerStatus, RoomStatus};
+
+use conn::Conn;
+use dial::AddressBook;
+use room::Room;
+
+/// One connection of this process, numbered by the caller, never twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnId(pub u64);
+
+/// One post, numbered by the caller, to tell its outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// One write to a room's log, numbered by the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Batch(pub u64);
+
+/// One question about the past, numbered by the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Load(pub u64);
+
+/// What the clocks say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// The wall clock, in milliseconds since 1970; may jump.
+    pub wall_ms: i64,
+    /// Time since some start; never goes back.
+    pub uptime: Duration,
+}
+
+/// Who writes here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The human being.
+    pub person: PersonId,
+    /// This data folder.
+    pub device: DeviceId,
+    /// The name to show.
+    pub name: String,
+}
+
+/// A room as it was found on disk, or made new.
+#[derive(Clone, Debug, Default)]
+pub struct Opened {
+    /// What the disk holds without a gap.
+    pub state: RoomState,
+    /// Our actor, if the last stop was clean; otherwise the first post makes a fresh one.
+    pub actor: Option<ActorId>,
+    /// The orders of the entries on disk.
+    pub clock: OrderClock,
+    /// Every actor that this device has written with, by the profiles on disk.
+    pub ours: BTreeSet<ActorId>,
+    /// What was posted again because of a fork, by ID and [`crate::entry::entry_sum`].
+    pub repeated: BTreeSet<(MessageId, u32)>,
+}
+
+/// Something to post.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// What it says.
+    pub body: Body,
+    /// For imports: the stamp that it had elsewhere. Otherwise it is written now.
+    pub stamp: Option<crate::entry::Stamp>,
+}
+
+/// A durable or soon durable change with its arrival.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArrivedChange {
+    /// The change.
+    pub change: Change,
+    /// When it came, and whence.
+    pub arrival: Arrival,
+}
+
+/// Everything that can happen to a peer.
+#[derive(Debug)]
+pub enum Event {
+    /// A room is on disk and durable as far as `opened` says.
+    RoomOpened {
+        /// Which.
+        room: RoomId,
+        /// What the disk holds.
+        opened: Opened,
+    },
+    /// The room is no longer to be kept in touch.
+    RoomClosed {
+        /// Which.
+        room: RoomId,
+    },
+    /// Somebody wrote here.
+    Posted {
+        /// Where.
+        room: RoomId,
+        /// Names the post in its outcome.
+        ticket: Ticket,
+        /// What, in order; it is posted whole or not at all.
+        drafts: Vec<Draft>,
+    },
+    /// The person took another name.
+    Renamed {
+        /// The name.
+        name: String,
+    },
+    /// We can be dialled.
+    Listening {
+        /// Where.
+        port: u16,
+    },
+    /// An address at which a peer may be.
+    AddressAdded {
+        /// `HOST:PORT`.
+        addr: String,
+    },
+    /// An address that is not to be dialled again.
+    AddressForgotten {
+        /// As it was added.
+        addr: String,
+    },
+    /// An [`Effect::Append`] is durable.
+    Appended {
+        /// Where.
+        room: RoomId,
+        /// Which.
+        batch: Batch,
+    },
+    /// An [`Effect::Append`] failed; nothing of it counts.
+    AppendFailed {
+        /// Where.
+        room: RoomId,
+        /// Which.
+        batch: Batch,
+        /// For people.
+        why: String,
+    },
+    /// The answer to an [`Effect::Load`].
+    Loaded {
+        /// Which question.
+        load: Load,
+        /// A [`crate::block::Block`]'s bytes, empty if there is nothing.
+        block: Vec<u8>,
+    },
+    /// A connection stands.
+    Connected {
+        /// Its number.
+        conn: ConnId,
+        /// Which end we are.
+        role: Role,
+        /// The other end's host, without its port.
+        host: String,
+        /// The address as it was dialled.
+        dialled: Option<String>,
+    },
+    /// A frame arrived.
+    Received {
+        /// Whence.
+        conn: ConnId,
+        /// The frame, without its length.
+        frame: Vec<u8>,
+    },
+    /// A connection is gone.
+    Disconnected {
+        /// Which.
+        conn: ConnId,
+        /// For people.
+        why: String,
+    },
+    /// Dialling an address did not lead to a connection.
+    DialFailed {
+        /// As it was dialled.
+        addr: String,
+        /// For people.
+        why: String,
+    },
+    /// Time passed; wanted every [`crate::limits::TICK`].
+    Ticked,
+    /// The program stops: peers are told.
+    Stopping,
+}
+
+/// What is to be done, in order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Make the changes durable, then answer with `Appended` or `AppendFailed`.
+    Append {
+        /// Where.
+        room: RoomId,
+        /// Names it in the answer.
+        batch: Batch,
+        /// What.
+        changes: Arc<[ArrivedChange]>,
+    },
+    /// Show changes that are durable now.
+    Show {
+        /// Where.
+        room: RoomId,
+        /// What.
+        changes: Arc<[ArrivedChange]>,
+    },
+    /// A post is durable and shown.
+    Accepted {
+        /// Which.
+        ticket: Ticket,
+        /// Its entries, in the order of its drafts.
+        ids: Vec<MessageId>,
+    },
+    /// A post was not taken; nothing of it is in the room.
+    Rejected {
+        /// Which.
+        ticket: Ticket,
+        /// For people.
+        why: String,
+    },
+    /// Read the wanted changes, the oldest first and not more than
+    /// [`crate::limits::BLOCK_CHANGES_LEN`] bytes of them, and answer with `Loaded`.
+    Load {
+        /// Where.
+        room: RoomId,
+        /// Names it in the answer.
+        load: Load,
+        /// What.
+        wanted: Vec<SeqRange>,
+    },
+    /// Dial an address; answer with `Connected` or `DialFailed`.
+    Dial {
+        /// `HOST:PORT`.
+        addr: String,
+    },
+    /// Let frames of up to [`crate::limits::FRAME_MAX`] in.
+    Trust {
+        /// Where.
+        conn: ConnId,
+    },
+    /// Send a frame; never waits.
+    Send {
+        /// Whither.
+        conn: ConnId,
+        /// The frame, without its length.
+        frame: Vec<u8>,
+    },
+    /// Close once what was sent is out.
+    Close {
+        /// Which.
+        conn: ConnId,
+        /// For people.
+        why: String,
+    },
+    /// Keep these addresses over a restart.
+    Remember {
+        /// All that are worth dialling.
+        addrs: Vec<String>,
+    },
+    /// What peers hold of a room, or who is there, changed.
+    Heard {
+        /// Where.
+        room: RoomId,
+    },
+}
+
+/// One peer: its rooms, its connections, the addresses it dials.
+pub struct Engine {
+    identity: Identity,
+    instance: Instance,
+    listen_port: u16,
+    rooms: BTreeMap<RoomId, Room>,
+    conns: BTreeMap<ConnId, Conn>,
+    book: AddressBook,
+    loads: BTreeMap<Load, LoadFor>,
+    next_load: u64,
+    last_tick: Option<Now>,
+}
+
+/// Who asked for a load.
+#[derive(Clone, Copy, Debug)]
+enum LoadFor {
+    /// A peer's `Want`.
+    Peer { conn: ConnId, room: RoomId },
+    /// Our own look at a forked chain.
+    Fork { room: RoomId },
+}
+
+/// One turn: what the event's arguments were, and the effects so far.
+struct Turn<'a> {
+    now: Now,
+    rng: &'a mut dyn RngCore,
+    effects: Vec<Effect>,
+}
+
+impl Turn<'_> {
+    fn emit(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    fn random<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+}
+
+impl Engine {
+    /// A peer without rooms. `instance` is random, new for each process.
+    #[must_use]
+    pub fn new(identity: Identity, instance: Instance) -> Self {
+        Self {
+            identity,
+            instance,
+            listen_port: 0,
+            rooms: BTreeMap::new(),
+            conns: BTreeMap::new(),
+            book: AddressBook::default(),
+            loads: BTreeMap::new(),
+            next_load: 0,
+            last_tick: None,
+        }
+    }
+
+    /// Takes in one event. Never panics, whatever a peer sent.
+    pub fn handle(&mut self, event: Event, now: Now, rng: &mut dyn RngCore) -> Vec<Effect> {
+        let mut turn = Turn {
+            now,
+            rng,
+            effects: Vec::new(),
+        };
+        let t = &mut turn;
+        match event {
+            Event::RoomOpened { room, opened } => self.open_room(room, opened, t),
+            Event::RoomClosed { room } => self.close_room(room, t),
+            Event::Posted { room, ticket, drafts } => self.post(room, ticket, drafts, t),
+            Event::Renamed { name } => self.identity.name = name,
+            Event::Listening { port } => self.listen_port = port,
+            Event::AddressAdded { addr } => self.book.add(addr, t),
+            Event::AddressForgotten { addr } => self.book.forget(&addr, t),
+            Event::Appended { room, batch } => self.appended(room, batch, t),
+            Event::AppendFailed { room, batch, why } => self.append_failed(room, batch, &why, t),
+            Event::Loaded { load, block } => self.loaded(load, block, t),
+            Event::Connected {
+                conn,
+                role,
+                host,
+                dialled,
+            } => self.connected(conn, role, host, dialled, t),
+            Event::Received { conn, frame } => self.received(conn, &frame, t),
+            Event::Disconnected { conn, why } => self.disconnected(conn, &why, t),
+            Event::DialFailed { addr, why } => self.book.failed(&addr, why, t),
+            Event::Ticked => self.tick(t),
+            Event::Stopping => self.stop(t),
+        }
+        turn.effects
+    }
+
+    /// Who writes here.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn load(&mut self, room: RoomId, load_for: LoadFor, wanted: Vec<SeqRange>, t: &mut Turn<'_>) {
+        let load = Load(self.next_load);
+        self.next_load += 1;
+        self.loads.insert(load, load_for);
+        t.emit(Effect::Load { room, load, wanted });
+    }
+
+    fn loaded(&mut self, load: Load, block: Vec<u8>, t: &mut Turn<'_>) {
+        match self.loads.remove(&load) {
+            Some(LoadFor::Peer { conn, room }) => self.answer_want(conn, room, block, t),
+            Some(LoadFor::Fork { room }) => self.fork_loaded(room, &block, t),
+            None => {}
+        }
+    }
+
+    fn tick(&mut self, t: &mut Turn<'_>) {
+        self.tick_conns(t);
+        self.tick_rooms(t);
+        self.tick_sync(t);
+        let reached = self.conns.values().filter_map(Conn::instance).collect();
+        self.book.tick(&reached, t);
+        self.last_tick = Some(t.now);
+    }
+}

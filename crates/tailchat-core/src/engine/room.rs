@@ -1,0 +1,322 @@
+//! The way of a change into a room: posted or vetted, then durable, then shown, then spread. Knows nothing
+//! of how peers are asked.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fork::ForkSearch;
+use super::sync::Disk;
+use super::{Arrival, ArrivedChange, Batch, ConnId, Draft, Effect, Engine, Identity, Opened, Ticket, Turn};
+use crate::entry::{Body, Entry, Profile, entry_sum};
+use crate::ids::{ActorId, DeviceId, MessageId, RoomId};
+use crate::limits::{
+    ACTOR_ENTRIES_MAX, CHANGE_ENTRIES_MAX, CHANGE_LEN_MAX, CHANGE_OVERHEAD_MAX, DISK_RETRY, DRAFTS_LEN_MAX,
+    ENTRY_LEN_MAX, PENDING_LEN_MAX,
+};
+use crate::order::OrderClock;
+use crate::state::RoomState;
+use crate::wire::RoomFrame;
+
+#[derive(Default)]
+pub(super) struct Room {
+    /// What is durable or on its way there.
+    pub(super) accepted: RoomState,
+    /// What peers may know.
+    pub(super) durable: RoomState,
+    /// The actor that we write with; none until the first post after an unclean stop.
+    pub(super) mine: Option<ActorId>,
+    /// Every actor that this device has written with.
+    pub(super) ours: BTreeSet<ActorId>,
+    clock: OrderClock,
+    posts: VecDeque<Post>,
+    posts_len: usize,
+    /// Vetted and authored changes that wait for the disk.
+    pub(super) pending: Vec<ArrivedChange>,
+    pub(super) pending_len: usize,
+    in_flight: Option<InFlight>,
+    next_batch: u64,
+    /// The disk failed: why, and when to try again.
+    pub(super) failing: Option<(Duration, String)>,
+    /// Whom we asked for what we lack, and when.
+    pub(super) asking: Option<(ConnId, Duration)>,
+    /// What other members' disks hold.
+    pub(super) disks: BTreeMap<DeviceId, Disk>,
+    /// Actors with two chains, and the first change known to differ.
+    pub(super) forks: BTreeMap<ActorId, u64>,
+    pub(super) fork_search: Option<ForkSearch>,
+    /// Forked actors of ours that are dealt with, as far as the peers met so far go.
+    pub(super) settled: BTreeSet<ActorId>,
+    /// What was posted again, by ID and sum.
+    pub(super) repeated: BTreeSet<(MessageId, u32)>,
+}
+
+struct Post {
+    ticket: Ticket,
+    drafts: Vec<Draft>,
+    len: usize,
+}
+
+struct InFlight {
+    batch: Batch,
+    changes: Arc<[ArrivedChange]>,
+    /// The posts in it, each with its entries' IDs.
+    posts: Vec<(Ticket, Vec<MessageId>)>,
+}
+
+impl Engine {
+    pub(super) fn open_room(&mut self, id: RoomId, opened: Opened, t: &mut Turn<'_>) {
+        let room = Room {
+            accepted: opened.state.clone(),
+            durable: opened.state,
+            mine: opened.actor,
+            ours: opened.ours,
+            repeated: opened.repeated,
+            clock: opened.clock,
+            ..Room::default()
+        };
+        self.rooms.insert(id, room);
+        let conns: Vec<_> = self.conns.keys().copied().collect();
+        for conn in conns {
+            self.offer_rooms(conn, &[id], t);
+        }
+        // An address that had no room in common with us may have this one.
+        self.book.retry_all(t.now.uptime);
+    }
+
+    pub(super) fn close_room(&mut self, id: RoomId, t: &mut Turn<'_>) {
+        if let Some(room) = self.rooms.remove(&id) {
+            for post in room.posts {
+                t.emit(Effect::Rejected {
+                    ticket: post.ticket,
+                    why: "the room was closed".into(),
+                });
+            }
+            for (ticket, _) in room.in_flight.into_iter().flat_map(|in_flight| in_flight.posts) {
+                t.emit(Effect::Rejected {
+                    ticket,
+                    why: "the room was closed".into(),
+                });
+            }
+        }
+        for (conn_id, conn) in &mut self.conns {
+            conn.send_room(*conn_id, id, &RoomFrame::Leave, t);
+            conn.links.remove(&id);
+            conn.withdraw(id);
+        }
+    }
+
+    pub(super) fn post(&mut self, id: RoomId, ticket: Ticket, drafts: Vec<Draft>, t: &mut Turn<'_>) {
+        let Some(room) = self.rooms.get_mut(&id) else {
+            return t.emit(Effect::Rejected {
+                ticket,
+                why: "no such room".into(),
+            });
+        };
+        let len = drafts.iter().map(Draft::len).sum();
+        if drafts.iter().any(|draft| draft.len() > ENTRY_LEN_MAX) {
+            return t.emit(Effect::Rejected {
+                ticket,
+                why: "the text is too long".into(),
+            });
+        }
+        if room.posts_len + len > DRAFTS_LEN_MAX {
+            let why = "too much waits for the disk already; try again in a moment".into();
+            return t.emit(Effect::Rejected { ticket, why });
+        }
+        room.posts_len += len;
+        room.posts.push_back(Post { ticket, drafts, len });
+        self.flush(id, t);
+    }
+
+    /// Hands what waits to the disk, unless it is busy: then it shares the next write.
+    pub(super) fn flush(&mut self, id: RoomId, t: &mut Turn<'_>) {
+        let Some(room) = self.rooms.get_mut(&id) else {
+            return;
+        };
+        if room.in_flight.is_some() {
+            return;
+        }
+        let posts = room.author_posts(&self.identity, t);
+        if room.pending.is_empty() {
+            return posts
+                .into_iter()
+                .for_each(|(ticket, ids)| t.emit(Effect::Accepted { ticket, ids }));
+        }
+        let batch = Batch(room.next_batch);
+        room.next_batch += 1;
+        room.pending_len = 0;
+        let changes: Arc<[_]> = std::mem::take(&mut room.pending).into();
+        room.in_flight = Some(InFlight {
+            batch,
+            changes: Arc::clone(&changes),
+            posts,
+        });
+        t.emit(Effect::Append {
+            room: id,
+            batch,
+            changes,
+        });
+    }
+
+    pub(super) fn appended(&mut self, id: RoomId, batch: Batch, t: &mut Turn<'_>) {
+        let Some(room) = self.rooms.get_mut(&id) else {
+            return;
+        };
+        let Some(done) = room.in_flight.take_if(|in_flight| in_flight.batch == batch) else {
+            return;
+        };
+        room.failing = None;
+        for ArrivedChange { change, .. } in done.changes.iter() {
+            room.durable.set(change.parts.actor, change.tip);
+            for entry in change.parts.entries.iter().map(|entry| Entry::decode(entry)) {
+                room.clock.observe(&entry);
+                if let Body::Repeat(repeat) = entry.body {
+                    room.repeated.insert((repeat.of, entry_sum(&repeat.entry)));
+                }
+            }
+        }
+        t.emit(Effect::Show {
+            room: id,
+            changes: Arc::clone(&done.changes),
+        });
+        for (ticket, ids) in done.posts {
+            t.emit(Effect::Accepted { ticket, ids });
+        }
+        self.spread(id, &done.changes, t);
+        t.emit(Effect::Heard { room: id });
+        self.flush(id, t);
+        self.catch_up(id, t);
+    }
+
+    /// Nothing that was not durable counts: the room goes back to what is, and tries again later.
+    pub(super) fn append_failed(&mut self, id: RoomId, batch: Batch, why: &str, t: &mut Turn<'_>) {
+        let Some(room) = self.rooms.get_mut(&id) else {
+            return;
+        };
+        let Some(failed) = room.in_flight.take_if(|in_flight| in_flight.batch == batch) else {
+            return;
+        };
+        room.accepted = room.durable.clone();
+        room.pending.clear();
+        room.pending_len = 0;
+        // A part of the write may have reached the disk: to go on with this actor could fork it.
+        room.mine = None;
+        room.settled.clear();
+        room.fork_search = None;
+        room.failing = Some((t.now.uptime + DISK_RETRY, why.to_owned()));
+        let waiting = room.posts.drain(..).map(|post| post.ticket);
+        for ticket in failed.posts.into_iter().map(|(ticket, _)| ticket).chain(waiting) {
+            t.emit(Effect::Rejected {
+                ticket,
+                why: why.to_owned(),
+            });
+        }
+        room.posts_len = 0;
+        t.emit(Effect::Heard { room: id });
+    }
+
+    pub(super) fn tick_rooms(&mut self, t: &mut Turn<'_>) {
+        for room in self.rooms.values_mut() {
+            room.failing.take_if(|(until, _)| *until <= t.now.uptime);
+        }
+    }
+}
+
+impl Draft {
+    fn len(&self) -> usize {
+        match &self.body {
+            Body::Text(text) | Body::Action(text) => text.text.len(),
+            Body::Imported(imported) => imported.nick.len() + imported.text.len(),
+            Body::Repeat(repeat) => repeat.entry.len(),
+            Body::RoomName(name) => name.len(),
+            Body::Profile(profile) => profile.name.len(),
+            Body::Leave | Body::Unknown { .. } => 0,
+        }
+    }
+}
+
+impl Room {
+    pub(super) fn is_writing(&self) -> bool {
+        self.in_flight.is_some() || !self.posts.is_empty()
+    }
+
+    /// Turns the posts that wait into changes, as few as the limits allow.
+    fn author_posts(&mut self, identity: &Identity, t: &mut Turn<'_>) -> Vec<(Ticket, Vec<MessageId>)> {
+        let mut done = Vec::new();
+        let mut entries = Vec::new();
+        let mut len = 0;
+        while let Some(post) = self.posts.front().filter(|_| self.pending_len <= PENDING_LEN_MAX) {
+            let actor = self.actor(identity, post.drafts.len(), &mut entries, t);
+            let Some(post) = self.posts.pop_front() else { break };
+            self.posts_len -= post.len;
+            let mut ids = Vec::with_capacity(post.drafts.len());
+            for draft in post.drafts {
+                let stamp = draft.stamp.unwrap_or_else(|| self.clock.stamp(t.now.wall_ms));
+                let entry = Entry {
+                    stamp,
+                    body: draft.body,
+                }
+                .encode();
+                if entries.len() == CHANGE_ENTRIES_MAX
+                    || len + entry.len() > CHANGE_LEN_MAX - CHANGE_OVERHEAD_MAX
+                {
+                    self.author(actor, &mut entries, t);
+                    len = 0;
+                }
+                len += entry.len();
+                let index = self.accepted.tip(actor).entries + entries.len() as u64;
+                ids.push(MessageId { actor, index });
+                entries.push(entry);
+            }
+            done.push((post.ticket, ids));
+        }
+        if let Some(actor) = self.mine {
+            self.author(actor, &mut entries, t);
+        }
+        done
+    }
+
+    /// The actor to write with: a fresh one, introduced by its profile, if there is none or it is full.
+    fn actor(
+        &mut self,
+        identity: &Identity,
+        more: usize,
+        entries: &mut Vec<Vec<u8>>,
+        t: &mut Turn<'_>,
+    ) -> ActorId {
+        let has_room =
+            |actor: &ActorId| self.accepted.tip(*actor).entries + more as u64 + 1024 < ACTOR_ENTRIES_MAX;
+        if let Some(actor) = self.mine.filter(has_room) {
+            return actor;
+        }
+        if let Some(full) = self.mine {
+            self.author(full, entries, t);
+        }
+        let actor = ActorId(t.random());
+        self.mine = Some(actor);
+        self.ours.insert(actor);
+        let Identity { person, device, name } = identity.clone();
+        let stamp = self.clock.stamp(t.now.wall_ms);
+        entries.push(
+            Entry {
+                stamp,
+                body: Body::Profile(Profile { person, device, name }),
+            }
+            .encode(),
+        );
+        actor
+    }
+
+    fn author(&mut self, actor: ActorId, entries: &mut Vec<Vec<u8>>, t: &Turn<'_>) {
+        if !entries.is_empty() {
+            let change = self.accepted.author(actor, std::mem::take(entries));
+            self.pending_len += change.encoded.bytes.len();
+            let arrival = Arrival {
+                at_ms: t.now.wall_ms,
+                via: DeviceId::NONE,
+            };
+            self.pending.push(ArrivedChange { change, arrival });
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Where this peer stands, for people: what each room holds, who is connected, how far they are. Changes
+//! nothing.
+
+use super::sync::Link;
+use super::{AddressStatus, Conn, Engine};
+use crate::ids::{ActorId, DeviceId, MessageId, RoomId};
+use crate::state::RoomState;
+
+/// A room, as it stands here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomStatus {
+    /// What our disk holds.
+    pub durable: RoomState,
+    /// Our actor, if the next post goes on with it.
+    pub actor: Option<ActorId>,
+    /// Every connected peer that has the room.
+    pub peers: Vec<PeerStatus>,
+    /// Why nothing can be written, if so.
+    pub failing: Option<String>,
+    /// Actors with two chains, and the first change known to differ.
+    pub forks: Vec<(ActorId, u64)>,
+}
+
+/// A connected peer in one room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerStatus {
+    /// Its data folder; none until it greeted.
+    pub device: Option<DeviceId>,
+    /// Its name.
+    pub name: String,
+    /// Its host, or the address by which we dialled it.
+    pub addr: String,
+    /// How it stands to us.
+    pub state: PeerState,
+    /// Messages that we have and it has not.
+    pub ahead: u64,
+    /// Messages that it has and we have not.
+    pub behind: u64,
+}
+
+/// How a peer stands to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerState {
+    /// It has not said yet.
+    Unknown,
+    /// Both hold the same.
+    Equal,
+    /// We lack something that it has.
+    Behind,
+    /// It lacks something that we have, and we lack nothing.
+    Ahead,
+    /// An actor has two chains, one here and one there; the rest is exchanged.
+    Apart,
+}
+
+impl Engine {
+    /// The rooms that are open.
+    pub fn rooms(&self) -> impl Iterator<Item = RoomId> {
+        self.rooms.keys().copied()
+    }
+
+    /// How a room stands.
+    #[must_use]
+    pub fn room_status(&self, id: RoomId) -> Option<RoomStatus> {
+        let room = self.rooms.get(&id)?;
+        let links = self
+            .conns
+            .values()
+            .filter_map(|conn| Some((conn, conn.links.get(&id)?)));
+        Some(RoomStatus {
+            durable: room.durable.clone(),
+            actor: room.mine,
+            peers: links
+                .map(|(conn, link)| peer_status(conn, link, &room.durable))
+                .collect(),
+            failing: room.failing.as_ref().map(|(_, why)| why.clone()),
+            forks: room.forks.iter().map(|(actor, seq)| (*actor, *seq)).collect(),
+        })
+    }
+
+    /// The devices, beside our own, whose disks hold this entry as far as we heard.
+    pub fn holders(&self, id: RoomId, entry: MessageId) -> impl Iterator<Item = DeviceId> {
+        let disks = self.rooms.get(&id).into_iter().flat_map(|room| &room.disks);
+        disks.filter_map(move |(device, disk)| {
+            let claim = disk.claims.get(&entry.actor)?;
+            (claim.entries > entry.index).then_some(*device)
+        })
+    }
+
+    /// When each other member's disk was last heard of, in milliseconds since 1970.
+    pub fn last_seen(&self, id: RoomId) -> impl Iterator<Item = (DeviceId, i64)> {
+        let disks = self.rooms.get(&id).into_iter().flat_map(|room| &room.disks);
+        disks.map(|(device, disk)| (*device, disk.seen_ms))
+    }
+
+    /// The addresses that are dialled.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<AddressStatus> {
+        self.book.status()
+    }
+
+    /// Whether a question or a write is under way, so that a caller who only waits for calm goes on waiting.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.rooms.values().any(super::room::Room::is_busy) || !self.loads.is_empty()
+    }
+}
+
+fn peer_status(conn: &Conn, link: &Link, durable: &RoomState) -> PeerStatus {
+    let (mut ahead, mut behind, mut differs) = (0, 0, false);
+    for (actor, tip) in durable.tips() {
+        let claim = link.holds.as_ref().and_then(|holds| holds.get(&actor));
+        ahead += tip
+            .messages
+            .saturating_sub(claim.map_or(0, |claim| claim.messages));
+        differs |= tip.seq > claim.map_or(0, |claim| claim.seq);
+    }
+    let mut lacks = false;
+    for claim in link.holds.iter().flat_map(|holds| holds.values()) {
+        let tip = durable.tip(claim.actor);
+        behind += claim.messages.saturating_sub(tip.messages);
+        lacks |= claim.seq > tip.seq;
+    }
+    let state = match (&link.holds, lacks, differs) {
+        (None, ..) => PeerState::Unknown,
+        _ if !link.forked.is_empty() => PeerState::Apart,
+        (_, true, _) => PeerState::Behind,
+        (_, _, true) => PeerState::Ahead,
+        _ => PeerState::Equal,
+    };
+    let (device, name) = link.peer.clone().unzip();
+    let addr = conn.dialled.clone().unwrap_or_else(|| conn.host.clone());
+    PeerStatus {
+        device,
+        name: name.unwrap_or_default(),
+        addr,
+        state,
+        ahead,
+        behind,
+    }
+}
