@@ -13,6 +13,7 @@ pub mod block;
 pub mod change;
 pub mod disk;
 pub mod error;
+pub mod facts;
 mod fields;
 pub mod folder;
 pub mod head;

@@ -288,7 +288,7 @@ fn write_new(disk: &mut impl Disk, dir: &Path, path: &Path, bytes: &[u8]) -> io:
     written
 }
 
-fn write_error(path: PathBuf, cause: io::Error) -> StoreError {
+pub(crate) fn write_error(path: PathBuf, cause: io::Error) -> StoreError {
     match cause.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { path, cause },
         _ => StoreError::Write { path, cause },
