@@ -40,6 +40,19 @@ pub struct Span {
 }
 
 impl Span {
+    /// A span that ends before this change.
+    fn before_change(parts: &Parts) -> Self {
+        Self {
+            actor: parts.actor,
+            first_seq: parts.seq,
+            last_seq: parts.seq - 1,
+            first_index: parts.first_index,
+            messages: 0,
+            previous: parts.previous.unwrap_or(Tip::START.hash),
+            last: Tip::START.hash,
+        }
+    }
+
     fn before(&self) -> Tip {
         Tip {
             seq: self.first_seq - 1,
@@ -96,41 +109,36 @@ impl SeqRange {
 }
 
 impl Block {
-    /// Makes a block of changes; each actor's must follow each other without a gap. One that does not is
-    /// left out.
+    /// Makes a block of changes, in this order. An actor whose changes leave a gap has several spans.
     #[must_use]
     pub fn of<'a>(changes: impl IntoIterator<Item = (&'a Parts, ChangeHash)>) -> Self {
         let mut block = Self {
             spans: Vec::new(),
             rows: Vec::new(),
         };
-        let mut places = BTreeMap::new();
+        let mut places: BTreeMap<ActorId, usize> = BTreeMap::new();
         for (parts, hash) in changes {
-            let place = *places.entry(parts.actor).or_insert_with(|| {
-                block.spans.push(Span {
-                    actor: parts.actor,
-                    first_seq: parts.seq,
-                    last_seq: parts.seq - 1,
-                    first_index: parts.first_index,
-                    messages: 0,
-                    previous: parts.previous.unwrap_or(Tip::START.hash),
-                    last: Tip::START.hash,
-                });
+            let place = places.get(&parts.actor).copied();
+            let open = place.filter(|place| {
+                block
+                    .spans
+                    .get(*place)
+                    .is_some_and(|span| span.last_seq + 1 == parts.seq)
+            });
+            let place = open.unwrap_or_else(|| {
+                block.spans.push(Span::before_change(parts));
                 block.spans.len() - 1
             });
-            let Some(span) = block.spans.get_mut(place) else {
-                continue;
-            };
-            if parts.seq != span.last_seq + 1 {
-                continue;
-            }
+            places.insert(parts.actor, place);
             let after = Tip::START.after(&parts.entries, hash);
-            *span = Span {
-                last_seq: parts.seq,
-                last: after.hash,
-                messages: span.messages + after.messages,
-                ..*span
-            };
+            if let Some(span) = block.spans.get_mut(place) {
+                *span = Span {
+                    last_seq: parts.seq,
+                    last: hash,
+                    messages: span.messages + after.messages,
+                    ..*span
+                };
+            }
             let span = u32::try_from(place).unwrap_or(u32::MAX);
             block.rows.push(BlockRow {
                 span,
@@ -183,10 +191,9 @@ impl Block {
 
     fn is_consistent(&self) -> bool {
         let mut missing: Vec<u64> = Vec::with_capacity(self.spans.len());
-        let mut actors = BTreeSet::new();
         for span in &self.spans {
             let ordered = span.first_seq >= 1 && span.last_seq >= span.first_seq && span.last_seq < 1 << 32;
-            if !ordered || span.first_index >= 1 << 32 || !actors.insert(span.actor) {
+            if !ordered || span.first_index >= 1 << 32 {
                 return false;
             }
             missing.push(span.last_seq - span.first_seq + 1);

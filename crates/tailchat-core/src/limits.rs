@@ -49,6 +49,9 @@ pub const WANT_RANGES_MAX: usize = 4096;
 /// Bytes of vetted changes that wait for the disk in one room. No `Want` is sent and pushed changes are
 /// left to a later `Want` until there is room again.
 pub const PENDING_LEN_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of changes after which one write to the log ends; the rest goes into the next. A log that starts
+/// another file at 512 KiB of changes then seals into blocks that fit a frame.
+pub const APPEND_LEN: usize = 256 * 1024;
 /// Bytes of posts that wait for the disk in one room. A post beyond is refused as "busy".
 pub const DRAFTS_LEN_MAX: usize = 32 * 1024 * 1024;
 /// Devices of one room whose disks are counted; of further ones nothing is remembered.

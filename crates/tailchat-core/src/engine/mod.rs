@@ -122,7 +122,7 @@ pub enum Event {
         room: RoomId,
         /// Names the post in its outcome.
         ticket: Ticket,
-        /// What, in order; it is posted whole or not at all.
+        /// What, in order. Only if the disk fails in between, a first part may be in the room all the same.
         drafts: Vec<Draft>,
     },
     /// The person took another name.
@@ -232,7 +232,7 @@ pub enum Effect {
         /// Its entries, in the order of its drafts.
         ids: Vec<MessageId>,
     },
-    /// A post was not taken; nothing of it is in the room.
+    /// A post was not taken.
     Rejected {
         /// Which.
         ticket: Ticket,

@@ -11,8 +11,8 @@ use super::{Arrival, ArrivedChange, Batch, ConnId, Draft, Effect, Engine, Identi
 use crate::entry::{Body, Entry, Profile, entry_sum};
 use crate::ids::{ActorId, DeviceId, MessageId, RoomId};
 use crate::limits::{
-    ACTOR_ENTRIES_MAX, CHANGE_ENTRIES_MAX, CHANGE_LEN_MAX, CHANGE_OVERHEAD_MAX, DISK_RETRY, DRAFTS_LEN_MAX,
-    ENTRY_LEN_MAX, PENDING_LEN_MAX,
+    ACTOR_ENTRIES_MAX, APPEND_LEN, CHANGE_ENTRIES_MAX, CHANGE_LEN_MAX, CHANGE_OVERHEAD_MAX, DISK_RETRY,
+    DRAFTS_LEN_MAX, ENTRY_LEN_MAX, PENDING_LEN_MAX,
 };
 use crate::order::OrderClock;
 use crate::state::RoomState;
@@ -32,10 +32,12 @@ pub(super) struct Room {
     posts: VecDeque<Post>,
     posts_len: usize,
     /// Vetted and authored changes that wait for the disk.
-    pub(super) pending: Vec<ArrivedChange>,
+    pub(super) pending: VecDeque<ArrivedChange>,
     pub(super) pending_len: usize,
     in_flight: Option<InFlight>,
-    next_batch: u64,
+    batches: u64,
+    /// Posts that became entries which are not durable yet.
+    authored: VecDeque<Authored>,
     /// The disk failed: why, and when to try again.
     pub(super) failing: Option<(Duration, String)>,
     /// Whom we asked for what we lack, and when.
@@ -60,8 +62,14 @@ struct Post {
 struct InFlight {
     batch: Batch,
     changes: Arc<[ArrivedChange]>,
-    /// The posts in it, each with its entries' IDs.
-    posts: Vec<(Ticket, Vec<MessageId>)>,
+}
+
+/// A post that became entries and is told of once the change with the last of them is durable.
+struct Authored {
+    ticket: Ticket,
+    ids: Vec<MessageId>,
+    actor: ActorId,
+    seq: u64,
 }
 
 impl Engine {
@@ -85,19 +93,8 @@ impl Engine {
     }
 
     pub(super) fn close_room(&mut self, id: RoomId, t: &mut Turn<'_>) {
-        if let Some(room) = self.rooms.remove(&id) {
-            for post in room.posts {
-                t.emit(Effect::Rejected {
-                    ticket: post.ticket,
-                    why: "the room was closed".into(),
-                });
-            }
-            for (ticket, _) in room.in_flight.into_iter().flat_map(|in_flight| in_flight.posts) {
-                t.emit(Effect::Rejected {
-                    ticket,
-                    why: "the room was closed".into(),
-                });
-            }
+        if let Some(mut room) = self.rooms.remove(&id) {
+            room.reject_posts("the room was closed", t);
         }
         for (conn_id, conn) in &mut self.conns {
             conn.send_room(*conn_id, id, &RoomFrame::Leave, t);
@@ -137,20 +134,16 @@ impl Engine {
         if room.in_flight.is_some() {
             return;
         }
-        let posts = room.author_posts(&self.identity, t);
-        if room.pending.is_empty() {
-            return posts
-                .into_iter()
-                .for_each(|(ticket, ids)| t.emit(Effect::Accepted { ticket, ids }));
+        room.author_posts(&self.identity, t);
+        let changes = room.next_batch();
+        if changes.is_empty() {
+            return room.confirm_posts(t);
         }
-        let batch = Batch(room.next_batch);
-        room.next_batch += 1;
-        room.pending_len = 0;
-        let changes: Arc<[_]> = std::mem::take(&mut room.pending).into();
+        let batch = Batch(room.batches);
+        room.batches += 1;
         room.in_flight = Some(InFlight {
             batch,
             changes: Arc::clone(&changes),
-            posts,
         });
         t.emit(Effect::Append {
             room: id,
@@ -180,9 +173,7 @@ impl Engine {
             room: id,
             changes: Arc::clone(&done.changes),
         });
-        for (ticket, ids) in done.posts {
-            t.emit(Effect::Accepted { ticket, ids });
-        }
+        room.confirm_posts(t);
         self.spread(id, &done.changes, t);
         t.emit(Effect::Heard { room: id });
         self.flush(id, t);
@@ -194,9 +185,13 @@ impl Engine {
         let Some(room) = self.rooms.get_mut(&id) else {
             return;
         };
-        let Some(failed) = room.in_flight.take_if(|in_flight| in_flight.batch == batch) else {
+        if room
+            .in_flight
+            .take_if(|in_flight| in_flight.batch == batch)
+            .is_none()
+        {
             return;
-        };
+        }
         room.accepted = room.durable.clone();
         room.pending.clear();
         room.pending_len = 0;
@@ -205,14 +200,7 @@ impl Engine {
         room.settled.clear();
         room.fork_search = None;
         room.failing = Some((t.now.uptime + DISK_RETRY, why.to_owned()));
-        let waiting = room.posts.drain(..).map(|post| post.ticket);
-        for ticket in failed.posts.into_iter().map(|(ticket, _)| ticket).chain(waiting) {
-            t.emit(Effect::Rejected {
-                ticket,
-                why: why.to_owned(),
-            });
-        }
-        room.posts_len = 0;
+        room.reject_posts(why, t);
         t.emit(Effect::Heard { room: id });
     }
 
@@ -238,16 +226,53 @@ impl Draft {
 
 impl Room {
     pub(super) fn is_writing(&self) -> bool {
-        self.in_flight.is_some() || !self.posts.is_empty()
+        self.in_flight.is_some() || !self.posts.is_empty() || !self.pending.is_empty()
+    }
+
+    /// Tells of the posts that are durable now.
+    fn confirm_posts(&mut self, t: &mut Turn<'_>) {
+        let is_durable = |post: &Authored| self.durable.tip(post.actor).seq >= post.seq;
+        while self.authored.front().is_some_and(is_durable) {
+            let Some(Authored { ticket, ids, .. }) = self.authored.pop_front() else {
+                break;
+            };
+            t.emit(Effect::Accepted { ticket, ids });
+        }
+    }
+
+    fn reject_posts(&mut self, why: &str, t: &mut Turn<'_>) {
+        let authored = self.authored.drain(..).map(|post| post.ticket);
+        let waiting = self.posts.drain(..).map(|post| post.ticket);
+        for ticket in authored.chain(waiting) {
+            t.emit(Effect::Rejected {
+                ticket,
+                why: why.to_owned(),
+            });
+        }
+        self.posts_len = 0;
+    }
+
+    /// The changes of the next write: what waits, up to a length.
+    fn next_batch(&mut self) -> Arc<[ArrivedChange]> {
+        let mut len = 0;
+        let mut changes = Vec::new();
+        while len < APPEND_LEN
+            && let Some(change) = self.pending.pop_front()
+        {
+            len += change.change.encoded.bytes.len();
+            changes.push(change);
+        }
+        self.pending_len -= len;
+        changes.into()
     }
 
     /// Turns the posts that wait into changes, as few as the limits allow.
-    fn author_posts(&mut self, identity: &Identity, t: &mut Turn<'_>) -> Vec<(Ticket, Vec<MessageId>)> {
-        let mut done = Vec::new();
+    fn author_posts(&mut self, identity: &Identity, t: &mut Turn<'_>) {
         let mut entries = Vec::new();
         let mut len = 0;
-        while let Some(post) = self.posts.front().filter(|_| self.pending_len <= PENDING_LEN_MAX) {
-            let actor = self.actor(identity, post.drafts.len(), &mut entries, t);
+        while self.pending_len <= PENDING_LEN_MAX && !self.posts.is_empty() {
+            let drafts = self.posts.front().map_or(0, |post| post.drafts.len());
+            let actor = self.actor(identity, drafts, &mut entries, t);
             let Some(post) = self.posts.pop_front() else { break };
             self.posts_len -= post.len;
             let mut ids = Vec::with_capacity(post.drafts.len());
@@ -269,12 +294,17 @@ impl Room {
                 ids.push(MessageId { actor, index });
                 entries.push(entry);
             }
-            done.push((post.ticket, ids));
+            let seq = self.accepted.tip(actor).seq + u64::from(!entries.is_empty());
+            self.authored.push_back(Authored {
+                ticket: post.ticket,
+                ids,
+                actor,
+                seq,
+            });
         }
         if let Some(actor) = self.mine {
             self.author(actor, &mut entries, t);
         }
-        done
     }
 
     /// The actor to write with: a fresh one, introduced by its profile, if there is none or it is full.
@@ -316,7 +346,7 @@ impl Room {
                 at_ms: t.now.wall_ms,
                 via: DeviceId::NONE,
             };
-            self.pending.push(ArrivedChange { change, arrival });
+            self.pending.push_back(ArrivedChange { change, arrival });
         }
     }
 }

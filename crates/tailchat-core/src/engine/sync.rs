@@ -549,7 +549,7 @@ impl super::room::Room {
         };
         for change in changes {
             self.pending_len += change.encoded.bytes.len();
-            self.pending.push(ArrivedChange { change, arrival });
+            self.pending.push_back(ArrivedChange { change, arrival });
         }
     }
 }
