@@ -44,6 +44,11 @@ impl<D: Disk> Log<D> {
         self.tails.keys().copied().find(|number| *number < active)
     }
 
+    /// All tails, in the log's order.
+    pub fn tails(&self) -> impl Iterator<Item = StretchNumber> {
+        self.tails.keys().copied()
+    }
+
     /// The changes of a tail, in the log's order; read again from disk, those that do not verify left out.
     ///
     /// # Errors
