@@ -234,7 +234,8 @@ fn decode(bytes: &[u8]) -> Option<(Seat, CleanStop)> {
     fields.0.is_empty().then_some((seat, stop))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::time::{SystemTime, UNIX_EPOCH};
 

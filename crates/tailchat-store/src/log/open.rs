@@ -20,8 +20,8 @@ impl<D: Disk> Log<D> {
     /// every call: the IDs of the files that this log makes are drawn from it.
     ///
     /// # Errors
-    /// `Exists` if a log is there, `Newer` if a newer version's is; otherwise nothing was created that an opening
-    /// would take for a log, or all of it was, and the same call may be tried again.
+    /// `Exists` if a log is there, `Newer` if a newer version's is. After `Full` or `Write` the same call may be
+    /// tried again; if it then says `Exists`, the first one came further than it knew: open the log.
     pub fn create(mut disk: D, room: RoomId, seed: [u8; 32]) -> Result<Self, StoreError> {
         let dir = room_dir(room);
         let failed = |path: PathBuf| move |cause| write_error(path, cause);
@@ -150,12 +150,12 @@ impl<D: Disk> Log<D> {
     }
 
     /// New changes go to the last tail if it ends where its last record does, carries the local facts along, and
-    /// stands after all blocks. Otherwise the next write starts another.
+    /// no file stands after it, not even an unreadable one: what is written stays in order. Otherwise the next
+    /// write starts another.
     fn pick_active(&mut self, survey: &Survey) {
-        let last_block = self.blocks.keys().next_back();
         let last = survey.tails.values().next_back().filter(|content| {
             let carries = content.tail.has_local || self.local.is_none();
-            !content.uncut && carries && Some(&content.tail.number) > last_block
+            !content.uncut && carries && content.tail.number.0 == survey.last_number
         });
         self.active = last.map(|content| content.tail.number);
     }

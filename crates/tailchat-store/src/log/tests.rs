@@ -7,6 +7,13 @@ use tailchat_core::ids::{ActorId, DeviceId};
 mod crashes;
 mod damage;
 mod faults;
+mod witness;
+
+/// The length of a change that fills a tail.
+const LARGE: usize = 512 << 10;
+
+/// A change, as it is compared.
+type Key = (ActorId, u64, Vec<u8>);
 
 const ROOM: RoomId = RoomId([0x22; 16]);
 
@@ -28,6 +35,25 @@ fn span(actor: u8, first_seq: u64, last_seq: u64) -> Span {
         actor: ActorId([actor; 16]),
         first_seq,
         last_seq,
+    }
+}
+
+impl Log<SimDisk> {
+    /// The same open log on a forked disk.
+    fn on(&self, disk: SimDisk) -> Self {
+        Self {
+            disk,
+            dir: self.dir.clone(),
+            room: self.room,
+            seed: self.seed,
+            drawn: self.drawn,
+            next_number: self.next_number,
+            tails: self.tails.clone(),
+            active: self.active,
+            blocks: self.blocks.clone(),
+            local: self.local.clone(),
+            poisoned: self.poisoned.clone(),
+        }
     }
 }
 
@@ -66,7 +92,7 @@ fn block_of(changes: &[ChangeRecord]) -> Block {
 }
 
 /// Every change in the log, in its order, the blocks' ones rebuilt from what `block_of` made.
-fn all(log: &Log<SimDisk>, opened: &Opened) -> Vec<(ActorId, u64, Vec<u8>)> {
+fn all(log: &Log<SimDisk>, opened: &Opened) -> Vec<Key> {
     let mut changes = Vec::new();
     for info in &opened.blocks {
         let block = log.read_block(info.number).unwrap();
@@ -87,7 +113,7 @@ fn all(log: &Log<SimDisk>, opened: &Opened) -> Vec<(ActorId, u64, Vec<u8>)> {
     changes
 }
 
-fn key(change: &ChangeRecord) -> (ActorId, u64, Vec<u8>) {
+fn key(change: &ChangeRecord) -> Key {
     (change.actor, change.seq, change.change.clone())
 }
 
@@ -96,7 +122,7 @@ fn grown() -> (SimDisk, Log<SimDisk>) {
     let (disk, mut log) = created();
     log.set_local(b"facts".to_vec()).unwrap();
     for stretch in 0..4 {
-        let large = change(1, stretch * 2 + 2, 512 << 10);
+        let large = change(1, stretch * 2 + 2, LARGE);
         log.append(&[change(1, stretch * 2 + 1, 10)]).unwrap();
         log.append(&[if stretch < 3 { large } else { change(1, 8, 10) }])
             .unwrap();
@@ -144,7 +170,7 @@ fn an_append_costs_one_write_and_one_sync() {
 fn a_full_tail_is_followed_by_another_that_carries_the_local_facts() {
     let (disk, mut log) = created();
     log.set_local(b"facts".to_vec()).unwrap();
-    log.append(&[change(1, 1, 512 << 10)]).unwrap();
+    log.append(&[change(1, 1, LARGE)]).unwrap();
     assert_eq!(log.ripe(), None);
     log.append(&[change(1, 2, 10)]).unwrap();
     let first = log.ripe().unwrap();

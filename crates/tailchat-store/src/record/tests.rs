@@ -76,8 +76,8 @@ fn every_flipped_bit_loses_one_record_and_is_reported() {
                 "bit {bit}"
             );
         } else {
-            let ranges: Vec<_> = scan.damage.iter().map(|(range, _)| range.clone()).collect();
-            assert_eq!((scan.torn, ranges), (None, vec![from..ends[hit]]), "bit {bit}");
+            assert_eq!((scan.torn, scan.damage.len()), (None, 1), "bit {bit}");
+            assert_eq!(scan.damage[0].0, from..ends[hit], "bit {bit}");
         }
     }
 }
