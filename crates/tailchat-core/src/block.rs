@@ -31,7 +31,9 @@ pub struct Span {
     pub last_seq: u64,
     /// The entries that the actor wrote before the block.
     pub first_index: u64,
-    /// The messages among the span's entries.
+    /// The entries in the span.
+    pub entries: u64,
+    /// The messages among them.
     pub messages: u64,
     /// The hash of the change before the first; zeros before `seq` 1.
     pub previous: ChangeHash,
@@ -47,6 +49,7 @@ impl Span {
             first_seq: parts.seq,
             last_seq: parts.seq - 1,
             first_index: parts.first_index,
+            entries: 0,
             messages: 0,
             previous: parts.previous.unwrap_or(Tip::START.hash),
             last: Tip::START.hash,
@@ -59,18 +62,6 @@ impl Span {
             entries: self.first_index,
             messages: 0,
             hash: self.previous,
-        }
-    }
-
-    /// The actor's tip after the span, given the one before it.
-    #[must_use]
-    pub fn after(&self, before: Tip, entries: u64) -> Tip {
-        let messages = before.messages + self.messages;
-        Tip {
-            seq: self.last_seq,
-            entries,
-            messages,
-            hash: self.last,
         }
     }
 }
@@ -130,14 +121,12 @@ impl Block {
                 block.spans.len() - 1
             });
             places.insert(parts.actor, place);
-            let after = Tip::START.after(&parts.entries, hash);
+            let added = Tip::START.after(&parts.entries, hash);
             if let Some(span) = block.spans.get_mut(place) {
-                *span = Span {
-                    last_seq: parts.seq,
-                    last: hash,
-                    messages: span.messages + after.messages,
-                    ..*span
-                };
+                span.last_seq = parts.seq;
+                span.last = hash;
+                span.entries += added.entries;
+                span.messages += added.messages;
             }
             let span = u32::try_from(place).unwrap_or(u32::MAX);
             block.rows.push(BlockRow {
@@ -244,7 +233,8 @@ impl Block {
             changes.push(change);
         }
         for (span, tip) in self.spans.iter().zip(&tips) {
-            if tip.hash != span.last || tip.messages != span.messages {
+            let added = tip.entries - span.first_index;
+            if tip.hash != span.last || tip.messages != span.messages || added != span.entries {
                 return Err(BlockError::Proof { actor: span.actor });
             }
         }

@@ -12,5 +12,6 @@ pub mod ids;
 pub mod limits;
 pub mod order;
 pub mod state;
+pub mod text;
 pub mod timeline;
 pub mod wire;

@@ -473,15 +473,8 @@ impl Loading {
             }
             return;
         }
-        let mut entries = std::collections::BTreeMap::<(ActorId, u64), u64>::new();
         for (at, parts) in block.parts().enumerate() {
             self.show(&parts, arrivals.get(at).copied().unwrap_or(unknown));
-            let of_span = |span: &&Span| {
-                span.actor == parts.actor && (span.first_seq..=span.last_seq).contains(&parts.seq)
-            };
-            if let Some(span) = block.spans().iter().find(of_span) {
-                *entries.entry((span.actor, span.first_seq)).or_default() += parts.entries.len() as u64;
-            }
         }
         for span in block.spans() {
             self.place(Piece {
@@ -489,7 +482,7 @@ impl Loading {
                 first_seq: span.first_seq,
                 last_seq: span.last_seq,
                 first_index: span.first_index,
-                entries: entries.get(&(span.actor, span.first_seq)).copied().unwrap_or(0),
+                entries: span.entries,
                 messages: span.messages,
                 previous: span.previous,
                 last: span.last,
