@@ -39,6 +39,7 @@ const LADDER: &[Rung] = &[
             "rand_core",
             "serde",
             "thiserror",
+            "unicode-width",
         ]),
     },
     Rung {
