@@ -235,6 +235,7 @@ mod tests {
         assert_eq!(decode(b"Dear diary"), Err(HeadFault::Foreign));
         assert_eq!(decode(&[b'x'; 500]), Err(HeadFault::Foreign));
         assert_eq!(decode(&[0; 500]), Err(HeadFault::Unfinished));
+        assert_eq!(decode(&[[0; 500], [7; 500]].concat()), Err(HeadFault::Unfinished));
         let mut damaged = head().encode();
         damaged[30] ^= 1;
         damaged[130] ^= 1;

@@ -19,6 +19,7 @@ use crate::disk::Disk;
 
 mod crash;
 mod machine;
+mod node;
 
 pub use crash::{Keep, Unsynced};
 use machine::{Machine, Operation};

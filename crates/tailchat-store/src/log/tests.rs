@@ -288,3 +288,32 @@ fn sizes_are_those_of_the_files() {
     assert_eq!(sizes.tails + sizes.blocks, disk.used());
     assert_eq!(log.check().unwrap().bytes, disk.used());
 }
+
+#[test]
+fn a_real_disk_holds_the_same_bytes_as_the_simulated_one() {
+    fn grow<D: Disk>(disk: &D) -> Opened {
+        let mut log = Log::create(disk.clone(), ROOM, [0; 32]).unwrap();
+        log.set_local(b"facts".to_vec()).unwrap();
+        for seq in 1..5 {
+            log.append(&[change(1, seq, LARGE)]).unwrap();
+        }
+        let number = log.ripe().unwrap();
+        let block = block_of(&log.read_tail(number).unwrap());
+        log.seal(number, &block).unwrap();
+        let (mut log, opened) = Log::open(disk.clone(), &room_dir(ROOM), [1; 32]).unwrap();
+        log.append(&[change(1, 5, 10)]).unwrap();
+        assert_eq!(log.check().unwrap().findings, vec![]);
+        opened
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (sim, real) = (SimDisk::new(), crate::disk::RealDisk::new(folder.path()));
+    let (in_sim, on_real) = (grow(&sim), grow(&real));
+    assert_eq!((in_sim.tail, in_sim.blocks), (on_real.tail, on_real.blocks));
+    let names = real.list(&room_dir(ROOM)).unwrap();
+    let files: BTreeMap<_, _> = names
+        .iter()
+        .map(|name| room_dir(ROOM).join(name))
+        .map(|path| (path.clone(), real.read(&path).unwrap()))
+        .collect();
+    assert!(files == sim.files());
+}

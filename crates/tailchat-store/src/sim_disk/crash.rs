@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::machine::{File, Folder, Machine, Write};
+use super::machine::Machine;
+use super::node::{File, Folder, Write};
 
 /// Something that a crash may keep or lose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

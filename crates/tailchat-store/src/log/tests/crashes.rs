@@ -221,3 +221,36 @@ fn torn_bytes_are_kept_aside_and_old_ones_go() {
     }
     assert!(disk.files().len() <= crate::limits::QUARANTINE_FILES_MAX + 2);
 }
+
+#[test]
+fn what_an_opening_shows_after_a_kill_survives_the_next_power_cut() {
+    let mut witness = Witness::new();
+    // The process is killed between the write and its sync; the page cache lives on.
+    witness.disk.fail(1..u64::MAX, Fault::Off);
+    witness.append(3, 10);
+    witness.disk.heal();
+    witness.reopen();
+    assert_eq!(witness.acknowledged(), 3);
+    witness.disk.crash_with(|_| Keep::Nothing);
+    witness.reopen();
+    assert_eq!(witness.acknowledged(), 3);
+}
+
+#[test]
+fn bytes_set_aside_are_durable_before_the_cut() {
+    let (disk, mut log) = created();
+    log.append(&[change(1, 1, 10)]).unwrap();
+    let path = crate::tail::tail_path(&room_dir(ROOM), StretchNumber(1));
+    disk.plant(&path, &[disk.read(&path).unwrap(), b"torn".to_vec()].concat());
+    let (_, opened) = open(&disk);
+    let [
+        Finding::Torn {
+            kept_in: Some(kept), ..
+        },
+    ] = opened.findings.as_slice()
+    else {
+        panic!("not torn")
+    };
+    disk.crash_with(|_| Keep::Nothing);
+    assert_eq!(disk.read(kept).unwrap(), b"torn");
+}

@@ -303,3 +303,47 @@ fn findings_and_errors_tell_a_person_what_to_know() {
     .to_string();
     assert!(full.contains("disk is full") && full.contains("free some space"));
 }
+
+#[test]
+fn a_tail_stays_as_long_as_its_block_is_not_sound() {
+    let (disk, mut log) = grown();
+    let tail = tail_path(&room_dir(ROOM), StretchNumber(3));
+    let before = disk.read(&tail).unwrap();
+    let block = block_of(&log.read_tail(StretchNumber(3)).unwrap());
+    log.seal(StretchNumber(3), &block).unwrap();
+    disk.plant(&tail, &before);
+    let path = block_path(&room_dir(ROOM), StretchNumber(3));
+    let mut bytes = disk.read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    disk.plant(&path, &bytes);
+    let (mut log, opened) = open(&disk);
+    let why = Damage::BlockSection;
+    assert!(
+        matches!(opened.findings.as_slice(), [Finding::Damaged { file, why: of, .. }] if *file == path && *of == why)
+    );
+    assert_eq!((opened.tail.len(), log.ripe()), (4, Some(StretchNumber(3))));
+    log.seal(StretchNumber(3), &block).unwrap();
+    assert_eq!(log.read_block(StretchNumber(3)).unwrap(), block);
+    assert!(!disk.files().contains_key(&tail));
+}
+
+#[test]
+fn a_block_with_one_damaged_copy_of_its_head_is_used_and_reported() {
+    let (disk, _) = grown();
+    let path = block_path(&room_dir(ROOM), StretchNumber(1));
+    let mut bytes = disk.read(&path).unwrap();
+    bytes[20] ^= 1;
+    disk.plant(&path, &bytes);
+    let (log, opened) = open(&disk);
+    assert!(matches!(
+        opened.findings.as_slice(),
+        [Finding::Damaged {
+            why: Damage::HeadCopy,
+            ..
+        }]
+    ));
+    assert!(matches!(
+        log.read(&[span(1, 1, 1)], 0),
+        Ok(Stored::Block(StretchNumber(1), _))
+    ));
+}

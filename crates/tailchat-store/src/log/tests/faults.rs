@@ -204,3 +204,18 @@ fn the_tests_notice_a_disk_that_lies() {
         .map(|(_, opened)| opened)
         .unwrap_err();
 }
+
+#[test]
+fn a_write_that_was_taken_back_stays_away_after_a_power_cut() {
+    let (disk, mut log) = created();
+    disk.fail(0..1, Fault::Short);
+    let error = log
+        .append(&[change(1, 1, 10), change(1, 2, 10), change(1, 3, 10)])
+        .unwrap_err();
+    assert!(matches!(error, StoreError::Write { .. }), "{error}");
+    disk.crash_with(|unsynced| match unsynced {
+        crate::sim_disk::Unsynced::Length { .. } => crate::sim_disk::Keep::Nothing,
+        _ => crate::sim_disk::Keep::All,
+    });
+    assert_eq!(open(&disk).1.tail, vec![]);
+}

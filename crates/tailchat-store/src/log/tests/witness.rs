@@ -149,6 +149,11 @@ impl Witness {
         self.read_all();
     }
 
+    /// How many changes are acknowledged.
+    pub(super) fn acknowledged(&self) -> usize {
+        self.acknowledged.len()
+    }
+
     /// Reads everything again by what is wanted.
     fn read_all(&self) {
         let Some(log) = &self.log else { return };
