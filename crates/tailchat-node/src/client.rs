@@ -1,16 +1,34 @@
 //! The one way in for programs: a running node over its socket, or one of our own in this process. The caller
 //! cannot tell the difference.
 
-use std::path::PathBuf;
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use crate::control::{Answer, Failure, Request};
+use futures_util::{SinkExt, StreamExt};
+use tailchat_net::{DEFAULT_PORT, EVENTS_CAPACITY, Limits, Listen, Net, NetError};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::control::{Answer, Code, Failure, Item, NodeItem, Request};
+use crate::folder;
+use crate::node::{ASKS_MAX, Node};
+use crate::session::{Ask, Page, SessionId};
+use crate::socket;
+
+/// How long a locked folder without a socket is given to get one.
+const LOCKED_RETRY: Duration = Duration::from_secs(5);
+/// The session of the program that the node lives in.
+const OWN: SessionId = SessionId(0);
 
 /// How a node is to be run.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The data folder.
     pub data: PathBuf,
-    /// Where to listen, `ADDR[:PORT]`; all interfaces at the fixed port if none.
+    /// Where to listen, `ADDR[:PORT]` or `:PORT`; all interfaces at the fixed port if none.
     pub listen: Option<String>,
     /// The name to take, durably; without one a new folder takes `default_name`.
     pub name: Option<String>,
@@ -21,10 +39,25 @@ pub struct Config {
 }
 
 /// A connection to a node.
-#[derive(Debug)]
 pub struct Client {
-    /// Whether the node is another process.
-    remote: bool,
+    way: Way,
+}
+
+enum Way {
+    /// Another process, by its socket.
+    Remote(socket::Lines),
+    /// A node in this process.
+    Local(Box<Local>),
+}
+
+struct Local {
+    asks: mpsc::Sender<Ask>,
+    /// What is left of the last page.
+    page: VecDeque<Answer>,
+    /// The page that is under way.
+    next: Option<oneshot::Receiver<Page>>,
+    node: JoinHandle<Result<(), String>>,
+    stop: DropGuard,
 }
 
 impl Client {
@@ -34,21 +67,166 @@ impl Client {
     /// # Errors
     /// [`Failure`] with the exit code and a text for people.
     pub async fn open(config: Config) -> Result<Self, Failure> {
-        todo!()
+        let path = socket::path_of(&config.data);
+        let start = Instant::now();
+        loop {
+            if let Some(lines) = socket::connect(&path).await {
+                let mut client = Self {
+                    way: Way::Remote(lines),
+                };
+                client.agree(&config).await?;
+                return Ok(client);
+            }
+            match Self::start(&config, false).await {
+                Err(Started::Locked(_)) if start.elapsed() < LOCKED_RETRY => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                Err(Started::Locked(failure) | Started::Failed(failure)) => return Err(failure),
+                Ok(client) => return Ok(client),
+            }
+        }
     }
 
-    /// Runs a node that other programs can reach, until `stop` resolves: `serve`.
+    /// Runs a node that other programs can reach for as long as the client lives: `serve`.
     ///
     /// # Errors
-    /// As [`Client::open`]; and [`crate::control::Code::Failed`] when another process owns the folder.
+    /// As [`Client::open`]; and [`Code::Failed`] when another process owns the folder.
     pub async fn serve(config: Config) -> Result<Self, Failure> {
-        todo!()
+        let start = Instant::now();
+        loop {
+            if socket::connect(&socket::path_of(&config.data)).await.is_some() {
+                let why = format!(
+                    "another tailchat serves {} already; this command is not needed",
+                    config.data.display()
+                );
+                return Err(Failure::new(Code::Failed, why));
+            }
+            match Self::start(&config, true).await {
+                // A short command may have it for a moment.
+                Err(Started::Locked(_)) if start.elapsed() < LOCKED_RETRY => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                Err(Started::Locked(failure) | Started::Failed(failure)) => return Err(failure),
+                Ok(client) => return Ok(client),
+            }
+        }
+    }
+
+    async fn start(config: &Config, serving: bool) -> Result<Self, Started> {
+        let failed = |failure| Started::Failed(failure);
+        let name = config
+            .name
+            .as_deref()
+            .map(crate::requests::checked_name)
+            .transpose()
+            .map_err(failed)?;
+        let default_name =
+            crate::requests::checked_name(&config.default_name).unwrap_or_else(|_| "somebody".into());
+        let listen = listen_spec(config.listen.as_deref()).map_err(failed)?;
+        let data = config.data.clone();
+        let opened =
+            tokio::task::spawn_blocking(move || folder::open(&data, name.as_deref(), &default_name)).await;
+        let opened = opened.map_err(|err| {
+            failed(Failure::new(
+                Code::Failed,
+                format!("opening the folder failed: {err}"),
+            ))
+        })?;
+        let start = opened.map_err(|refused| {
+            if refused.locked {
+                Started::Locked(refused.failure)
+            } else {
+                Started::Failed(refused.failure)
+            }
+        })?;
+        let (events, net_events) = mpsc::channel(EVENTS_CAPACITY);
+        let net = match config.online {
+            true => Some(start_net(&listen, config.listen.is_some() || serving, events).map_err(failed)?),
+            false => None,
+        };
+        let (asks, asked) = mpsc::channel(ASKS_MAX);
+        let stop = CancellationToken::new();
+        if config.online {
+            let path = socket::path_of(&config.data);
+            match socket::listen(&path) {
+                Ok(listener) => {
+                    tokio::spawn(socket::serve(listener, asks.clone(), stop.clone()));
+                }
+                Err(err) => tracing::warn!("other commands cannot reach this one: {}: {err}", path.display()),
+            }
+        }
+        let (node, wakes) = Node::new(start, net, net_events, asked, config.online);
+        let node = tokio::spawn(node.run(wakes, stop.clone()));
+        let local = Local {
+            asks,
+            page: VecDeque::new(),
+            next: None,
+            node,
+            stop: stop.drop_guard(),
+        };
+        Ok(Self {
+            way: Way::Local(Box::new(local)),
+        })
+    }
+
+    /// Brings a running node and this command's options together.
+    async fn agree(&mut self, config: &Config) -> Result<(), Failure> {
+        if config.listen.is_none() && config.name.is_none() {
+            return Ok(());
+        }
+        let node = self.hello().await?;
+        if let Listen::At(wanted) = listen_spec(config.listen.as_deref())? {
+            let runs_there = |addr: &SocketAddr| node.listening.contains(&addr.to_string());
+            if !wanted.iter().any(runs_there) {
+                let why = format!(
+                    "a node runs for this folder already and listens at {}; stop it first, or leave --listen out",
+                    node.listening.join(", ")
+                );
+                return Err(Failure::new(Code::Usage, why));
+            }
+        }
+        if let Some(name) = config.name.clone().filter(|name| *name != node.name) {
+            self.ask(Request::Name { name }).await?;
+        }
+        Ok(())
+    }
+
+    /// Who the node is.
+    ///
+    /// # Errors
+    /// [`Failure`] if the node is gone.
+    pub async fn hello(&mut self) -> Result<NodeItem, Failure> {
+        for item in self.ask(Request::Hello).await? {
+            if let Item::Node(node) = item {
+                return Ok(node);
+            }
+        }
+        Err(Failure::new(
+            Code::Failed,
+            "the node does not say who it is; are both of the same version?",
+        ))
     }
 
     /// Whether the node is another process, which goes on when this one ends.
     #[must_use]
     pub fn is_remote(&self) -> bool {
-        self.remote
+        matches!(self.way, Way::Remote(_))
+    }
+
+    /// Sends a request and gathers its whole answer.
+    ///
+    /// # Errors
+    /// [`Failure`] if the request fails or the node is gone.
+    pub async fn ask(&mut self, request: Request) -> Result<Vec<Item>, Failure> {
+        self.request(request).await?;
+        let mut items = Vec::new();
+        loop {
+            match self.next().await? {
+                Answer::Item(item) => items.push(item),
+                Answer::Done => return Ok(items),
+                Answer::Failed(failure) => return Err(failure),
+            }
+        }
     }
 
     /// Sends a request; its answers come by [`Client::next`].
@@ -56,7 +234,27 @@ impl Client {
     /// # Errors
     /// [`Failure`] if the node is gone.
     pub async fn request(&mut self, request: Request) -> Result<(), Failure> {
-        todo!()
+        match &mut self.way {
+            Way::Remote(lines) => {
+                let line = serde_json::to_string(&request)
+                    .map_err(|err| Failure::new(Code::Failed, err.to_string()))?;
+                lines.send(line).await.map_err(|_| gone())
+            }
+            Way::Local(local) => {
+                let (page, next) = oneshot::channel();
+                local.page.clear();
+                local.next = Some(next);
+                local
+                    .asks
+                    .send(Ask::Start {
+                        session: OWN,
+                        request,
+                        page,
+                    })
+                    .await
+                    .map_err(|_| gone())
+            }
+        }
     }
 
     /// The next line of the answer. Cancel-safe.
@@ -64,7 +262,18 @@ impl Client {
     /// # Errors
     /// [`Failure`] if the node is gone.
     pub async fn next(&mut self) -> Result<Answer, Failure> {
-        todo!()
+        match &mut self.way {
+            Way::Remote(lines) => {
+                let line = lines.next().await.ok_or_else(gone)?.map_err(|_| gone())?;
+                serde_json::from_str(&line).map_err(|err| {
+                    Failure::new(
+                        Code::Failed,
+                        format!("the node's answer is not understood ({err}); are both of the same version?"),
+                    )
+                })
+            }
+            Way::Local(local) => local.next().await,
+        }
     }
 
     /// Ends the connection; a node of our own stops cleanly: peers are told, the log is closed, the marker is written.
@@ -72,6 +281,93 @@ impl Client {
     /// # Errors
     /// [`Failure`] if the clean stop failed; nothing that was acknowledged is lost by that.
     pub async fn close(self) -> Result<(), Failure> {
-        todo!()
+        let Way::Local(local) = self.way else {
+            return Ok(());
+        };
+        let Local { node, stop, .. } = *local;
+        drop(stop);
+        match node.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(why)) => Err(Failure::new(Code::Failed, why)),
+            Err(err) => Err(Failure::new(Code::Failed, format!("the node ended badly: {err}"))),
+        }
     }
+}
+
+impl Local {
+    async fn next(&mut self) -> Result<Answer, Failure> {
+        loop {
+            if let Some(answer) = self.page.pop_front() {
+                return Ok(answer);
+            }
+            if self.next.is_none() {
+                let (page, next) = oneshot::channel();
+                self.asks
+                    .send(Ask::More { session: OWN, page })
+                    .await
+                    .map_err(|_| gone())?;
+                self.next = Some(next);
+            }
+            if let Some(next) = &mut self.next {
+                self.page = next.await.map_err(|_| gone())?.into();
+                self.next = None;
+            }
+        }
+    }
+}
+
+/// Why a node did not start.
+enum Started {
+    /// Another process has the folder; it may serve it in a moment.
+    Locked(Failure),
+    Failed(Failure),
+}
+
+fn gone() -> Failure {
+    Failure::new(
+        Code::Failed,
+        "the node is gone; what it acknowledged is safe, the rest was not done",
+    )
+}
+
+fn listen_spec(listen: Option<&str>) -> Result<Listen, Failure> {
+    let Some(text) = listen else {
+        return Ok(Listen::Everywhere { port: DEFAULT_PORT });
+    };
+    if let Some(port) = text.strip_prefix(':').and_then(|port| port.parse().ok()) {
+        return Ok(Listen::Everywhere { port });
+    }
+    if let Ok(addr) = text.parse::<SocketAddr>() {
+        return Ok(Listen::At(vec![addr]));
+    }
+    match text.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(ip) => Ok(Listen::At(vec![SocketAddr::new(ip, DEFAULT_PORT)])),
+        Err(_) => {
+            let why = format!(
+                "--listen \"{text}\" is no address; one looks like 127.0.0.1:24242, 100.64.0.7 or :0"
+            );
+            Err(Failure::new(Code::Usage, why))
+        }
+    }
+}
+
+/// Listens; where nobody said where, any port will do when the fixed one is taken.
+fn start_net(
+    listen: &Listen,
+    exactly: bool,
+    events: mpsc::Sender<tailchat_net::NetEvent>,
+) -> Result<Net, Failure> {
+    let failed = |err: NetError| Failure::new(Code::Failed, err.to_string());
+    match Net::start(listen, Limits::default(), events.clone()) {
+        Err(NetError::PortTaken { .. }) if !exactly => {
+            Net::start(&Listen::Everywhere { port: 0 }, Limits::default(), events).map_err(failed)
+        }
+        started => started.map_err(failed),
+    }
+}
+
+/// Where `data` is a folder of ours, for tests and scripts: the socket of its node.
+#[must_use]
+pub fn socket_path(data: &Path) -> PathBuf {
+    socket::path_of(data)
 }

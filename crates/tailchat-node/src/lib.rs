@@ -1,6 +1,14 @@
 //! One running peer: the loop that feeds the engine and carries out its effects, and the control protocol by
 //! which programs use it. Knows no screen and no command line.
 
+mod answers;
 pub mod client;
 pub mod control;
+mod folder;
+pub mod invite;
 pub mod journal;
+mod node;
+mod requests;
+mod room;
+mod session;
+mod socket;

@@ -37,10 +37,6 @@ impl super::room::Room {
         self.fork_search
             .take_if(|search| search.conn == conn && search.repeating.is_none());
     }
-
-    pub(super) fn is_busy(&self) -> bool {
-        self.asking.is_some() || self.fork_search.is_some() || self.is_writing()
-    }
 }
 
 impl Engine {

@@ -99,10 +99,10 @@ impl Engine {
         self.book.status()
     }
 
-    /// Whether a question or a write is under way, so that a caller who only waits for calm goes on waiting.
+    /// Whether something that was posted or vetted is not durable yet.
     #[must_use]
-    pub fn is_busy(&self) -> bool {
-        self.rooms.values().any(super::room::Room::is_busy) || !self.loads.is_empty()
+    pub fn is_writing(&self) -> bool {
+        self.rooms.values().any(super::room::Room::is_writing)
     }
 }
 

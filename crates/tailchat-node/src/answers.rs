@@ -1,0 +1,237 @@
+//! What a room looks like in the control protocol's items. Changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tailchat_core::engine::{Engine, PeerState, PeerStatus};
+use tailchat_core::ids::{DeviceId, MessageId, PersonId, RoomId};
+use tailchat_core::timeline::{Line, Member, Place, Says, Timeline};
+
+use crate::control::{
+    AddressItem, MemberItem, MessageItem, MessageKind, PeerItem, RoomItem, Standing, StatusItem,
+};
+use crate::node::OpenRoom;
+
+/// A room's name, or the beginning of its ID as long as nobody's name for it has arrived.
+pub(crate) fn room_name(id: RoomId, timeline: &Timeline) -> String {
+    match timeline.name() {
+        Some(name) if !name.is_empty() => name.to_owned(),
+        _ => id.to_string().chars().take(13).collect(),
+    }
+}
+
+/// What many items of one room need alike.
+pub(crate) struct View<'a> {
+    id: RoomId,
+    room: &'a OpenRoom,
+    engine: &'a Engine,
+    members: Vec<Member>,
+    people: BTreeMap<DeviceId, PersonId>,
+    me: PersonId,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(id: RoomId, room: &'a OpenRoom, engine: &'a Engine) -> Self {
+        let members = room.timeline.members();
+        let people = members
+            .iter()
+            .flat_map(|m| m.devices.iter().map(|device| (*device, m.person)))
+            .collect();
+        Self {
+            id,
+            room,
+            engine,
+            members,
+            people,
+            me: engine.identity().person,
+        }
+    }
+
+    pub(crate) fn members(&self) -> u64 {
+        self.members.len() as u64
+    }
+
+    /// Members whose disks hold the entry, ourselves included if `own`.
+    pub(crate) fn holders(&self, entry: MessageId, own: bool) -> u32 {
+        let devices = self.engine.holders(self.id, entry);
+        let mut people: BTreeSet<PersonId> = devices
+            .filter_map(|device| self.people.get(&device).copied())
+            .collect();
+        people.remove(&self.me);
+        u32::try_from(people.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(u32::from(own))
+    }
+
+    pub(crate) fn message(&self, place: &Place, line: &Line) -> MessageItem {
+        let (kind, text, nick, reply_to) = match &line.says {
+            Says::Message {
+                text,
+                action,
+                reply_to,
+            } => (
+                if *action {
+                    MessageKind::Action
+                } else {
+                    MessageKind::Text
+                },
+                text.to_string(),
+                None,
+                *reply_to,
+            ),
+            Says::Imported { nick, text, action } => {
+                let kind = if *action {
+                    MessageKind::ImportedAction
+                } else {
+                    MessageKind::Imported
+                };
+                (kind, text.to_string(), Some(nick.to_string()), None)
+            }
+            Says::Unreadable { .. } => (MessageKind::Unreadable, String::new(), None, None),
+        };
+        let profile = self.room.timeline.profile(line.author);
+        let author = nick.unwrap_or_else(|| match profile {
+            Some(profile) => profile.name.clone(),
+            None => line.author.to_string().chars().take(8).collect(),
+        });
+        let via = line.arrival.via;
+        MessageItem {
+            room: self.id.to_string(),
+            id: place.id.to_string(),
+            author,
+            mine: profile.is_some_and(|profile| profile.person == self.me),
+            sent_at_ms: line.sent_at_ms,
+            arrived_at_ms: line.arrival.at_ms,
+            via: (via != DeviceId::NONE).then(|| self.device_name(via)),
+            kind,
+            text,
+            reply_to: reply_to.map(|id| id.to_string()),
+            on: self.holders(place.id, true),
+            of: u32::try_from(self.members.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn device_name(&self, device: DeviceId) -> String {
+        let member = self
+            .members
+            .iter()
+            .find(|member| member.devices.contains(&device));
+        member.map_or_else(
+            || device.to_string().chars().take(8).collect(),
+            |member| member.name.clone(),
+        )
+    }
+
+    pub(crate) fn room(&self, invite_peers: &[String]) -> RoomItem {
+        let status = self.engine.room_status(self.id);
+        let peers = status.as_ref().map_or(&[][..], |status| &status.peers);
+        let query: Vec<String> = invite_peers.iter().map(|peer| format!("peer={peer}")).collect();
+        let mark = if query.is_empty() { "" } else { "?" };
+        RoomItem {
+            room: self.id.to_string(),
+            name: room_name(self.id, &self.room.timeline),
+            invite: format!("tailchat:{}{mark}{}", self.id, query.join("&")),
+            messages: status.as_ref().map_or(0, |status| status.durable.messages()),
+            members: self.members(),
+            connected: peers.len() as u64,
+            behind: peers.iter().map(|peer| peer.behind).max().unwrap_or(0),
+            met: self.members.iter().any(|member| member.person != self.me),
+        }
+    }
+
+    pub(crate) fn member_items(&self) -> Vec<MemberItem> {
+        let status = self.engine.room_status(self.id);
+        let connected: BTreeSet<DeviceId> = status
+            .iter()
+            .flat_map(|status| status.peers.iter().filter_map(|peer| peer.device))
+            .collect();
+        let seen: BTreeMap<DeviceId, i64> = self.engine.last_seen(self.id).collect();
+        let item = |member: &Member| MemberItem {
+            name: member.name.clone(),
+            person: member.person.to_string(),
+            devices: member.devices.len() as u64,
+            online: member.person == self.me
+                || member.devices.iter().any(|device| connected.contains(device)),
+            me: member.person == self.me,
+            last_seen_ms: member
+                .devices
+                .iter()
+                .filter_map(|device| seen.get(device).copied())
+                .max(),
+        };
+        self.members.iter().map(item).collect()
+    }
+
+    pub(crate) fn status(&self) -> Option<StatusItem> {
+        let status = self.engine.room_status(self.id)?;
+        let seen: BTreeMap<DeviceId, i64> = self.engine.last_seen(self.id).collect();
+        let peer = |peer: &PeerStatus| PeerItem {
+            peer: peer.name.clone(),
+            addr: peer.addr.clone(),
+            state: standing(peer.state),
+            ahead: peer.ahead,
+            behind: peer.behind,
+            last_seen_ms: peer.device.and_then(|device| seen.get(&device).copied()),
+        };
+        let fork = |(actor, seq): &(_, u64)| {
+            format!(
+                "actor {actor} has two chains, which part at change {seq}: its folder was copied or restored while in use"
+            )
+        };
+        Some(StatusItem {
+            room: self.id.to_string(),
+            name: room_name(self.id, &self.room.timeline),
+            messages: status.durable.messages(),
+            changes: status.durable.changes(),
+            heads: status.durable.heads().iter().map(ToString::to_string).collect(),
+            disk_bytes: self.room.disk_bytes,
+            failing: status.failing.clone(),
+            forks: status.forks.iter().map(fork).collect(),
+            findings: self.room.findings.clone(),
+            peers: status.peers.iter().map(peer).collect(),
+        })
+    }
+}
+
+fn standing(state: PeerState) -> Standing {
+    match state {
+        PeerState::Unknown => Standing::Unknown,
+        PeerState::Equal => Standing::Equal,
+        PeerState::Ahead => Standing::Ahead,
+        PeerState::Behind => Standing::Behind,
+        PeerState::Apart => Standing::Apart,
+    }
+}
+
+/// The addresses that are dialled and the peers that are connected, a line each.
+pub(crate) fn addresses<'a>(
+    engine: &Engine,
+    rooms: impl Iterator<Item = (RoomId, &'a OpenRoom)>,
+) -> Vec<AddressItem> {
+    let mut items: BTreeMap<String, AddressItem> = BTreeMap::new();
+    for address in engine.addresses() {
+        let item = AddressItem {
+            addr: address.addr.clone(),
+            connected: address.connected,
+            peer: None,
+            rooms: Vec::new(),
+            problem: address.problem,
+        };
+        items.insert(address.addr, item);
+    }
+    for (id, room) in rooms {
+        for peer in engine.room_status(id).iter().flat_map(|status| &status.peers) {
+            let item = items.entry(peer.addr.clone()).or_insert_with(|| AddressItem {
+                addr: peer.addr.clone(),
+                connected: true,
+                peer: None,
+                rooms: Vec::new(),
+                problem: None,
+            });
+            item.connected = true;
+            item.problem = None;
+            item.peer = Some(peer.name.clone());
+            item.rooms.push(room_name(id, &room.timeline));
+        }
+    }
+    items.into_values().collect()
+}

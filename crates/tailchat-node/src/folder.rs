@@ -1,0 +1,379 @@
+//! The data folder of a running node: opened once, then owned by a task of its own, since its writes may
+//! block. Knows names of facts; decides nothing.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tailchat_core::engine::Identity;
+use tailchat_core::ids::{ActorId, DeviceId, PersonId, RoomId};
+use tailchat_store::disk::RealDisk;
+use tailchat_store::error::StoreError;
+use tailchat_store::folder::{Folder, FolderError};
+use tailchat_store::log::room_dir;
+use tailchat_store::marker::CleanStop;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
+
+use crate::control::{Code, Failure};
+use crate::journal::{Journal, JournalError, Loaded};
+use crate::node::{Done, random};
+use crate::session::SessionId;
+
+/// Work for the folder that may wait. One more is refused: `Remember` comes again, a command is told.
+const WORK_MAX: usize = 64;
+
+/// The fact that says who writes here.
+const IDENTITY: &str = "identity";
+/// The fact that lists addresses.
+const ADDRESSES: &str = "addresses";
+
+#[derive(Serialize, Deserialize)]
+struct IdentityFact {
+    person: PersonId,
+    device: DeviceId,
+    name: String,
+}
+
+/// A room's local facts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RoomFacts {
+    /// The room was left: it is on disk and not opened.
+    pub(crate) left: bool,
+}
+
+impl RoomFacts {
+    pub(crate) fn encode(self) -> Vec<u8> {
+        serde_json::to_vec(&self).unwrap_or_default()
+    }
+
+    fn decode(bytes: Option<&[u8]>) -> Self {
+        bytes
+            .and_then(|bytes| serde_json::from_slice(bytes).ok())
+            .unwrap_or_default()
+    }
+}
+
+/// What a folder holds at the start.
+pub(crate) struct Start {
+    pub(crate) folder: FolderHandle,
+    pub(crate) identity: Identity,
+    pub(crate) rooms: Vec<Loaded<RealDisk>>,
+    pub(crate) addresses: Vec<String>,
+}
+
+/// Why a folder was not opened.
+pub(crate) struct Refused {
+    /// Whether only another process is in the way.
+    pub(crate) locked: bool,
+    pub(crate) failure: Failure,
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self {
+            locked: false,
+            failure,
+        }
+    }
+}
+
+/// Work for the folder's task.
+enum Work {
+    Remember {
+        addrs: Vec<String>,
+    },
+    SaveName {
+        identity: IdentityFact,
+        session: SessionId,
+        done: mpsc::Sender<Done>,
+    },
+    OpenRoom {
+        room: RoomId,
+        device: DeviceId,
+        session: SessionId,
+        done: mpsc::Sender<Done>,
+    },
+    RemoveRoom {
+        room: RoomId,
+        session: SessionId,
+        done: mpsc::Sender<Done>,
+    },
+    MarkCleanStop {
+        stop: CleanStop,
+        wall_ms: i64,
+        done: oneshot::Sender<Result<(), String>>,
+    },
+}
+
+/// The way to the folder's task.
+pub(crate) struct FolderHandle {
+    work: mpsc::Sender<Work>,
+    remembered: Vec<String>,
+}
+
+/// Opens the folder and everything in it. Blocks.
+pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Result<Start, Refused> {
+    let mut folder = Folder::open(path).map_err(|err| Refused {
+        locked: matches!(err, FolderError::Locked { .. }),
+        failure: Failure::new(code_of(&err), err.to_string()),
+    })?;
+    let identity = identity(&mut folder, name, default_name)?;
+    let damaged = |err: StoreError| Failure::new(Code::Damaged, err.to_string());
+    let addresses = match folder.read_fact(ADDRESSES) {
+        Ok(fact) => fact
+            .and_then(|fact| serde_json::from_slice(&fact).ok())
+            .unwrap_or_default(),
+        Err(err) => {
+            tracing::warn!("the remembered addresses are lost: {err}");
+            Vec::new()
+        }
+    };
+    let clean = folder.take_marker().unwrap_or_else(|err| {
+        tracing::warn!("the mark of the last stop cannot be read: {err}");
+        None
+    });
+    let mut rooms = Vec::new();
+    for dir in folder.room_dirs().map_err(damaged)? {
+        match Journal::open(folder.disk(), &dir, random(), identity.device) {
+            Ok(loaded) if RoomFacts::decode(loaded.journal.facts()).left => {}
+            Ok(mut loaded) => {
+                loaded.opened.actor = clean.as_ref().and_then(|clean| continued(clean, &loaded));
+                rooms.push(loaded);
+            }
+            // One damaged room never keeps the others from opening.
+            Err(err) => tracing::error!("a room cannot be opened: {err}"),
+        }
+    }
+    Ok(Start {
+        folder: FolderHandle::start(folder),
+        identity,
+        rooms,
+        addresses,
+    })
+}
+
+/// Our actor in a room, if the last stop was clean and the log ends where it ended then.
+fn continued(clean: &CleanStop, loaded: &Loaded<RealDisk>) -> Option<ActorId> {
+    let alias = loaded.journal.room().alias();
+    let mark = clean.rooms.iter().find(|mark| mark.alias == alias)?;
+    let tip = loaded.opened.state.tip(mark.actor);
+    (tip.seq == mark.seq && tip.hash == mark.tip).then_some(mark.actor)
+}
+
+fn identity(folder: &mut Folder, name: Option<&str>, default_name: &str) -> Result<Identity, Failure> {
+    let fact = folder
+        .read_fact(IDENTITY)
+        .map_err(|err| Failure::new(Code::Damaged, err.to_string()))?;
+    let known = match fact {
+        Some(fact) => Some(serde_json::from_slice::<IdentityFact>(&fact).map_err(|err| {
+            let why = format!(
+                "{}: the fact \"{IDENTITY}\" does not decode ({err}); restore it from a backup",
+                folder.path().display()
+            );
+            Failure::new(Code::Damaged, why)
+        })?),
+        None => None,
+    };
+    let renamed = name.is_some_and(|name| known.as_ref().is_none_or(|known| known.name != name));
+    let fresh = known.is_none();
+    let mut fact = known.unwrap_or_else(|| IdentityFact {
+        person: PersonId(random()),
+        device: DeviceId(random()),
+        name: default_name.to_owned(),
+    });
+    if let Some(name) = name {
+        name.clone_into(&mut fact.name);
+    }
+    if fresh || renamed {
+        save_identity(folder, &fact).map_err(|why| Failure::new(Code::Failed, why))?;
+    }
+    Ok(Identity {
+        person: fact.person,
+        device: fact.device,
+        name: fact.name,
+    })
+}
+
+fn save_identity(folder: &mut Folder, fact: &IdentityFact) -> Result<(), String> {
+    let bytes = serde_json::to_vec(fact).map_err(|err| err.to_string())?;
+    folder.write_fact(IDENTITY, &bytes).map_err(|err| err.to_string())
+}
+
+fn code_of(err: &FolderError) -> Code {
+    match err {
+        FolderError::NotOurs { .. } | FolderError::Newer { .. } => Code::Damaged,
+        _ => Code::Failed,
+    }
+}
+
+impl FolderHandle {
+    fn start(folder: Folder) -> Self {
+        let (work, mut waiting) = mpsc::channel(WORK_MAX);
+        tokio::spawn(async move {
+            let mut folder = Some(folder);
+            while let Some(work) = waiting.recv().await {
+                let Some(mut own) = folder.take() else { return };
+                let done = spawn_blocking(move || {
+                    let answer = carry_out(&mut own, work);
+                    (own, answer)
+                });
+                let Ok((own, answer)) = done.await else { return };
+                folder = Some(own);
+                if let Some((to, done)) = answer {
+                    let _ = to.send(done).await;
+                }
+            }
+        });
+        Self {
+            work,
+            remembered: Vec::new(),
+        }
+    }
+
+    /// Keeps the addresses over a restart; a list that is refused comes again with the next change.
+    pub(crate) fn remember(&mut self, addrs: Vec<String>) {
+        if addrs != self.remembered
+            && self
+                .work
+                .try_send(Work::Remember { addrs: addrs.clone() })
+                .is_ok()
+        {
+            self.remembered = addrs;
+        }
+    }
+
+    /// Makes or opens a room; [`Done::RoomReady`] follows. Whether it could be asked for.
+    pub(crate) fn open_room(
+        &self,
+        room: RoomId,
+        device: DeviceId,
+        session: SessionId,
+        done: mpsc::Sender<Done>,
+    ) -> bool {
+        self.work
+            .try_send(Work::OpenRoom {
+                room,
+                device,
+                session,
+                done,
+            })
+            .is_ok()
+    }
+
+    /// Deletes a room that is closed; [`Done::RoomRemoved`] follows once its disk is at rest.
+    pub(crate) fn remove_room(
+        &self,
+        room: RoomId,
+        at_rest: oneshot::Receiver<()>,
+        session: SessionId,
+        done: mpsc::Sender<Done>,
+    ) {
+        let work = self.work.clone();
+        tokio::spawn(async move {
+            let _ = at_rest.await;
+            let _ = work.send(Work::RemoveRoom { room, session, done }).await;
+        });
+    }
+
+    /// Saves the name; [`Done::NameSaved`] follows. Whether it could be asked for.
+    pub(crate) fn save_name(
+        &self,
+        identity: &Identity,
+        name: String,
+        session: SessionId,
+        done: mpsc::Sender<Done>,
+    ) -> bool {
+        let identity = IdentityFact {
+            person: identity.person,
+            device: identity.device,
+            name,
+        };
+        self.work
+            .try_send(Work::SaveName {
+                identity,
+                session,
+                done,
+            })
+            .is_ok()
+    }
+
+    /// Leaves the mark of a clean stop and lets go of the folder.
+    pub(crate) async fn mark_clean_stop(self, stop: CleanStop, wall_ms: i64) -> Result<(), String> {
+        let (sender, done) = oneshot::channel();
+        let _ = self
+            .work
+            .send(Work::MarkCleanStop {
+                stop,
+                wall_ms,
+                done: sender,
+            })
+            .await;
+        done.await
+            .unwrap_or_else(|_| Err("the data folder is gone".into()))
+    }
+}
+
+fn carry_out(folder: &mut Folder, work: Work) -> Option<(mpsc::Sender<Done>, Done)> {
+    match work {
+        Work::Remember { addrs } => {
+            let bytes = serde_json::to_vec(&addrs).unwrap_or_default();
+            if let Err(err) = folder.write_fact(ADDRESSES, &bytes) {
+                tracing::warn!("the addresses are not saved: {err}");
+            }
+            None
+        }
+        Work::SaveName {
+            identity,
+            session,
+            done,
+        } => {
+            let result = save_identity(folder, &identity);
+            Some((done, Done::NameSaved { session, result }))
+        }
+        Work::OpenRoom {
+            room,
+            device,
+            session,
+            done,
+        } => {
+            let result = open_room(folder, room, device).map(Box::new);
+            Some((done, Done::RoomReady { session, result }))
+        }
+        Work::RemoveRoom { room, session, done } => {
+            let result = folder.remove_room(&room_dir(room)).map_err(|err| err.to_string());
+            Some((done, Done::RoomRemoved { session, result }))
+        }
+        Work::MarkCleanStop { stop, wall_ms, done } => {
+            let _ = done.send(folder.write_marker(&stop, wall_ms).map_err(|err| err.to_string()));
+            None
+        }
+    }
+}
+
+/// Opens a room that is on disk, or makes it.
+fn open_room(folder: &Folder, room: RoomId, device: DeviceId) -> Result<Loaded<RealDisk>, String> {
+    let in_words = |err: JournalError| err.to_string();
+    let dir = room_dir(room);
+    let open = || Journal::open(folder.disk(), &dir, random(), device);
+    let is_there = folder.path().join(&dir).is_dir();
+    let mut loaded = match if is_there {
+        open()
+    } else {
+        Err(no_log(folder.path().join(&dir)))
+    } {
+        Err(JournalError::Store(StoreError::NoLog { .. })) => {
+            Journal::create(folder.disk(), room, random()).map_err(in_words)?;
+            open().map_err(in_words)?
+        }
+        opened => opened.map_err(in_words)?,
+    };
+    let facts = RoomFacts { left: false };
+    if RoomFacts::decode(loaded.journal.facts()) != facts || loaded.journal.facts().is_none() {
+        loaded.journal.set_facts(facts.encode()).map_err(in_words)?;
+    }
+    Ok(loaded)
+}
+
+fn no_log(path: PathBuf) -> JournalError {
+    JournalError::Store(StoreError::NoLog { path })
+}

@@ -1,0 +1,155 @@
+//! Invites and addresses as people write them. Knows no network.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use tailchat_core::ids::RoomId;
+use tailchat_net::DEFAULT_PORT;
+
+use crate::control::{Code, Failure};
+
+/// Addresses in an invite; more would not fit a line.
+const INVITE_ADDRESSES_MAX: usize = 3;
+
+/// What somebody who wants to join has to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invite {
+    /// The room.
+    pub room: RoomId,
+    /// Where members may be, `HOST[:PORT]`.
+    pub peers: Vec<String>,
+}
+
+impl FromStr for Invite {
+    type Err = Failure;
+
+    /// Takes a bare ID, or `tailchat:ID?peer=HOST:PORT&peer=...`, in any case and with white space.
+    fn from_str(text: &str) -> Result<Self, Failure> {
+        let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+        let text = text.to_lowercase();
+        let text = text.strip_prefix("tailchat:").unwrap_or(&text);
+        let text = text.strip_prefix("//").unwrap_or(text);
+        let (id, query) = text.split_once('?').unwrap_or((text, ""));
+        let room = id
+            .parse()
+            .map_err(|err: tailchat_core::ids::IdError| Failure::new(Code::Usage, err.to_string()))?;
+        let peers = query
+            .split('&')
+            .filter_map(|part| part.strip_prefix("peer="))
+            .filter(|peer| !peer.is_empty());
+        Ok(Self {
+            room,
+            peers: peers.map(ToOwned::to_owned).collect(),
+        })
+    }
+}
+
+/// An address with its port: the fixed one if none is given.
+///
+/// # Errors
+/// [`Code::Usage`] if it is no address.
+pub(crate) fn with_port(addr: &str) -> Result<String, Failure> {
+    let addr = addr.trim();
+    if let Ok(addr) = addr.parse::<SocketAddr>() {
+        return Ok(addr.to_string());
+    }
+    if let Ok(ip) = addr.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, DEFAULT_PORT).to_string());
+    }
+    let (host, port) = addr.rsplit_once(':').unwrap_or((addr, ""));
+    let port = if port.is_empty() {
+        Some(DEFAULT_PORT)
+    } else {
+        port.parse().ok().filter(|port| *port > 0)
+    };
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_' | '%');
+    match port {
+        Some(port) if !host.is_empty() && host.chars().all(is_name) => Ok(format!("{host}:{port}")),
+        _ => {
+            let why = format!(
+                "\"{addr}\" is no address; one looks like host, host:24242, 100.64.0.7 or [fd7a::1]:24242"
+            );
+            Err(Failure::new(Code::Usage, why))
+        }
+    }
+}
+
+/// Where others can dial us, the most reachable first, given where we listen.
+pub(crate) fn addresses(listening: &[SocketAddr]) -> Vec<String> {
+    let port = listening.first().map_or(DEFAULT_PORT, SocketAddr::port);
+    let named: Vec<_> = listening
+        .iter()
+        .filter(|addr| !addr.ip().is_unspecified())
+        .map(ToString::to_string)
+        .collect();
+    if !named.is_empty() {
+        return named;
+    }
+    let own = if_addrs::get_if_addrs().unwrap_or_default();
+    let usable: BTreeSet<(u8, IpAddr)> = own
+        .iter()
+        .filter_map(|interface| rank(interface.ip()).map(|rank| (rank, interface.ip())))
+        .collect();
+    usable
+        .into_iter()
+        .take(INVITE_ADDRESSES_MAX)
+        .map(|(_, ip)| SocketAddr::new(ip, port).to_string())
+        .collect()
+}
+
+/// How likely others reach an address: a mesh VPN's before a LAN's; none that only this machine knows.
+fn rank(ip: IpAddr) -> Option<u8> {
+    match ip {
+        IpAddr::V4(v4) if v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() => None,
+        // 100.64.0.0/10, which Tailscale and others hand out.
+        IpAddr::V4(v4) if v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64 => Some(0),
+        IpAddr::V4(_) => Some(1),
+        IpAddr::V6(v6) if v6.is_loopback() || v6.is_unicast_link_local() || v6.is_unspecified() => None,
+        IpAddr::V6(_) => Some(2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invite_is_read_in_any_case_and_spacing() {
+        let room = RoomId([7; 16]);
+        let text = format!("tailchat:{room}?peer=ann.example:24242&peer=100.64.0.7");
+        let invite = Invite {
+            room,
+            peers: vec!["ann.example:24242".into(), "100.64.0.7".into()],
+        };
+        assert_eq!(text.parse::<Invite>(), Ok(invite.clone()));
+        assert_eq!(
+            format!(" {}\n", text.to_uppercase()).parse::<Invite>(),
+            Ok(invite)
+        );
+        assert_eq!(
+            room.to_string().parse::<Invite>(),
+            Ok(Invite {
+                room,
+                peers: Vec::new()
+            })
+        );
+        assert_eq!("tailchat:room1x".parse::<Invite>().unwrap_err().code, Code::Usage);
+    }
+
+    #[test]
+    fn an_address_gets_the_fixed_port() {
+        for (given, full) in [
+            ("ann", "ann:24242"),
+            ("ann:7", "ann:7"),
+            ("100.64.0.7", "100.64.0.7:24242"),
+            ("fd7a::1", "[fd7a::1]:24242"),
+            ("[fd7a::1]:7", "[fd7a::1]:7"),
+        ] {
+            assert_eq!(with_port(given), Ok(full.to_owned()));
+        }
+        for wrong in ["", ":7", "ann:0", "ann:x", "a b", "ann:99999"] {
+            assert!(with_port(wrong).is_err(), "{wrong}");
+        }
+    }
+}

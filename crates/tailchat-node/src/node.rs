@@ -1,0 +1,409 @@
+//! The loop of a running peer: everything that can wake it becomes an event for the engine or a question of a
+//! client, and the engine's effects are carried out in their order. Translates; decides nothing.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant, SystemTime};
+
+use rand_core::{OsRng, TryRngCore};
+use tailchat_core::engine::{ConnId, Effect, Engine, Event, Now, Ticket};
+use tailchat_core::handshake::Role;
+use tailchat_core::ids::{Instance, RoomId};
+use tailchat_core::limits::{FRAME_MAX, TICK};
+use tailchat_core::timeline::Timeline;
+use tailchat_net::{Net, NetEvent};
+use tailchat_store::disk::RealDisk;
+use tailchat_store::marker::{CleanRoom, CleanStop};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::folder::{FolderHandle, Start};
+use crate::journal::Loaded;
+use crate::room::{self, JOBS_MAX, Job, Outcome};
+use crate::session::{Ask, Session, SessionId};
+
+/// Questions of clients that may wait for the loop; a client whose question does not fit waits.
+pub(crate) const ASKS_MAX: usize = 64;
+/// Outcomes of disks that may wait for the loop; a disk whose outcome does not fit waits.
+const OUTCOMES_MAX: usize = 64;
+/// How long a clean stop waits for writes under way.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// A room that is open.
+pub(crate) struct OpenRoom {
+    pub(crate) timeline: Timeline,
+    pub(crate) findings: Vec<String>,
+    pub(crate) disk_bytes: u64,
+    pub(crate) jobs: mpsc::Sender<Job>,
+    /// Whether a write failed since the room was opened: then its actor must not be continued.
+    failed: bool,
+}
+
+/// A folder's work that is done.
+pub(crate) enum Done {
+    /// A room was made, or opened again.
+    RoomReady {
+        session: SessionId,
+        result: Result<Box<Loaded<RealDisk>>, String>,
+    },
+    /// A room's folder was removed.
+    RoomRemoved {
+        session: SessionId,
+        result: Result<(), String>,
+    },
+    /// The name was saved.
+    NameSaved {
+        session: SessionId,
+        result: Result<(), String>,
+    },
+}
+
+/// A running peer.
+pub(crate) struct Node {
+    pub(crate) engine: Engine,
+    pub(crate) rooms: BTreeMap<RoomId, OpenRoom>,
+    pub(crate) sessions: BTreeMap<SessionId, Session>,
+    pub(crate) folder: FolderHandle,
+    pub(crate) listening: Vec<SocketAddr>,
+    pub(crate) serving: bool,
+    pub(crate) next_ticket: u64,
+    /// Who waits for a post's outcome.
+    pub(crate) tickets: BTreeMap<Ticket, SessionId>,
+    pub(crate) done: mpsc::Sender<Done>,
+    net: Option<Net>,
+    outcomes: mpsc::Sender<(RoomId, Outcome)>,
+    started: Instant,
+}
+
+/// What a node is woken by, beside ticks.
+pub(crate) struct Wakes {
+    pub(crate) asks: mpsc::Receiver<Ask>,
+    pub(crate) net: mpsc::Receiver<NetEvent>,
+    done: mpsc::Receiver<Done>,
+    outcomes: mpsc::Receiver<(RoomId, Outcome)>,
+}
+
+impl Node {
+    /// Puts a node together from what its folder holds.
+    pub(crate) fn new(
+        start: Start,
+        net: Option<Net>,
+        net_events: mpsc::Receiver<NetEvent>,
+        asks: mpsc::Receiver<Ask>,
+        serving: bool,
+    ) -> (Self, Wakes) {
+        let (outcome_sender, outcomes) = mpsc::channel(OUTCOMES_MAX);
+        let (done_sender, done) = mpsc::channel(OUTCOMES_MAX);
+        let instance = Instance(random());
+        let mut node = Self {
+            engine: Engine::new(start.identity, instance),
+            rooms: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            folder: start.folder,
+            listening: net.as_ref().map(Net::listening).unwrap_or_default(),
+            serving,
+            next_ticket: 0,
+            tickets: BTreeMap::new(),
+            done: done_sender,
+            net,
+            outcomes: outcome_sender,
+            started: Instant::now(),
+        };
+        if let Some(addr) = node.listening.first() {
+            node.feed(Event::Listening { port: addr.port() });
+        }
+        for loaded in start.rooms {
+            node.open_room(loaded);
+        }
+        for addr in start.addresses {
+            node.feed(Event::AddressAdded { addr });
+        }
+        (
+            node,
+            Wakes {
+                asks,
+                net: net_events,
+                done,
+                outcomes,
+            },
+        )
+    }
+
+    /// Runs until `stop`; then stops cleanly.
+    pub(crate) async fn run(mut self, mut wakes: Wakes, stop: CancellationToken) -> Result<(), String> {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                Some(event) = wakes.net.recv() => self.heard(event),
+                Some((room, outcome)) = wakes.outcomes.recv() => self.disk_did(room, outcome),
+                Some(done) = wakes.done.recv() => self.folder_did(done),
+                Some(ask) = wakes.asks.recv() => self.asked(ask),
+                _ = ticks.tick() => self.feed(Event::Ticked),
+                () = stop.cancelled() => break,
+            }
+            self.serve_sessions();
+        }
+        self.stop(wakes).await
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        let since_1970 = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        Now {
+            wall_ms: i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX),
+            uptime: self.started.elapsed(),
+        }
+    }
+
+    /// One event in, its effects out.
+    pub(crate) fn feed(&mut self, event: Event) {
+        let now = self.now();
+        let effects = self.engine.handle(event, now, &mut OsRng.unwrap_err());
+        effects.into_iter().for_each(|effect| self.carry_out(effect));
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Append { room, batch, changes } => self.job(room, Job::Append { batch, changes }),
+            Effect::Load { room, load, wanted } => self.job(room, Job::Load { load, wanted }),
+            Effect::Show { room, changes } => self.show(room, &changes),
+            Effect::Accepted { ticket, ids } => self.posted(ticket, Ok(ids)),
+            Effect::Rejected { ticket, why } => self.posted(ticket, Err(why)),
+            Effect::Remember { addrs } => self.folder.remember(addrs),
+            Effect::Heard { .. } => {}
+            Effect::Dial { addr } => self.net(|net| net.dial(addr)),
+            Effect::Trust { conn } => self.net(|net| net.raise_limit(net_id(conn), FRAME_MAX)),
+            Effect::Send { conn, frame } => self.net(|net| net.send(net_id(conn), frame)),
+            Effect::Close { conn, why } => {
+                tracing::debug!("{conn:?} is closed: {why}");
+                self.net(|net| net.close(net_id(conn)));
+            }
+        }
+    }
+
+    fn net(&mut self, command: impl FnOnce(&mut Net)) {
+        if let Some(net) = &mut self.net {
+            command(net);
+        }
+    }
+
+    /// Hands a job to a room's disk. There is always room for a write; a question may be refused.
+    pub(crate) fn job(&mut self, room: RoomId, job: Job) {
+        let Some(open) = self.rooms.get(&room) else { return };
+        let refused = match open.jobs.try_send(job) {
+            Ok(()) => return,
+            Err(mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job)) => job,
+        };
+        let why = "the room's disk does not answer; restart tailchat and run `tailchat check`";
+        match refused {
+            Job::Append { batch, .. } => self.feed(Event::AppendFailed {
+                room,
+                batch,
+                why: why.into(),
+            }),
+            Job::Load { load, .. } => self.feed(Event::Loaded {
+                load,
+                block: Vec::new(),
+            }),
+            Job::SetFacts { session, .. } | Job::Export { session } | Job::Check { session, .. } => {
+                self.fail(session, crate::control::Code::Failed, why);
+            }
+            Job::Close { .. } => {}
+        }
+    }
+
+    fn heard(&mut self, event: NetEvent) {
+        let event = match event {
+            NetEvent::Connected {
+                conn,
+                role,
+                remote,
+                dialed,
+            } => Event::Connected {
+                conn: ConnId(conn.0),
+                role: match role {
+                    tailchat_net::Role::Dialed => Role::Dialler,
+                    tailchat_net::Role::Accepted => Role::Listener,
+                },
+                host: host(remote.ip()),
+                dialled: dialed,
+            },
+            NetEvent::Frame { conn, bytes } => Event::Received {
+                conn: ConnId(conn.0),
+                frame: bytes,
+            },
+            NetEvent::Closed { conn, why } => Event::Disconnected {
+                conn: ConnId(conn.0),
+                why: why.to_string(),
+            },
+            NetEvent::DialFailed { addr, why } => Event::DialFailed { addr, why },
+        };
+        self.feed(event);
+    }
+
+    fn disk_did(&mut self, room: RoomId, outcome: Outcome) {
+        let mut set_size = |bytes| {
+            if let Some(open) = self.rooms.get_mut(&room) {
+                open.disk_bytes = bytes;
+            }
+        };
+        match outcome {
+            Outcome::Appended {
+                batch,
+                result: Ok(()),
+                disk_bytes,
+            } => {
+                set_size(disk_bytes);
+                self.feed(Event::Appended { room, batch });
+            }
+            Outcome::Appended {
+                batch,
+                result: Err(why),
+                disk_bytes,
+            } => {
+                set_size(disk_bytes);
+                tracing::error!("{why}");
+                if let Some(open) = self.rooms.get_mut(&room) {
+                    open.failed = true;
+                }
+                self.feed(Event::AppendFailed { room, batch, why });
+            }
+            Outcome::Loaded { load, block } => self.feed(Event::Loaded { load, block }),
+            Outcome::Sealed { disk_bytes, problem } => {
+                set_size(disk_bytes);
+                if let Some(problem) = problem {
+                    tracing::warn!("sealing failed: {problem}");
+                }
+            }
+            Outcome::FactsSet { session, result } => self.facts_set(session, room, result),
+            Outcome::Exported { session, result } => self.exported(session, result),
+            Outcome::Checked { session, result } => self.checked(session, room, result),
+        }
+    }
+
+    fn show(&mut self, room: RoomId, changes: &[tailchat_core::engine::ArrivedChange]) {
+        let Some(open) = self.rooms.get_mut(&room) else {
+            return;
+        };
+        for arrived in changes {
+            open.timeline.fold(&arrived.change.parts, arrived.arrival);
+        }
+        let places = changes
+            .iter()
+            .flat_map(|arrived| open.timeline.places_of(&arrived.change.parts));
+        let places: Vec<_> = places.collect();
+        self.follow(room, &places);
+    }
+
+    /// Opens a room that was loaded.
+    pub(crate) fn open_room(&mut self, loaded: Loaded<RealDisk>) {
+        let Loaded {
+            journal,
+            opened,
+            timeline,
+            findings,
+        } = loaded;
+        let id = journal.room();
+        for finding in &findings {
+            tracing::warn!("room {}: {finding}", id.alias());
+        }
+        let bytes = journal.disk_bytes();
+        let (jobs, receiver) = mpsc::channel(JOBS_MAX);
+        room::start(journal, receiver, self.outcomes.clone());
+        let disk_bytes = bytes.tails + bytes.blocks;
+        self.rooms.insert(
+            id,
+            OpenRoom {
+                timeline,
+                findings,
+                disk_bytes,
+                jobs,
+                failed: false,
+            },
+        );
+        self.feed(Event::RoomOpened { room: id, opened });
+    }
+
+    /// Closes a room and gives what tells when its disk is at rest.
+    pub(crate) fn close_room(&mut self, id: RoomId) -> oneshot::Receiver<()> {
+        self.feed(Event::RoomClosed { room: id });
+        let (sender, at_rest) = oneshot::channel();
+        if let Some(open) = self.rooms.remove(&id) {
+            let _ = open.jobs.try_send(Job::Close { done: sender });
+        }
+        at_rest
+    }
+
+    /// Lets writes under way end, tells the peers, and leaves the mark by which actors are continued.
+    async fn stop(mut self, mut wakes: Wakes) -> Result<(), String> {
+        let deadline = tokio::time::Instant::now() + STOP_WITHIN;
+        while self.engine.is_writing() {
+            tokio::select! {
+                Some((room, outcome)) = wakes.outcomes.recv() => self.disk_did(room, outcome),
+                () = tokio::time::sleep_until(deadline) => break,
+            }
+        }
+        let clean = !self.engine.is_writing();
+        self.serve_sessions();
+        self.feed(Event::Stopping);
+        if let Some(net) = self.net.take() {
+            // Its events are of no use any more, but a full channel would hold it up.
+            let drain = async { while wakes.net.recv().await.is_some() {} };
+            tokio::select! { () = net.shutdown() => {}, () = drain => {} }
+        }
+        let stop = self.tips();
+        let ids: Vec<_> = self.rooms.keys().copied().collect();
+        for id in ids {
+            let _ = tokio::time::timeout(STOP_WITHIN, self.close_room(id)).await;
+        }
+        let wall_ms = self.now().wall_ms;
+        if clean {
+            self.folder.mark_clean_stop(stop, wall_ms).await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Where our actors stand.
+    fn tips(&self) -> CleanStop {
+        let rooms = self
+            .rooms
+            .iter()
+            .filter(|(_, open)| !open.failed)
+            .filter_map(|(id, _)| {
+                let status = self.engine.room_status(*id)?;
+                let actor = status.actor?;
+                let tip = status.durable.tip(actor);
+                Some(CleanRoom {
+                    alias: id.alias(),
+                    actor,
+                    seq: tip.seq,
+                    tip: tip.hash,
+                })
+            });
+        CleanStop {
+            rooms: rooms.collect(),
+        }
+    }
+}
+
+/// Fresh random bytes.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    rand_core::RngCore::fill_bytes(&mut OsRng.unwrap_err(), &mut bytes);
+    bytes
+}
+
+fn net_id(conn: ConnId) -> tailchat_net::ConnId {
+    tailchat_net::ConnId(conn.0)
+}
+
+/// A host as it stands before `:PORT`.
+fn host(ip: IpAddr) -> String {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}

@@ -1,0 +1,176 @@
+//! Who asks, and what they still wait for. A client asks for one page of its answer at a time, so a slow one
+//! costs nothing but its own pages. Knows nothing of sockets.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tailchat_core::ids::{MessageId, RoomId};
+use tailchat_core::timeline::Place;
+use tokio::sync::oneshot;
+
+use crate::control::{Answer, Code, Failure, Item, Request, RoomItem, Wait};
+
+/// Answers in one page; the client asks for the next.
+pub(crate) const PAGE_LEN: usize = 512;
+/// Lines that a following client may be behind; one that falls further behind is told so and ended.
+pub(crate) const FOLLOW_MAX: usize = 65_536;
+
+/// One client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SessionId(pub(crate) u64);
+
+/// What clients say to the loop.
+pub(crate) enum Ask {
+    /// A new request; what was under way is cancelled.
+    Start {
+        session: SessionId,
+        request: Request,
+        page: oneshot::Sender<Page>,
+    },
+    /// The next page.
+    More {
+        session: SessionId,
+        page: oneshot::Sender<Page>,
+    },
+    /// The client is gone.
+    End { session: SessionId },
+}
+
+/// A piece of an answer; the last one ends with `Done` or `Failed`.
+pub(crate) type Page = Vec<Answer>;
+
+/// A client's request under way.
+pub(crate) struct Session {
+    pub(crate) state: Pending,
+    /// Where the next page goes, if the client waits for one.
+    pub(crate) page: Option<oneshot::Sender<Page>>,
+}
+
+/// What a session waits for.
+pub(crate) enum Pending {
+    /// Nothing: these are the answers.
+    Ready(VecDeque<Answer>),
+    /// A disk.
+    Disk(AfterDisk),
+    /// A post to be durable, then on so many other disks.
+    Post(Post),
+    /// Messages, in order, then perhaps as they come.
+    Lines(Lines),
+    /// Somebody who has the room, and nothing missing.
+    Join {
+        room: RoomId,
+        deadline: Deadline,
+        said: Option<RoomItem>,
+    },
+    /// All these rooms equal.
+    Equal { rooms: Vec<RoomId>, deadline: Deadline },
+}
+
+/// What follows when the disk is done.
+pub(crate) enum AfterDisk {
+    /// A new room is to be named.
+    Made { name: String },
+    /// A joined room is to be introduced to, and waited for.
+    Joined { peers: Vec<String>, wait: Wait },
+    /// The answer comes from the disk's outcome.
+    Answer,
+    /// Rooms to be checked yet, and what was found so far.
+    Check {
+        rooms: Vec<RoomId>,
+        repair: bool,
+        found: VecDeque<Answer>,
+    },
+    /// A room was left and is to be forgotten.
+    Leave { forget: bool },
+}
+
+pub(crate) struct Post {
+    pub(crate) room: RoomId,
+    /// The entries, once they are durable.
+    pub(crate) ids: Option<Vec<MessageId>>,
+    pub(crate) then: AfterPost,
+}
+
+pub(crate) enum AfterPost {
+    /// Posted items, once on so many other members' disks.
+    Sent {
+        on: u32,
+        deadline: Deadline,
+    },
+    Imported {
+        added: u64,
+        known: u64,
+    },
+    Named,
+    Made,
+    Joined {
+        deadline: Option<Deadline>,
+    },
+    Left {
+        forget: bool,
+    },
+}
+
+pub(crate) struct Lines {
+    pub(crate) room: RoomId,
+    /// The place after which the next page begins; none at the beginning of the room.
+    pub(crate) after: Option<Place>,
+    pub(crate) since_ms: Option<i64>,
+    pub(crate) until_ms: Option<i64>,
+    /// Whether the past is told.
+    pub(crate) caught_up: bool,
+    /// What was shown since, if it is to be told.
+    pub(crate) follow: Option<VecDeque<Place>>,
+}
+
+/// When waiting ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline(pub(crate) Option<Duration>);
+
+impl Deadline {
+    /// None if there is to be no waiting at all.
+    pub(crate) fn of(wait: Wait, now: Duration) -> Option<Self> {
+        match wait {
+            Wait::No => None,
+            Wait::Forever => Some(Self(None)),
+            Wait::Millis(millis) => Some(Self(Some(now + Duration::from_millis(millis)))),
+        }
+    }
+
+    pub(crate) fn is_past(self, now: Duration) -> bool {
+        self.0.is_some_and(|at| now >= at)
+    }
+}
+
+impl Session {
+    /// Sends a page if one is wanted and there is something to say; tells whether it was the last.
+    pub(crate) fn turn(&mut self, answers: Page) -> bool {
+        let last = matches!(answers.last(), Some(Answer::Done | Answer::Failed(_)));
+        if !answers.is_empty()
+            && let Some(page) = self.page.take()
+        {
+            // A client that went away meanwhile needs no answer.
+            let _ = page.send(answers);
+        }
+        last
+    }
+}
+
+impl Pending {
+    /// These items, then the end.
+    pub(crate) fn items(items: impl IntoIterator<Item = Item>) -> Self {
+        let mut answers: VecDeque<_> = items.into_iter().map(Answer::Item).collect();
+        answers.push_back(Answer::Done);
+        Self::Ready(answers)
+    }
+
+    pub(crate) fn failed(code: Code, why: impl Into<String>) -> Self {
+        Self::from(Failure::new(code, why))
+    }
+}
+
+impl From<Failure> for Pending {
+    fn from(failure: Failure) -> Self {
+        Self::Ready(VecDeque::from([Answer::Failed(failure)]))
+    }
+}

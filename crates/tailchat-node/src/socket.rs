@@ -1,0 +1,165 @@
+//! The local socket: where it is, who may use it, and the two ends of a connection on it. Knows lines and
+//! pages, nothing of what they say.
+
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fs_err as fs;
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::codec::{Framed, LinesCodec};
+use tokio_util::sync::CancellationToken;
+
+use crate::control::{Answer, Code, Failure, Request};
+use crate::session::{Ask, SessionId};
+
+/// Bytes of one line, either way. A longer request ends the connection with a word.
+const LINE_LEN_MAX: usize = 16 * 1024 * 1024;
+/// Clients at once; a further one waits until another leaves.
+const CLIENTS_MAX: usize = 256;
+
+pub(crate) type Lines = Framed<UnixStream, LinesCodec>;
+
+/// Where the node of a data folder listens for programs: a short path, since sockets' stop at 108 bytes.
+pub(crate) fn path_of(data: &Path) -> PathBuf {
+    let data = fs::canonicalize(data)
+        .or_else(|_| std::path::absolute(data))
+        .unwrap_or_else(|_| data.to_owned());
+    let hash = blake3::hash(data.as_os_str().as_encoded_bytes());
+    let name: String = hash
+        .as_bytes()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let folder = match std::env::var_os("XDG_RUNTIME_DIR")
+        .map(PathBuf::from)
+        .filter(|dir| dir.is_absolute())
+    {
+        Some(runtime) => runtime.join("tailchat"),
+        None => std::env::temp_dir().join(format!("tailchat-{}", user())),
+    };
+    folder.join(format!("{name}.sock"))
+}
+
+/// A number that tells users of this machine apart, so that each has a folder of their own.
+fn user() -> u32 {
+    fs::metadata("/proc/self").map_or(0, |meta| meta.uid())
+}
+
+/// Connects to the node that listens there, if there is one.
+pub(crate) async fn connect(path: &Path) -> Option<Lines> {
+    let stream = UnixStream::connect(path).await.ok()?;
+    Some(Framed::new(stream, LinesCodec::new_with_max_length(LINE_LEN_MAX)))
+}
+
+/// Listens; what a dead node left there is replaced, since we hold the folder's lock.
+pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
+    if let Some(folder) = path.parent() {
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .recursive(true)
+            .create(folder)?;
+        let meta = fs::metadata(folder)?;
+        if meta.uid() != user() || meta.mode() & 0o077 != 0 {
+            let why = format!(
+                "{} belongs to somebody else or is open to others",
+                folder.display()
+            );
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        }
+    }
+    match fs::remove_file(path) {
+        Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Serves programs until `stop`.
+pub(crate) async fn serve(listener: UnixListener, asks: mpsc::Sender<Ask>, stop: CancellationToken) {
+    let next = AtomicU64::new(1);
+    let clients = tokio_util::task::TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept(), if clients.len() < CLIENTS_MAX => accepted,
+            () = tokio::time::sleep(std::time::Duration::from_millis(100)), if clients.len() >= CLIENTS_MAX => continue,
+            () = stop.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let session = SessionId(next.fetch_add(1, Ordering::Relaxed));
+                let lines = Framed::new(stream, LinesCodec::new_with_max_length(LINE_LEN_MAX));
+                clients.spawn(serve_client(lines, session, asks.clone()));
+            }
+            // Too many open files, say: a moment later there may be room.
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+        }
+    }
+}
+
+async fn serve_client(mut lines: Lines, session: SessionId, asks: mpsc::Sender<Ask>) {
+    while let Some(line) = lines.next().await {
+        let request = match line.map_err(|err| err.to_string()) {
+            Ok(line) => serde_json::from_str::<Request>(&line).map_err(|err| err.to_string()),
+            Err(err) => Err(err),
+        };
+        let served = match request {
+            Ok(request) => answer(&mut lines, session, request, &asks).await,
+            Err(err) => {
+                let why =
+                    format!("this is no request that this node knows ({err}); are both of the same version?");
+                send(&mut lines, &Answer::Failed(Failure::new(Code::Usage, why))).await
+            }
+        };
+        if served.is_none() {
+            break;
+        }
+    }
+    let _ = asks.send(Ask::End { session }).await;
+}
+
+/// Answers one request, page by page; none if the client or the node is gone.
+async fn answer(
+    lines: &mut Lines,
+    session: SessionId,
+    request: Request,
+    asks: &mpsc::Sender<Ask>,
+) -> Option<()> {
+    let (page, mut next) = oneshot::channel();
+    asks.send(Ask::Start {
+        session,
+        request,
+        page,
+    })
+    .await
+    .ok()?;
+    loop {
+        let answers = tokio::select! {
+            answers = &mut next => answers.ok()?,
+            // A client says nothing while it waits: this is its end, or a fault.
+            _ = lines.next() => return None,
+        };
+        let last = matches!(answers.last(), Some(Answer::Done | Answer::Failed(_)));
+        for answer in &answers {
+            lines.feed(serde_json::to_string(answer).ok()?).await.ok()?;
+        }
+        SinkExt::<String>::flush(lines).await.ok()?;
+        if last {
+            return Some(());
+        }
+        let (page, following) = oneshot::channel();
+        next = following;
+        asks.send(Ask::More { session, page }).await.ok()?;
+    }
+}
+
+async fn send(lines: &mut Lines, answer: &Answer) -> Option<()> {
+    lines.send(serde_json::to_string(answer).ok()?).await.ok()
+}
