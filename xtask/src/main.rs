@@ -6,6 +6,7 @@
 )]
 
 mod ci;
+mod sim;
 mod tidy;
 mod workspace;
 
@@ -26,12 +27,15 @@ enum Chore {
     Ci,
     /// Check what the compiler cannot: the crates' ladder, the core's purity, documents tied to code
     Tidy(tidy::Args),
+    /// Simulate peers in trouble, one run for each seed, and stop at the first that breaks a promise
+    Sim(sim::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().chore {
         Chore::Ci => ci::run(),
         Chore::Tidy(args) => tidy::run(&args),
+        Chore::Sim(args) => sim::run_seeds(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

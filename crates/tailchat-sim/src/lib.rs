@@ -1,1 +1,171 @@
-//! placeholder
+//! Many peers with their disks, clocks and links, in one thread and from one seed: the production engine and
+//! the production log, driven through crashes, partitions, full disks and forks, and checked after every
+//! step. Knows no real clock, disk, socket or chance: the same seed gives the same run.
+
+mod dice;
+mod disk;
+mod ending;
+mod happenings;
+pub mod history;
+mod network;
+mod peer;
+mod plant;
+mod trace;
+mod witness;
+mod world;
+
+use std::fmt;
+use std::ops::AddAssign;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub use plant::Plant;
+
+use world::World;
+
+/// Steps of trouble in a run if nothing else is asked for.
+pub const STEPS: u64 = 3000;
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// All that happens follows from it.
+    pub seed: u64,
+    /// How many steps of trouble there are before all is healed.
+    pub steps: u64,
+    /// A fault that the run should find.
+    pub plant: Option<Plant>,
+    /// Whether to keep what happens as lines to read.
+    pub trace: bool,
+}
+
+impl Plan {
+    /// An ordinary run.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            steps: STEPS,
+            plant: None,
+            trace: false,
+        }
+    }
+
+    /// The run with a planted fault.
+    #[must_use]
+    pub fn with(self, plant: Plant) -> Self {
+        Self {
+            plant: Some(plant),
+            ..self
+        }
+    }
+}
+
+/// What happened in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Steps, those after the trouble included.
+    pub steps: u64,
+    /// Posts that were accepted.
+    pub accepted: u64,
+    /// Entries in them.
+    pub entries: u64,
+    /// Ends of a process or a machine without warning.
+    pub crashes: u64,
+    /// Partitions and cut connections.
+    pub cuts: u64,
+    /// Disks that were full or failed.
+    pub disk_faults: u64,
+    /// Tails that were sealed.
+    pub sealed: u64,
+    /// Folders that were copied or put back.
+    pub copies: u64,
+    /// Actors with two chains.
+    pub forks: u64,
+    /// Frames that were sent.
+    pub frames: u64,
+    /// Virtual time, in milliseconds.
+    pub virtual_ms: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.steps += more.steps;
+        self.accepted += more.accepted;
+        self.entries += more.entries;
+        self.crashes += more.crashes;
+        self.cuts += more.cuts;
+        self.disk_faults += more.disk_faults;
+        self.sealed += more.sealed;
+        self.copies += more.copies;
+        self.forks += more.forks;
+        self.frames += more.frames;
+        self.virtual_ms += more.virtual_ms;
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.virtual_ms / 1000;
+        write!(
+            f,
+            "{seconds} s of virtual time, {} steps, {} frames",
+            self.steps, self.frames
+        )?;
+        write!(
+            f,
+            ", {} posts accepted with {} entries",
+            self.accepted, self.entries
+        )?;
+        write!(
+            f,
+            ", {} crashes, {} cuts, {} disk faults",
+            self.crashes, self.cuts, self.disk_faults
+        )?;
+        write!(
+            f,
+            ", {} blocks sealed, {} copies, {} forks",
+            self.sealed, self.copies, self.forks
+        )
+    }
+}
+
+/// A run in which everything held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What happened.
+    pub counts: Counts,
+    /// A sum over all that happened: equal runs have equal ones.
+    pub sum: u64,
+    /// What happened, if that was asked for.
+    pub trace: Vec<String>,
+}
+
+/// A run in which something did not hold.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Its seed.
+    pub seed: u64,
+    /// The step at which it was seen.
+    pub step: u64,
+    /// What did not hold.
+    pub what: String,
+    /// What had happened, if that was asked for.
+    pub trace: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {}, step {}: {}", self.seed, self.step, self.what)
+    }
+}
+
+/// Runs one simulation.
+///
+/// # Errors
+/// [`Failure`] at the first thing that does not hold.
+pub fn run(plan: &Plan) -> Result<Outcome, Box<Failure>> {
+    let mut world = World::new(plan);
+    let lived = catch_unwind(AssertUnwindSafe(|| world.live()));
+    let lived = lived.unwrap_or_else(|_| Err("a panic; its message stands above".into()));
+    world.end(plan, lived)
+}

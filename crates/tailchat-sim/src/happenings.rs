@@ -1,0 +1,527 @@
+//! What goes wrong, and what people do, drawn from the seed. Each seed has a style of its own: some things never
+//! happen in it, others often. Knows no check.
+
+use tailchat_core::engine::{Draft, Event, Ticket};
+use tailchat_core::entry::{Body, Imported, Stamp, Text};
+use tailchat_core::ids::RoomId;
+use tailchat_store::sim_disk::Fault;
+
+use crate::dice::Dice;
+use crate::history::seal;
+use crate::network::{Parcel, PeerNo, other};
+use crate::peer::Peer;
+use crate::world::{Checked, Due, Posted, World};
+
+/// Peers in a run, copies included.
+const PEERS_MAX: usize = 8;
+
+/// Something that happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Happening {
+    Post,
+    Burst,
+    LongText,
+    Import,
+    EmptyPost,
+    NameRoom,
+    Rename,
+    Partition,
+    OneWay,
+    Cut,
+    HalfOpen,
+    PowerCut,
+    Kill,
+    CleanRestart,
+    Copy,
+    /// The image of a whole machine is started twice: nobody can tell that its clean stop is not the last one.
+    Twin,
+    LeaveAndReturn,
+    DiskFull,
+    DiskFails,
+    ClockJump,
+    Seal,
+    WorstCase,
+    Address,
+}
+
+use Happening::*;
+
+/// What may happen, and how often it does when it does.
+const USUAL: [(Happening, u64); 22] = [
+    (Burst, 6),
+    (LongText, 3),
+    (Import, 1),
+    (EmptyPost, 1),
+    (NameRoom, 1),
+    (Rename, 1),
+    (Partition, 4),
+    (OneWay, 4),
+    (Cut, 6),
+    (HalfOpen, 2),
+    (PowerCut, 6),
+    (Kill, 6),
+    (CleanRestart, 6),
+    (Copy, 1),
+    (Twin, 1),
+    (LeaveAndReturn, 2),
+    (DiskFull, 3),
+    (DiskFails, 3),
+    (ClockJump, 2),
+    (Seal, 4),
+    (WorstCase, 3),
+    (Address, 1),
+];
+
+/// How a seed's run feels.
+pub(crate) struct Style {
+    pub(crate) peers: usize,
+    rooms: usize,
+    /// The mean time between happenings.
+    pace_us: u64,
+    link_us: u64,
+    sync_us: u64,
+    /// What happens, as often as it stands here.
+    lots: Vec<Happening>,
+    /// Whether texts and imports are large enough to fill tails.
+    heavy: bool,
+}
+
+impl Style {
+    pub(crate) fn draw(dice: &mut Dice) -> Self {
+        let peers = dice.between(3, 6);
+        let mut lots = vec![Post; usize::try_from(dice.between(8, 40)).unwrap_or(8)];
+        for (happening, often) in USUAL {
+            // Twins leave a fork behind, which blurs other checks, so few seeds have them.
+            let rare = if happening == Twin { 6 } else { 2 };
+            if dice.one_in(rare) {
+                for _ in 0..often * dice.between(1, 2) {
+                    lots.push(happening);
+                }
+            }
+        }
+        Self {
+            peers: usize::try_from(peers).unwrap_or(3),
+            rooms: 1 + usize::from(dice.one_in(4)),
+            pace_us: 1 << dice.between(15, 20),
+            link_us: 1 << dice.between(9, 18),
+            sync_us: 1 << dice.between(8, 17),
+            lots,
+            heavy: dice.one_in(12),
+        }
+    }
+
+    pub(crate) fn link_delay(&self, dice: &mut Dice) -> u64 {
+        self.link_us / 2 + dice.below(self.link_us)
+    }
+
+    pub(crate) fn sync_delay(&self, dice: &mut Dice) -> u64 {
+        let stalled = if dice.one_in(50) { 40 } else { 1 };
+        stalled * (self.sync_us / 2 + dice.below(self.sync_us))
+    }
+
+    pub(crate) fn read_delay(&self, dice: &mut Dice) -> u64 {
+        dice.below(self.sync_us) / 4
+    }
+}
+
+impl World {
+    /// Makes the peers and starts most of them.
+    pub(crate) fn begin(&mut self) -> Checked {
+        for _ in 0..self.style.rooms {
+            let room = RoomId(self.dice.bytes());
+            self.rooms.push(room);
+        }
+        for no in 0..self.style.peers {
+            let mut peer = Peer::new(no, self.dice.seed(), self.plant);
+            peer.skew_ms = self.skew();
+            for (place, room) in self.rooms.clone().into_iter().enumerate() {
+                if place == 0 || self.dice.one_in(2) {
+                    peer.shelves.entry(room).or_default().wanted = true;
+                }
+            }
+            // Everybody knows somebody who came before, so that all can find each other in the end.
+            let before = self.dice.below(no as u64);
+            peer.addrs.insert(format!("10.0.0.{before}:24242"));
+            self.peers.push(peer);
+            let late = if self.dice.one_in(4) { 20_000_000 } else { 500_000 };
+            let delay = self.dice.below(late);
+            self.schedule(delay, Due::Start { peer: no });
+        }
+        self.schedule(0, Due::Happening);
+        Ok(())
+    }
+
+    /// How far a clock is wrong: mostly a little, sometimes minutes, seldom a year.
+    fn skew(&mut self) -> i64 {
+        let span_ms: u64 = match self.dice.below(20) {
+            0 => 366 * 24 * 3_600_000,
+            1..5 => 10 * 60_000,
+            _ => 2_000,
+        };
+        self.dice.below(2 * span_ms).cast_signed() - span_ms.cast_signed()
+    }
+
+    pub(crate) fn happen(&mut self) -> Checked {
+        if !self.trouble {
+            return Ok(());
+        }
+        let pause = self.dice.below(2 * self.style.pace_us);
+        self.schedule(pause, Due::Happening);
+        let peers: Vec<PeerNo> = (0..self.peers.len()).collect();
+        let what = self.dice.pick(&self.style.lots).unwrap_or(Post);
+        let Some(no) = self.dice.pick(&peers) else {
+            return Ok(());
+        };
+        if self.peer(no).running.is_none() {
+            return Ok(());
+        }
+        self.note(no, "meets", what as u64, format_args!("{what:?}"));
+        match what {
+            Post | Burst | LongText | Import | EmptyPost | NameRoom => self.post(no, what),
+            Rename => {
+                let name = format!("peer {no}, {}", self.dice.below(100));
+                self.tell(no, Event::Renamed { name })
+            }
+            Partition | OneWay => {
+                self.partition(what);
+                Ok(())
+            }
+            Cut | HalfOpen => {
+                self.cut(no, what);
+                Ok(())
+            }
+            PowerCut | Kill => {
+                self.crash(no, what == PowerCut);
+                self.start_later(no);
+                Ok(())
+            }
+            CleanRestart => {
+                self.stop(no)?;
+                self.start_later(no);
+                Ok(())
+            }
+            Copy => {
+                self.copy(no);
+                Ok(())
+            }
+            Twin => self.twin(no),
+            LeaveAndReturn => self.leave(no),
+            DiskFull | DiskFails => {
+                self.spoil_disk(no, what);
+                Ok(())
+            }
+            ClockJump => {
+                self.peer(no).skew_ms = self.skew();
+                Ok(())
+            }
+            Seal => self.seal(no),
+            WorstCase => {
+                let seed = Some(self.dice.seed()).filter(|seed| seed % 2 == 0);
+                let checked = self.peer(no).check_worst_case(seed);
+                checked.map_err(|what| format!("peer {no} {what}"))
+            }
+            Address => {
+                let addr = self.dice.pick(&peers).map(|peer| self.peer(peer).addr());
+                let Some(addr) = addr else { return Ok(()) };
+                self.tell(no, Event::AddressAdded { addr })
+            }
+        }
+    }
+
+    fn start_later(&mut self, no: PeerNo) {
+        let delay = 1 << self.dice.between(10, 24);
+        self.schedule(delay, Due::Start { peer: no });
+    }
+
+    fn post(&mut self, no: PeerNo, what: Happening) -> Checked {
+        let rooms = self.rooms.clone();
+        let Some(room) = self.dice.pick(&rooms) else {
+            return Ok(());
+        };
+        let posts = if what == Burst {
+            self.dice.between(2, 20)
+        } else {
+            1
+        };
+        for _ in 0..posts {
+            let ticket = Ticket(self.next_ticket);
+            self.next_ticket += 1;
+            let drafts = self.drafts(what, ticket);
+            let texts = drafts.iter().map(|draft| line_of(&draft.body)).collect();
+            self.posted.insert(ticket, Posted { room, texts });
+            self.tell(no, Event::Posted { room, ticket, drafts })?;
+        }
+        Ok(())
+    }
+
+    fn drafts(&mut self, what: Happening, ticket: Ticket) -> Vec<Draft> {
+        let now = |body| Draft { body, stamp: None };
+        let name = format!("post {}", ticket.0);
+        match what {
+            EmptyPost => Vec::new(),
+            NameRoom => vec![now(Body::RoomName(name))],
+            Import => {
+                let lines = self.dice.between(300, if self.style.heavy { 3000 } else { 600 });
+                let start = 1_600_000_000_000 + self.dice.below(1 << 36);
+                let import = |line: u64| Draft {
+                    body: Body::Imported(Imported {
+                        nick: format!("nick {}", line % 7),
+                        action: line % 31 == 0,
+                        text: format!("{name}, line {line}"),
+                    }),
+                    stamp: Some(Stamp {
+                        order: start + line,
+                        sent_at_ms: (start + line / 3).cast_signed(),
+                    }),
+                };
+                (0..lines).map(import).collect::<Vec<_>>()
+            }
+            _ => {
+                let len = match what {
+                    LongText if self.style.heavy => self.dice.between(20_000, 60_000),
+                    LongText => self.dice.below(3_000),
+                    _ => 0,
+                };
+                let mut text = name;
+                while (text.len() as u64) < len {
+                    text.push_str(&format!(" {:016x}", self.dice.seed()));
+                }
+                vec![now(Body::Text(Text { text, reply_to: None }))]
+            }
+        }
+    }
+
+    fn partition(&mut self, what: Happening) {
+        self.counts.cuts += 1;
+        let peers = 0..self.peers.len();
+        let side: Vec<bool> = peers.clone().map(|_| self.dice.one_in(2)).collect();
+        let on = |peer: PeerNo| side.get(peer).copied().unwrap_or_default();
+        for (from, to) in peers
+            .clone()
+            .flat_map(|from| peers.clone().map(move |to| (from, to)))
+        {
+            if on(from) && !on(to) {
+                self.net.blocked.insert((from, to));
+                if what == Partition {
+                    self.net.blocked.insert((to, from));
+                }
+            }
+        }
+        let lasts = 1 << self.dice.between(17, 25);
+        self.schedule(lasts, Due::Unblock);
+    }
+
+    /// A connection breaks: what is under way is lost, and the ends hear of it sooner or later, or never.
+    fn cut(&mut self, no: PeerNo, what: Happening) {
+        let ends = self.net.ends_of(no);
+        let Some(id) = self.dice.pick(&ends) else { return };
+        self.counts.cuts += 1;
+        for id in [id, other(id)] {
+            if let Some(end) = self.net.ends.get_mut(&id) {
+                end.inbox.clear();
+                end.dead = what == HalfOpen;
+            }
+        }
+        for id in [id, other(id)] {
+            self.ship(other(id), Parcel::End);
+        }
+    }
+
+    /// A process ends without a word, or a machine. Its connections end with it, and the others hear of it if
+    /// there is still somebody to say so.
+    pub(crate) fn crash(&mut self, no: PeerNo, power: bool) {
+        self.counts.crashes += 1;
+        let mut dice = Dice::new(self.dice.seed());
+        self.peer(no).crash(&mut dice, power);
+        self.note(no, "crashes", u64::from(power), format_args!("(power: {power})"));
+        for id in self.net.ends_of(no) {
+            if let Some(theirs) = self.net.ends.get_mut(&other(id)) {
+                let sent = theirs.inbox.len() as u64;
+                theirs
+                    .inbox
+                    .truncate(usize::try_from(dice.below(sent + 1)).unwrap_or(0));
+                // Without power nobody says goodbye; who sends something later hears that nobody is there.
+            }
+            if power {
+                if let Some(end) = self.net.ends.get_mut(&id) {
+                    end.open = false;
+                    end.inbox.clear();
+                }
+            } else {
+                self.close(id);
+            }
+        }
+    }
+
+    /// The program ends as it should: what waits for the disk is written, peers are told, a marker is left.
+    pub(crate) fn stop(&mut self, no: PeerNo) -> Checked {
+        let rooms = self.open_rooms(no);
+        for room in &rooms {
+            while let Some((batch, done)) = self.write(no, *room)? {
+                let room = *room;
+                match done {
+                    Ok(()) => self.tell(no, Event::Appended { room, batch })?,
+                    Err(why) => self.tell(no, Event::AppendFailed { room, batch, why })?,
+                }
+            }
+        }
+        self.tell(no, Event::Stopping)?;
+        let peer = self.peer(no);
+        peer.marker.clear();
+        let Some(running) = peer.running.take() else {
+            return Ok(());
+        };
+        for (room, open) in running.rooms {
+            let status = running.engine.room_status(room);
+            let actor = status.and_then(|status| Some((status.actor?, status.durable)));
+            if let Some((actor, durable)) = actor.filter(|_| open.log.poisoned().is_none()) {
+                peer.marker.insert(room, (actor, durable.tip(actor)));
+                if let Some(shelf) = peer.shelves.get_mut(&room) {
+                    shelf.last_actor = Some(actor);
+                }
+            }
+        }
+        for id in self.net.ends_of(no) {
+            self.close(id);
+        }
+        self.note(no, "stops", 0, format_args!(""));
+        Ok(())
+    }
+
+    pub(crate) fn open_rooms(&mut self, no: PeerNo) -> Vec<RoomId> {
+        let running = self.peer(no).running.as_ref();
+        running
+            .map(|running| running.rooms.keys().copied().collect())
+            .unwrap_or_default()
+    }
+
+    /// The folder is copied to another machine and started there too.
+    fn copy(&mut self, no: PeerNo) {
+        let to = self.peers.len();
+        if to >= PEERS_MAX {
+            return;
+        }
+        self.counts.copies += 1;
+        let seed = self.dice.seed();
+        let mut copy = self.peer(no).copy(to, seed);
+        copy.marker.clear();
+        self.peers.push(copy);
+        let addr = self.peer(no).addr();
+        self.peer(to).addrs.insert(addr);
+        let engine = self.peer(no).running.as_ref();
+        let writers: Vec<_> = engine
+            .into_iter()
+            .flat_map(|running| {
+                let rooms = running.rooms.keys();
+                rooms.filter_map(|room| Some((*room, running.engine.room_status(*room)?.actor)))
+            })
+            .collect();
+        for (room, actor) in writers {
+            if let Some(shelf) = self.peer(to).shelves.get_mut(&room) {
+                shelf.last_actor = actor.or(shelf.last_actor);
+            }
+        }
+        self.start_later(to);
+    }
+
+    /// The image of a stopped machine is started in two places: both go on with the same actor.
+    fn twin(&mut self, no: PeerNo) -> Checked {
+        let to = self.peers.len();
+        if to >= PEERS_MAX || !self.forked.is_empty() {
+            return Ok(());
+        }
+        self.stop(no)?;
+        self.counts.copies += 1;
+        let seed = self.dice.seed();
+        let copy = self.peer(no).copy(to, seed);
+        let actors: Vec<_> = copy.marker.values().map(|(actor, _)| *actor).collect();
+        self.forked.extend(actors);
+        self.peers.push(copy);
+        let addr = self.peer(no).addr();
+        self.peer(to).addrs.insert(addr);
+        self.start_later(no);
+        self.start_later(to);
+        Ok(())
+    }
+
+    fn leave(&mut self, no: PeerNo) -> Checked {
+        let rooms = self.open_rooms(no);
+        let Some(room) = self.dice.pick(&rooms) else {
+            return Ok(());
+        };
+        if self.dice.one_in(2) {
+            let ticket = Ticket(self.next_ticket);
+            self.next_ticket += 1;
+            let texts = vec![None];
+            self.posted.insert(ticket, Posted { room, texts });
+            let drafts = vec![Draft {
+                body: Body::Leave,
+                stamp: None,
+            }];
+            self.tell(no, Event::Posted { room, ticket, drafts })?;
+        }
+        // What was handed to the disk before gets there.
+        let clean = self.write(no, room)?.is_none();
+        let peer = self.peer(no);
+        let Some(running) = &mut peer.running else {
+            return Ok(());
+        };
+        let status = running.engine.room_status(room).filter(|_| clean);
+        if let Some((actor, durable)) = status.and_then(|status| Some((status.actor?, status.durable))) {
+            peer.marker.insert(room, (actor, durable.tip(actor)));
+        }
+        running.rooms.remove(&room);
+        let life = peer.life;
+        self.tell(no, Event::RoomClosed { room })?;
+        let delay = 1 << self.dice.between(10, 24);
+        self.schedule(delay, Due::Open { peer: no, life, room });
+        Ok(())
+    }
+
+    fn spoil_disk(&mut self, no: PeerNo, what: Happening) {
+        self.counts.disk_faults += 1;
+        let sim = self.peer(no).disk.sim.clone();
+        if what == DiskFull {
+            let left = 1 << self.dice.between(0, 14);
+            sim.set_capacity(Some(sim.used() + left));
+        } else {
+            let (from, many) = (self.dice.below(6), self.dice.between(1, 3));
+            let faults = [Fault::Io, Fault::Short, Fault::Full];
+            let fault = self.dice.pick(&faults).unwrap_or(Fault::Io);
+            sim.fail(from..from + many, fault);
+        }
+        let lasts = 1 << self.dice.between(16, 24);
+        self.schedule(lasts, Due::DiskWell { peer: no });
+    }
+
+    /// Begins to seal a tail; the block is put to use a little later.
+    fn seal(&mut self, no: PeerNo) -> Checked {
+        for room in self.open_rooms(no) {
+            let life = self.peer(no).life;
+            let Some(open) = self.peer(no).room(room).filter(|open| open.sealed.is_none()) else {
+                continue;
+            };
+            match seal(&mut open.log) {
+                Ok(None) => {}
+                Ok(Some(sealed)) => {
+                    open.sealed = Some(sealed);
+                    self.counts.sealed += 1;
+                    let delay = self.style.sync_delay(&mut self.dice);
+                    self.schedule(delay, Due::Sealed { peer: no, life, room });
+                }
+                Err(crate::history::HistoryError::Store(_)) => {}
+                Err(error) => return Err(format!("peer {no} cannot seal: {error}")),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text of a line, to find it again.
+fn line_of(body: &Body) -> Option<String> {
+    match body {
+        Body::Text(text) | Body::Action(text) => Some(text.text.clone()),
+        Body::Imported(imported) => Some(imported.text.clone()),
+        _ => None,
+    }
+}
