@@ -323,7 +323,7 @@ impl Engine {
                 ends.push((*id, Some(Bye::NoSharedRoom), why));
             } else if silent > DEAD_AFTER || conn.prove_alive_by.is_some_and(|by| now > by) {
                 ends.push((*id, None, "silent for too long"));
-            } else if woke || silent > PING_AFTER && !conn.pinged {
+            } else if woke || silent > ping_after(conn.role) && !conn.pinged {
                 conn.pinged = true;
                 conn.prove_alive_by = woke.then_some(now + WANT_TIME);
                 conn.send(*id, &ConnFrame::Ping, t);
@@ -347,6 +347,14 @@ impl Engine {
         for id in all {
             self.drop_conn(id, Some(Bye::Stopping), "we stop", t);
         }
+    }
+}
+
+/// The listener waits a little longer: where both ends fell silent at once, one ping and one pong are enough.
+fn ping_after(role: Role) -> Duration {
+    match role {
+        Role::Dialler => PING_AFTER,
+        Role::Listener => PING_AFTER + WANT_TIME / 4,
     }
 }
 
