@@ -45,6 +45,8 @@ pub enum Fault {
     /// A sync reports success and does nothing; any other operation works. No honest disk does it: it is for
     /// tests of tests.
     Lie,
+    /// An append writes one wrong bit, in its last byte, and reports success. Any other operation works.
+    Rot,
 }
 
 /// How many operations a disk has seen.
@@ -185,8 +187,10 @@ impl Disk for SimDisk {
     }
 
     fn append(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let rots = self.machine().meets(Fault::Rot);
         self.run(Operation::Append(path, bytes), |machine| {
-            machine.append(path, bytes)
+            machine.append(path, bytes)?;
+            if rots { machine.rot(path) } else { Ok(()) }
         })
     }
 
@@ -195,14 +199,14 @@ impl Disk for SimDisk {
     }
 
     fn sync(&mut self, path: &Path) -> io::Result<()> {
-        let lies = self.machine().lies();
+        let lies = self.machine().meets(Fault::Lie);
         self.run(Operation::Sync(path), |machine| {
             if lies { Ok(()) } else { machine.sync(path) }
         })
     }
 
     fn sync_dir(&mut self, dir: &Path) -> io::Result<()> {
-        let lies = self.machine().lies();
+        let lies = self.machine().meets(Fault::Lie);
         self.run(Operation::SyncDir(dir), |machine| {
             if lies { Ok(()) } else { machine.sync_dir(dir) }
         })

@@ -184,13 +184,14 @@ impl<D: Disk> Log<D> {
     fn tidy(&mut self, survey: &mut Survey) {
         let many = survey.torn.len().saturating_sub(QUARANTINE_FILES_MAX);
         let old = survey.torn.drain(..many);
-        for path in survey
-            .superseded
-            .drain(..)
-            .chain(survey.unsealed.drain(..))
-            .chain(old)
-        {
+        for path in survey.unsealed.drain(..).chain(old) {
             let _ = self.disk.remove(&path);
+        }
+        for (path, kept) in survey.superseded.drain(..) {
+            let _ = match kept {
+                Some(kept) => self.disk.rename(&path, &kept),
+                None => self.disk.remove(&path),
+            };
         }
         for (number, bytes) in survey.unfinished.drain(..) {
             let path = crate::tail::tail_path(&self.dir, number);

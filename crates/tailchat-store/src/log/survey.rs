@@ -10,15 +10,16 @@ use crate::change::StretchNumber;
 use crate::disk::Disk;
 use crate::error::{Damage, Finding, StoreError};
 use crate::head::{FORMAT_MAJOR, HEAD_LEN, HeadFault};
-use crate::tail::{Content, Name, block_path, tail_path};
+use crate::tail::{Content, Name, block_path, kept_path, tail_path};
 
 /// A room's folder as it was found.
 pub(super) struct Survey {
     pub(super) room: RoomId,
     pub(super) tails: BTreeMap<StretchNumber, Content>,
     pub(super) blocks: BTreeMap<StretchNumber, BlockInfo>,
-    /// Tails whose block is there and verified: the crash came before they were removed.
-    pub(super) superseded: Vec<PathBuf>,
+    /// Tails whose block is there and verified: the crash came before they were removed. With the name that they
+    /// get instead, if they hold more than the block can.
+    pub(super) superseded: Vec<(PathBuf, Option<PathBuf>)>,
     /// Tails that were never wholly created, and their bytes.
     pub(super) unfinished: Vec<(StretchNumber, Vec<u8>)>,
     /// Blocks that were never wholly written.
@@ -130,7 +131,9 @@ impl<D: Disk> Surveyor<'_, D> {
         };
         let content = Content::read(self.dir, &bytes);
         if !matches!(content, Err(HeadFault::Foreign | HeadFault::Newer(_))) && self.superseded(number) {
-            self.survey.superseded.push(path);
+            let plain = content.is_ok_and(|content| !content.tail.keep && content.torn.is_none());
+            let kept = (!plain).then(|| kept_path(self.dir, number, &bytes));
+            self.survey.superseded.push((path, kept));
             return Ok(());
         }
         match content {
@@ -157,8 +160,10 @@ impl<D: Disk> Surveyor<'_, D> {
         }
         let path = block_path(self.dir, number);
         let bytes = self.disk.read(&path).map_err(BlockFault::Io);
-        let Err(fault) = bytes.and_then(|bytes| Block::decode(&bytes)) else {
-            return true;
+        let fault = match bytes.and_then(|bytes| Block::decode(&bytes)) {
+            // With one bad copy of its head the block can be used, but the tail had better stay.
+            Ok((_, front)) => return front.bad_copy.is_none(),
+            Err(fault) => fault,
         };
         let info = self.survey.blocks.remove(&number);
         let len = info.map_or(0, |info| info.file_len);

@@ -69,7 +69,7 @@ impl Machine {
         }
         let path = operation.path();
         match fault {
-            None | Some(Fault::Lie) => Ok(()),
+            None | Some(Fault::Lie | Fault::Rot) => Ok(()),
             Some(Fault::Off) => Err(error(io::ErrorKind::Other, path, "the power is off")),
             Some(Fault::Io) => {
                 self.lose(&operation);
@@ -98,9 +98,22 @@ impl Machine {
             .map(|(_, fault)| *fault)
     }
 
-    /// Whether the operation that comes now is told of a success that is none.
-    pub(super) fn lies(&self) -> bool {
-        self.fault() == Some(Fault::Lie)
+    /// Whether the operation that comes now meets this fault.
+    pub(super) fn meets(&self, fault: Fault) -> bool {
+        self.fault() == Some(fault)
+    }
+
+    /// Flips a bit of what was appended last.
+    pub(super) fn rot(&mut self, path: &Path) -> io::Result<()> {
+        let file = self.file(path)?;
+        let last = file.pending.last_mut().and_then(|write| match write {
+            Write::Append(bytes) => bytes.last_mut(),
+            Write::SetLen(_) => None,
+        });
+        for byte in last.into_iter().chain(file.live.last_mut()) {
+            *byte ^= 1;
+        }
+        Ok(())
     }
 
     /// A failed sync: the bytes stay visible and will never be written.

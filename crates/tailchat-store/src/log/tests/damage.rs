@@ -347,3 +347,23 @@ fn a_block_with_one_damaged_copy_of_its_head_is_used_and_reported() {
         Ok(Stored::Block(StretchNumber(1), _))
     ));
 }
+
+#[test]
+fn a_tail_that_holds_more_than_its_block_is_kept_after_a_crash_too() {
+    let (disk, mut log) = created();
+    log.append(&[change(1, 1, 10), change(1, 2, 10)]).unwrap();
+    log.append(&[change(1, 3, LARGE)]).unwrap();
+    log.append(&[change(1, 4, 10)]).unwrap();
+    let path = tail_path(&room_dir(ROOM), StretchNumber(1));
+    let mut bytes = disk.read(&path).unwrap();
+    bytes[crate::head::HEAD_LEN + 60] ^= 1;
+    disk.plant(&path, &bytes);
+    let block = block_of(&log.read_tail(StretchNumber(1)).unwrap());
+    let sealed = log.sealer(StretchNumber(1)).unwrap().seal(&block).unwrap();
+    // The process ends before the log learns of the block.
+    drop(sealed);
+    let (_, opened) = open(&disk);
+    assert_eq!((opened.blocks.len(), opened.tail), (1, vec![change(1, 4, 10)]));
+    assert!(!disk.files().contains_key(&path));
+    assert!(disk.files().values().any(|kept| *kept == bytes));
+}

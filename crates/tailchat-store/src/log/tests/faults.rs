@@ -2,7 +2,7 @@
 
 use super::witness::Witness;
 use super::*;
-use crate::sim_disk::Fault;
+use crate::sim_disk::{Fault, Keep, Unsynced};
 
 /// Uses everything that a log can do.
 fn script(witness: &mut Witness) {
@@ -199,7 +199,7 @@ fn the_tests_notice_a_disk_that_lies() {
     disk.fail(0..u64::MAX, Fault::Lie);
     let mut log = Log::create(disk.clone(), ROOM, [0; 32]).unwrap();
     log.append(&[change(1, 1, 10)]).unwrap();
-    disk.crash_with(|_| crate::sim_disk::Keep::Nothing);
+    disk.crash_with(|_| Keep::Nothing);
     Log::open(disk, &room_dir(ROOM), [1; 32])
         .map(|(_, opened)| opened)
         .unwrap_err();
@@ -214,8 +214,48 @@ fn a_write_that_was_taken_back_stays_away_after_a_power_cut() {
         .unwrap_err();
     assert!(matches!(error, StoreError::Write { .. }), "{error}");
     disk.crash_with(|unsynced| match unsynced {
-        crate::sim_disk::Unsynced::Length { .. } => crate::sim_disk::Keep::Nothing,
-        _ => crate::sim_disk::Keep::All,
+        Unsynced::Length { .. } => Keep::Nothing,
+        _ => Keep::All,
     });
     assert_eq!(open(&disk).1.tail, vec![]);
+}
+
+#[test]
+fn a_block_that_is_not_what_was_written_replaces_nothing() {
+    let (disk, mut log) = grown();
+    let before = disk.files();
+    let sealer = log.sealer(StretchNumber(3)).unwrap();
+    let block = block_of(&sealer.changes().unwrap());
+    // A question for its length, its creation, then the write.
+    disk.fail(2..3, Fault::Rot);
+    assert!(matches!(sealer.seal(&block), Err(StoreError::Damaged { .. })));
+    assert_eq!(disk.files(), before);
+    log.seal(StretchNumber(3), &block).unwrap();
+    assert_eq!(log.read_block(StretchNumber(3)).unwrap(), block);
+}
+
+#[test]
+fn a_tail_does_not_go_before_the_name_of_its_block_is_durable() {
+    let mut witness = Witness::new();
+    witness.append(1, LARGE);
+    witness.append(1, 10);
+    let fork = witness.fork();
+    // The process is killed between the rename and the sync of the folder; then that sync fails at the opening.
+    for operation in 0..40 {
+        let mut killed = fork.fork();
+        killed.disk.fail(operation..u64::MAX, Fault::Off);
+        killed.seal();
+        killed.disk.heal();
+        for fault in 0..12 {
+            let mut opened = killed.fork();
+            opened.disk.fail(fault..fault + 1, Fault::Io);
+            opened.reopen_if_possible();
+            // Of the names only removals reach the disk.
+            opened.disk.crash_with(|unsynced| match unsynced {
+                Unsynced::Name { new: Some(_), .. } => Keep::Nothing,
+                _ => Keep::All,
+            });
+            opened.reopen();
+        }
+    }
 }
