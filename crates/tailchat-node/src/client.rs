@@ -117,11 +117,11 @@ impl Client {
         let name = config
             .name
             .as_deref()
-            .map(crate::requests::checked_name)
+            .map(crate::membership::checked_name)
             .transpose()
             .map_err(failed)?;
         let default_name =
-            crate::requests::checked_name(&config.default_name).unwrap_or_else(|_| "somebody".into());
+            crate::membership::checked_name(&config.default_name).unwrap_or_else(|_| "somebody".into());
         let listen = listen_spec(config.listen.as_deref()).map_err(failed)?;
         let data = config.data.clone();
         let opened =

@@ -2,12 +2,16 @@
 //! which programs use it. Knows no screen and no command line.
 
 mod answers;
+mod checking;
 pub mod client;
 pub mod control;
 mod folder;
 pub mod invite;
 pub mod journal;
+mod membership;
 mod node;
+mod posting;
+mod reading;
 mod requests;
 mod room;
 mod session;

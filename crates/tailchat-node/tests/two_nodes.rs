@@ -24,14 +24,26 @@ async fn serve(data: &Path, name: &str) -> Client {
 }
 
 async fn new_room(client: &mut Client, name: &str) -> RoomItem {
-    match client.ask(Request::New { name: name.into() }).await.unwrap().pop() {
+    match client
+        .ask(Request::New { name: name.into() })
+        .await
+        .unwrap()
+        .pop()
+    {
         Some(Item::Room(room)) => room,
         other => panic!("{other:?}"),
     }
 }
 
 async fn join(client: &mut Client, invite: &str, wait: Wait) -> Vec<Item> {
-    client.ask(Request::Join { room: invite.into(), peers: vec![], wait }).await.unwrap()
+    client
+        .ask(Request::Join {
+            room: invite.into(),
+            peers: vec![],
+            wait,
+        })
+        .await
+        .unwrap()
 }
 
 async fn send(client: &mut Client, texts: &[&str]) -> Vec<Item> {
@@ -45,23 +57,65 @@ async fn send_on(
     wait: Wait,
 ) -> Result<Vec<Item>, tailchat_node::control::Failure> {
     let texts = texts.iter().map(ToString::to_string).collect();
-    client.ask(Request::Send { room: "kitchen".into(), texts, action: false, reply_to: None, on, wait }).await
+    client
+        .ask(Request::Send {
+            room: "kitchen".into(),
+            texts,
+            action: false,
+            reply_to: None,
+            on,
+            wait,
+        })
+        .await
 }
 
 async fn messages(client: &mut Client) -> Vec<MessageItem> {
-    let request =
-        Request::Log { room: "kitchen".into(), last: None, since_ms: None, until_ms: None, follow: false };
+    let request = Request::Log {
+        room: "kitchen".into(),
+        last: None,
+        since_ms: None,
+        until_ms: None,
+        follow: false,
+    };
     let items = client.ask(request).await.unwrap();
-    items.into_iter().map(|item| if let Item::Message(message) = item { *message } else { panic!("{item:?}") }).collect()
+    items
+        .into_iter()
+        .map(|item| {
+            if let Item::Message(message) = item {
+                *message
+            } else {
+                panic!("{item:?}")
+            }
+        })
+        .collect()
 }
 
 async fn texts(client: &mut Client) -> Vec<String> {
-    messages(client).await.into_iter().map(|message| message.text).collect()
+    messages(client)
+        .await
+        .into_iter()
+        .map(|message| message.text)
+        .collect()
 }
 
 async fn equal(client: &mut Client) -> Vec<StatusItem> {
-    let items = client.ask(Request::Status { room: None, wait: PATIENCE }).await.unwrap();
-    items.into_iter().map(|item| if let Item::Status(status) = item { status } else { panic!("{item:?}") }).collect()
+    let items = client
+        .ask(Request::Status {
+            room: None,
+            wait: PATIENCE,
+        })
+        .await
+        .unwrap();
+    items
+        .into_iter()
+        .map(|item| {
+            if let Item::Status(status) = item {
+                status
+            } else {
+                panic!("{item:?}")
+            }
+        })
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -80,7 +134,12 @@ async fn two_peers_write_apart_and_converge_when_they_meet() {
     // Apart.
     bob.close().await.unwrap();
     send(&mut ann, &["third", "fourth"]).await;
-    let mut offline = Client::open(Config { online: false, ..config(dir_b.path(), "bob") }).await.unwrap();
+    let mut offline = Client::open(Config {
+        online: false,
+        ..config(dir_b.path(), "bob")
+    })
+    .await
+    .unwrap();
     send(&mut offline, &["fifth"]).await;
     offline.close().await.unwrap();
     // Together again: the address is remembered, nobody has to be told.
@@ -89,7 +148,10 @@ async fn two_peers_write_apart_and_converge_when_they_meet() {
     assert_eq!(at_ann[0].heads, at_bob[0].heads);
     let (lines_a, lines_b) = (messages(&mut ann).await, messages(&mut bob).await);
     let shared = |lines: &[MessageItem]| -> Vec<_> {
-        lines.iter().map(|line| (line.id.clone(), line.author.clone(), line.text.clone())).collect()
+        lines
+            .iter()
+            .map(|line| (line.id.clone(), line.author.clone(), line.text.clone()))
+            .collect()
     };
     assert_eq!(shared(&lines_a), shared(&lines_b));
     assert_eq!(lines_a.len(), 5);
@@ -107,15 +169,26 @@ async fn a_command_beside_a_running_node_talks_to_it() {
     new_room(&mut node, "kitchen").await;
     let mut follower = Client::open(config_beside(dir.path())).await.unwrap();
     assert!(follower.is_remote());
-    let follow = Request::Log { room: "kit".into(), last: Some(0), since_ms: None, until_ms: None, follow: true };
+    let follow = Request::Log {
+        room: "kit".into(),
+        last: Some(0),
+        since_ms: None,
+        until_ms: None,
+        follow: true,
+    };
     follower.request(follow).await.unwrap();
     let mut writer = Client::open(config_beside(dir.path())).await.unwrap();
     for n in 0..700 {
         send(&mut writer, &[&format!("message {n}")]).await;
     }
     for n in 0..700 {
-        let answer = tokio::time::timeout(Duration::from_secs(10), follower.next()).await.unwrap().unwrap();
-        let tailchat_node::control::Answer::Item(Item::Message(message)) = answer else { panic!("{answer:?}") };
+        let answer = tokio::time::timeout(Duration::from_secs(10), follower.next())
+            .await
+            .unwrap()
+            .unwrap();
+        let tailchat_node::control::Answer::Item(Item::Message(message)) = answer else {
+            panic!("{answer:?}")
+        };
         assert_eq!(message.text, format!("message {n}"));
     }
     let second = Client::serve(config(dir.path(), "ann")).await;
@@ -124,7 +197,11 @@ async fn a_command_beside_a_running_node_talks_to_it() {
 }
 
 fn config_beside(data: &Path) -> Config {
-    Config { listen: None, online: false, ..config(data, "ann") }
+    Config {
+        listen: None,
+        online: false,
+        ..config(data, "ann")
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -133,16 +210,42 @@ async fn an_import_is_told_of_and_the_same_again_adds_nothing() {
     let mut node = serve(dir.path(), "ann").await;
     new_room(&mut node, "kitchen").await;
     let messages: Vec<_> = (0..1000)
-        .map(|n| Import { sent_at_ms: n / 3 * 60_000, rank: n as u64 % 3, nick: format!("nick{}", n % 7), action: n % 10 == 0, text: format!("text {n}") })
+        .map(|n| Import {
+            sent_at_ms: n / 3 * 60_000,
+            rank: n as u64 % 3,
+            nick: format!("nick{}", n % 7),
+            action: n % 10 == 0,
+            text: format!("text {n}"),
+        })
         .collect();
     for added in [1000, 0] {
-        let items = node.ask(Request::Import { room: "kitchen".into(), messages: messages.clone() }).await.unwrap();
-        assert_eq!(items, [Item::Imported { added, known: 1000 - added }]);
+        let items = node
+            .ask(Request::Import {
+                room: "kitchen".into(),
+                messages: messages.clone(),
+            })
+            .await
+            .unwrap();
+        assert_eq!(
+            items,
+            [Item::Imported {
+                added,
+                known: 1000 - added
+            }]
+        );
     }
     let expected: Vec<_> = (0..1000).map(|n| format!("text {n}")).collect();
     assert_eq!(texts(&mut node).await, expected);
-    let checked = node.ask(Request::Check { room: None, repair: false }).await.unwrap();
-    let [Item::Check(check)] = &checked[..] else { panic!("{checked:?}") };
+    let checked = node
+        .ask(Request::Check {
+            room: None,
+            repair: false,
+        })
+        .await
+        .unwrap();
+    let [Item::Check(check)] = &checked[..] else {
+        panic!("{checked:?}")
+    };
     assert!(check.heads_match && check.findings.is_empty(), "{check:?}");
     node.close().await.unwrap();
 }
@@ -154,7 +257,10 @@ async fn what_is_wrong_is_said_with_its_code() {
     new_room(&mut node, "kitchen").await;
     new_room(&mut node, "kitten").await;
     for (room, code) in [("kit", Code::Usage), ("cellar", Code::NotFound)] {
-        let failure = node.ask(Request::Members { room: room.into() }).await.unwrap_err();
+        let failure = node
+            .ask(Request::Members { room: room.into() })
+            .await
+            .unwrap_err();
         assert_eq!(failure.code, code, "{failure}");
     }
     let failure = send_on(&mut node, &[" "], 0, Wait::No).await.unwrap_err();
@@ -162,9 +268,18 @@ async fn what_is_wrong_is_said_with_its_code() {
     let long = "x".repeat(64 * 1024 + 1);
     let failure = send_on(&mut node, &[&long], 0, Wait::No).await.unwrap_err();
     assert!(failure.why.contains("65537"), "{failure}");
-    let failure = send_on(&mut node, &["alone"], 1, Wait::Millis(100)).await.unwrap_err();
+    let failure = send_on(&mut node, &["alone"], 1, Wait::Millis(100))
+        .await
+        .unwrap_err();
     assert_eq!(failure.code, Code::TimeUp);
-    let failure = node.ask(Request::Join { room: "room1qqq".into(), peers: vec![], wait: Wait::No }).await.unwrap_err();
+    let failure = node
+        .ask(Request::Join {
+            room: "room1qqq".into(),
+            peers: vec![],
+            wait: Wait::No,
+        })
+        .await
+        .unwrap_err();
     assert_eq!(failure.code, Code::Usage);
     node.close().await.unwrap();
 }

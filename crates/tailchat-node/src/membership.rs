@@ -1,0 +1,214 @@
+//! Coming into rooms and leaving them, and the name that is shown there. Owns no state but the sessions.
+
+use tailchat_core::engine::{Draft, Event};
+use tailchat_core::entry::{Body, Profile};
+use tailchat_core::ids::RoomId;
+use tailchat_core::limits::NAME_LEN_MAX;
+
+use crate::control::{Code, Failure, Wait};
+use crate::invite::{self, Invite};
+use crate::node::{Done, Node, random};
+use crate::requests::busy;
+use crate::session::{AfterDisk, AfterPost, Deadline, Pending, SessionId};
+
+impl Node {
+    pub(crate) fn new_room(&mut self, session: SessionId, name: String) -> Result<Pending, Failure> {
+        let name = checked_name(&name)?;
+        let device = self.engine.identity().device;
+        if self
+            .folder
+            .open_room(RoomId(random()), device, session, self.done.clone())
+        {
+            Ok(Pending::Disk(AfterDisk::Made { name }))
+        } else {
+            Err(busy())
+        }
+    }
+
+    pub(crate) fn join(
+        &mut self,
+        session: SessionId,
+        room: &str,
+        peers: Vec<String>,
+        wait: Wait,
+    ) -> Result<Pending, Failure> {
+        let Invite { room, peers: invited } = room.parse()?;
+        let mut addrs = Vec::new();
+        for peer in peers.iter().chain(&invited) {
+            addrs.push(invite::with_port(peer)?);
+        }
+        if self.rooms.contains_key(&room) {
+            return Ok(self.introduce(session, room, addrs, wait));
+        }
+        let device = self.engine.identity().device;
+        if self.folder.open_room(room, device, session, self.done.clone()) {
+            Ok(Pending::Disk(AfterDisk::Joined { peers: addrs, wait }))
+        } else {
+            Err(busy())
+        }
+    }
+
+    /// Makes ourselves a member, and dials.
+    pub(crate) fn introduce(
+        &mut self,
+        session: SessionId,
+        room: RoomId,
+        addrs: Vec<String>,
+        wait: Wait,
+    ) -> Pending {
+        for addr in addrs {
+            self.feed(Event::AddressAdded { addr });
+        }
+        let deadline = Deadline::of(wait, self.now().uptime);
+        let me = self.engine.identity().device;
+        let known = self.rooms.get(&room).is_some_and(|open| {
+            open.timeline
+                .members()
+                .iter()
+                .any(|member| member.devices.contains(&me))
+        });
+        let drafts = if known {
+            Vec::new()
+        } else {
+            vec![self.profile(self.engine.identity().name.clone())]
+        };
+        self.post(session, room, drafts, AfterPost::Joined { deadline })
+            .unwrap_or_else(Pending::from)
+    }
+
+    pub(crate) fn profile(&self, name: String) -> Draft {
+        let identity = self.engine.identity();
+        let profile = Profile {
+            person: identity.person,
+            device: identity.device,
+            name,
+        };
+        Draft {
+            body: Body::Profile(profile),
+            stamp: None,
+        }
+    }
+
+    pub(crate) fn folder_did(&mut self, done: Done) {
+        match done {
+            Done::RoomReady {
+                session,
+                result: Ok(loaded),
+            } => {
+                let room = loaded.journal.room();
+                if !self.rooms.contains_key(&room) {
+                    self.open_room(*loaded);
+                }
+                self.room_ready(session, room);
+            }
+            Done::RoomReady {
+                session,
+                result: Err(why),
+            } => self.fail(session, Code::Failed, why),
+            Done::RoomRemoved { session, result } => self.finish(session, result),
+            Done::NameSaved {
+                session,
+                result: Ok(()),
+            } => self.name_saved(session),
+            Done::NameSaved { session, result } => self.finish(session, result),
+        }
+    }
+
+    pub(crate) fn room_ready(&mut self, id: SessionId, room: RoomId) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        let state = std::mem::replace(&mut session.state, Pending::Disk(AfterDisk::Answer));
+        let state = match state {
+            Pending::Disk(AfterDisk::Made { name }) => {
+                let draft = Draft {
+                    body: Body::RoomName(name),
+                    stamp: None,
+                };
+                self.post(id, room, vec![draft], AfterPost::Made)
+                    .unwrap_or_else(Pending::from)
+            }
+            Pending::Disk(AfterDisk::Joined { peers, wait }) => self.introduce(id, room, peers, wait),
+            // A room that was set right and opened again.
+            Pending::Disk(AfterDisk::Check { rooms, repair, found }) => {
+                self.check_next(id, rooms, repair, found)
+            }
+            other => other,
+        };
+        self.put(id, state);
+    }
+
+    pub(crate) fn leave(&mut self, session: SessionId, room: &str, forget: bool) -> Result<Pending, Failure> {
+        let id = self.resolve(room)?;
+        let draft = Draft {
+            body: Body::Leave,
+            stamp: None,
+        };
+        self.post(session, id, vec![draft], AfterPost::Left { forget })
+    }
+
+    pub(crate) fn facts_set(&mut self, id: SessionId, room: RoomId, result: Result<(), String>) {
+        let Some(Pending::Disk(AfterDisk::Leave { forget })) = self.sessions.get(&id).map(|s| &s.state)
+        else {
+            return;
+        };
+        let forget = *forget;
+        if result.is_err() {
+            return self.finish(id, result);
+        }
+        let at_rest = self.close_room(room);
+        if forget {
+            self.folder.remove_room(room, at_rest, id, self.done.clone());
+        } else {
+            self.finish(id, Ok(()));
+        }
+    }
+
+    pub(crate) fn rename(&mut self, session: SessionId, name: &str) -> Result<Pending, Failure> {
+        let name = checked_name(name)?;
+        if self
+            .folder
+            .save_name(self.engine.identity(), name.clone(), session, self.done.clone())
+        {
+            Ok(Pending::Disk(AfterDisk::Made { name }))
+        } else {
+            Err(busy())
+        }
+    }
+
+    pub(crate) fn name_saved(&mut self, id: SessionId) {
+        let Some(Pending::Disk(AfterDisk::Made { name })) =
+            self.sessions.get(&id).map(|session| &session.state)
+        else {
+            return;
+        };
+        let name = name.clone();
+        self.feed(Event::Renamed { name: name.clone() });
+        let rooms: Vec<_> = self.rooms.keys().copied().collect();
+        self.put(id, Pending::items([]));
+        for room in rooms {
+            let draft = self.profile(name.clone());
+            if let Ok(state) = self.post(id, room, vec![draft], AfterPost::Named) {
+                self.put(id, state);
+            }
+        }
+    }
+}
+
+/// A name that can be shown: not empty, not too long, one line.
+pub(crate) fn checked_name(name: &str) -> Result<String, Failure> {
+    let name = name.trim();
+    let why = if name.is_empty() {
+        "a name cannot be empty".to_owned()
+    } else if name.len() > NAME_LEN_MAX {
+        format!(
+            "the name has {} bytes, at most {NAME_LEN_MAX} are taken",
+            name.len()
+        )
+    } else if name.chars().any(char::is_control) {
+        "a name cannot hold control characters or line breaks".to_owned()
+    } else {
+        return Ok(name.to_owned());
+    };
+    Err(Failure::new(Code::Usage, why))
+}

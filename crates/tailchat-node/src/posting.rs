@@ -1,0 +1,206 @@
+//! From what a client writes to a post, and from a post's outcome to the client's answer. Owns no state but
+//! the sessions.
+
+use std::collections::VecDeque;
+
+use tailchat_core::engine::{Draft, Event, Ticket};
+use tailchat_core::entry::{Body, Imported, Stamp, Text};
+use tailchat_core::ids::{MessageId, RoomId};
+use tailchat_core::limits::{NAME_LEN_MAX, ORDER_MAX, TEXT_LEN_MAX};
+
+use crate::control::{Answer, Code, Failure, IMPORT_MAX, Import, Item};
+use crate::folder::RoomFacts;
+use crate::node::{Node, OpenRoom};
+use crate::requests::no_room;
+use crate::room::Job;
+use crate::session::{AfterDisk, AfterPost, Pending, Post, SessionId};
+
+impl Node {
+    pub(crate) fn text_drafts(
+        &self,
+        id: RoomId,
+        texts: Vec<String>,
+        action: bool,
+        reply_to: Option<&str>,
+    ) -> Result<Vec<Draft>, Failure> {
+        let reply_to = reply_to.map(|text| self.resolve_message(id, text)).transpose()?;
+        if texts.is_empty() {
+            return Err(Failure::new(Code::Usage, "there is nothing to send"));
+        }
+        let draft = |text: String| {
+            if text.trim().is_empty() {
+                return Err(Failure::new(Code::Usage, "an empty message is not sent"));
+            }
+            if text.len() > TEXT_LEN_MAX {
+                let why = format!(
+                    "the text has {} bytes, a message holds {TEXT_LEN_MAX}; send it in parts",
+                    text.len()
+                );
+                return Err(Failure::new(Code::Usage, why));
+            }
+            let text = Text { text, reply_to };
+            Ok(Draft {
+                body: if action {
+                    Body::Action(text)
+                } else {
+                    Body::Text(text)
+                },
+                stamp: None,
+            })
+        };
+        texts.into_iter().map(draft).collect()
+    }
+
+    pub(crate) fn post(
+        &mut self,
+        session: SessionId,
+        room: RoomId,
+        drafts: Vec<Draft>,
+        then: AfterPost,
+    ) -> Result<Pending, Failure> {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        self.tickets.insert(ticket, session);
+        let state = Pending::Post(Post {
+            room,
+            ids: None,
+            then,
+        });
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.state = state;
+        }
+        self.feed(Event::Posted { room, ticket, drafts });
+        // The outcome may have come at once.
+        let state = self
+            .sessions
+            .get_mut(&session)
+            .map(|session| std::mem::replace(&mut session.state, Pending::Disk(AfterDisk::Answer)));
+        state.ok_or_else(|| Failure::new(Code::Failed, "the client is gone"))
+    }
+
+    pub(crate) fn posted(&mut self, ticket: Ticket, outcome: Result<Vec<MessageId>, String>) {
+        let Some(id) = self.tickets.remove(&ticket) else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        match outcome {
+            Ok(ids) => {
+                if let Pending::Post(post) = &mut session.state {
+                    post.ids = Some(ids);
+                }
+            }
+            Err(why) => session.state = Pending::failed(Code::Failed, why),
+        }
+    }
+
+    /// What follows a post, if it is durable and on enough disks.
+    pub(crate) fn after_post(&mut self, id: SessionId, post: &Post) -> Option<Pending> {
+        let ids = post.ids.as_ref()?;
+        match post.then {
+            AfterPost::Sent { on, deadline } => {
+                let view = self.view(post.room)?;
+                let items: Vec<_> = ids.iter().map(|id| (id, view.holders(*id, false))).collect();
+                let enough = items.iter().all(|(_, holders)| *holders >= on);
+                let late = deadline.is_past(self.now().uptime);
+                if !enough && !late {
+                    return None;
+                }
+                let items = items.into_iter().map(|(id, on)| {
+                    Answer::Item(Item::Posted {
+                        id: id.to_string(),
+                        on,
+                    })
+                });
+                let mut answers: VecDeque<_> = items.collect();
+                answers.push_back(if enough {
+                    Answer::Done
+                } else {
+                    let why = format!(
+                        "time is up: the message is safe here, but not yet on {on} other members' disks"
+                    );
+                    Answer::Failed(Failure::new(Code::TimeUp, why))
+                });
+                Some(Pending::Ready(answers))
+            }
+            AfterPost::Imported { added, known } => Some(Pending::items([Item::Imported { added, known }])),
+            AfterPost::Named => Some(Pending::items([])),
+            AfterPost::Made => Some(Pending::items([Item::Room(self.room_item(post.room))])),
+            AfterPost::Joined { deadline: None } => {
+                Some(Pending::items([Item::Room(self.room_item(post.room))]))
+            }
+            AfterPost::Joined {
+                deadline: Some(deadline),
+            } => Some(Pending::Join {
+                room: post.room,
+                deadline,
+                said: None,
+            }),
+            AfterPost::Left { forget } => {
+                let facts = RoomFacts { left: true }.encode();
+                self.job(post.room, Job::SetFacts { facts, session: id });
+                Some(Pending::Disk(AfterDisk::Leave { forget }))
+            }
+        }
+    }
+
+    pub(crate) fn import(
+        &mut self,
+        session: SessionId,
+        room: &str,
+        messages: Vec<Import>,
+    ) -> Result<Pending, Failure> {
+        let id = self.resolve(room)?;
+        if messages.len() > IMPORT_MAX {
+            let why = format!(
+                "{} messages in one request, at most {IMPORT_MAX} are taken",
+                messages.len()
+            );
+            return Err(Failure::new(Code::Usage, why));
+        }
+        let total = messages.len() as u64;
+        let Some(open) = self.rooms.get(&id) else {
+            return Err(no_room(room));
+        };
+        let drafts = messages
+            .into_iter()
+            .filter_map(|message| import_draft(message, open).transpose());
+        let drafts = drafts.collect::<Result<Vec<_>, _>>()?;
+        let added = drafts.len() as u64;
+        let then = AfterPost::Imported {
+            added,
+            known: total - added,
+        };
+        if drafts.is_empty() {
+            return Ok(Pending::items([Item::Imported {
+                added: 0,
+                known: total,
+            }]));
+        }
+        self.post(session, id, drafts, then)
+    }
+}
+
+fn import_draft(message: Import, open: &OpenRoom) -> Result<Option<Draft>, Failure> {
+    let Import {
+        sent_at_ms,
+        rank,
+        nick,
+        action,
+        text,
+    } = message;
+    let order = u64::try_from(sent_at_ms).unwrap_or(0).saturating_add(rank);
+    if order > ORDER_MAX || nick.len() > NAME_LEN_MAX || text.len() > TEXT_LEN_MAX {
+        let why = format!("a message of {sent_at_ms} ms is beyond the limits of time, nick or text");
+        return Err(Failure::new(Code::Usage, why));
+    }
+    if open.timeline.has_imported(order, &nick, action, &text) {
+        return Ok(None);
+    }
+    let body = Body::Imported(Imported { nick, action, text });
+    Ok(Some(Draft {
+        body,
+        stamp: Some(Stamp { order, sent_at_ms }),
+    }))
+}
