@@ -100,6 +100,10 @@ impl Table {
         for len in &mut table.lens {
             *len = fields.length().filter(|len| *len <= SECTION_LEN_MAX)?;
         }
+        let [spans_len, ..] = table.lens;
+        if spans_len % SPAN_LEN != 0 || spans_len / SPAN_LEN > BLOCK_SPANS_MAX {
+            return None;
+        }
         for sum in &mut table.sums {
             *sum = fields.array()?;
         }

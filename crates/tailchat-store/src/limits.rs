@@ -22,7 +22,7 @@ pub const SECTION_LEN_MAX: usize = 64 << 20;
 /// The most spans of a block. More: `TooLarge` when written, damage when read.
 pub const BLOCK_SPANS_MAX: usize = 1 << 20;
 
-/// The longest fact. Longer: `TooLarge` when written, damage when read.
+/// The longest fact. Longer: `TooLarge` when written.
 pub const FACT_LEN_MAX: usize = 16 << 20;
 
 /// The longest name of a fact: lower-case letters, digits and `-`. Any other name is refused.
