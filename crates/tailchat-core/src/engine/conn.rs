@@ -53,6 +53,15 @@ impl Conn {
             .for_each(|slot| *slot = None);
     }
 
+    /// The peer left a room: its offer of it no longer counts.
+    pub(super) fn left(&mut self, room: RoomId) {
+        if let Some(link) = self.links.remove(&room)
+            && let Some(tag) = self.tags.get_mut(usize::from(link.their_slot))
+        {
+            *tag = Tag::default();
+        }
+    }
+
     /// Sends a frame in a room; nothing if the room is not shared on this connection.
     pub(super) fn send_room(&mut self, id: ConnId, room: RoomId, frame: &RoomFrame, t: &mut Turn<'_>) {
         if let Some(link) = self.links.get_mut(&room) {
@@ -235,11 +244,18 @@ impl Engine {
         let slots: BTreeMap<&Tag, usize> = conn.tags.iter().zip(0..).collect();
         let mut matched = Vec::new();
         for (our_slot, room) in conn.offered.iter().enumerate() {
-            let Some(room) = room.filter(|room| !conn.links.contains_key(room)) else {
+            let Some(room) = *room else { continue };
+            let Some(&their_slot) = slots.get(&session.tag(room, theirs)) else {
                 continue;
             };
-            if let Some(&their_slot) = slots.get(&session.tag(room, theirs)) {
-                matched.push((room, our_slot, their_slot));
+            match conn.links.get_mut(&room) {
+                // The peer had left before it heard of our offer, so without a word, and is back.
+                Some(link) if usize::from(link.their_slot) != their_slot => {
+                    link.their_slot = u16::try_from(their_slot).unwrap_or(link.their_slot);
+                    link.receive_key = session.key(room, theirs);
+                }
+                Some(_) => {}
+                None => matched.push((room, our_slot, their_slot)),
             }
         }
         for (room, our_slot, their_slot) in matched {

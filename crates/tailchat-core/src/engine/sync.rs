@@ -152,7 +152,7 @@ impl Engine {
             RoomFrame::Forked { actor, seq } => self.fork_heard(id, room, actor, seq, t),
             RoomFrame::Leave => {
                 if let Some(conn) = self.conns.get_mut(&id) {
-                    conn.links.remove(&room);
+                    conn.left(room);
                 }
                 self.link_closed(id, room, t);
             }
