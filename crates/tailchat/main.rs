@@ -1,2 +1,109 @@
-//! The command line.
-fn main() {}
+//! The command line: parses, asks a node, prints. Knows no protocol, no file format and no document; what a room
+//! is and how it spreads stands behind `tailchat-node`.
+
+mod args;
+mod commands;
+mod import;
+mod print;
+mod qr;
+mod reach;
+mod time;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+use tailchat_node::control::{Failure, Request};
+use tracing_subscriber::EnvFilter;
+
+use args::{Cli, Command, Everywhere, PeersCommand};
+use print::{Output, ReaderGone, Told};
+use reach::Stopped;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(&cli.everywhere);
+    let mut out = Output::new(cli.everywhere.json, cli.everywhere.quiet);
+    let done = run(cli, &mut out);
+    // What was printed before a failure is true, too.
+    let done = done.and(out.flush());
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => ended(&error, &out),
+    }
+}
+
+/// Tells why, unless there is nothing to tell, and chooses the exit code.
+fn ended(error: &anyhow::Error, out: &Output) -> ExitCode {
+    if error.is::<ReaderGone>() {
+        return ExitCode::SUCCESS;
+    }
+    if let Some(Told(code)) = error.downcast_ref() {
+        return ExitCode::from(*code as u8);
+    }
+    if let Some(stopped) = error.downcast_ref::<Stopped>() {
+        return ExitCode::from(stopped.exit_code());
+    }
+    out.problem(&format!("{error:#}"));
+    match error.downcast_ref::<Failure>() {
+        Some(failure) => ExitCode::from(failure.code as u8),
+        None => ExitCode::FAILURE,
+    }
+}
+
+/// Nothing is logged unless somebody wants it: what a person needs to know is said in words.
+fn log_to_stderr(everywhere: &Everywhere) {
+    let filter = match (std::env::var("TAILCHAT_LOG"), everywhere.verbose) {
+        (Ok(filter), _) => EnvFilter::new(filter),
+        (Err(_), 0) => return,
+        (Err(_), 1) => EnvFilter::new("info"),
+        (Err(_), _) => EnvFilter::new("debug"),
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+fn run(cli: Cli, out: &mut Output) -> Result<()> {
+    let Some(command) = cli.command else {
+        return commands::first_minute(out);
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("the program's threads cannot be started")?;
+    let done = runtime.block_on(dispatch(command, &cli.everywhere, out));
+    // Whatever a node of our own had to finish, its clean stop finished.
+    runtime.shutdown_background();
+    done
+}
+
+async fn dispatch(command: Command, everywhere: &Everywhere, out: &mut Output) -> Result<()> {
+    match command {
+        Command::New(args) => commands::rooms::new(args, everywhere, out).await,
+        Command::Join(args) => commands::join::join(args, everywhere, out).await,
+        Command::Rooms => commands::rooms::rooms(everywhere, out).await,
+        Command::Leave(args) => commands::rooms::leave(args, everywhere, out).await,
+        Command::Members(args) => commands::rooms::members(args, everywhere, out).await,
+        Command::Send(args) => commands::send::send(args, everywhere, out).await,
+        Command::Log(args) => commands::log::log(args, everywhere, out).await,
+        Command::Import(args) => commands::import::import(args, everywhere, out).await,
+        Command::Export(args) => commands::export::export(args, everywhere, out).await,
+        Command::Peers(args) => match args.command {
+            None => commands::peers::list(everywhere, out).await,
+            Some(PeersCommand::Add { addr }) => {
+                commands::peers::change(Request::AddPeer { addr }, everywhere, out).await
+            }
+            Some(PeersCommand::Forget { addr }) => {
+                commands::peers::change(Request::ForgetPeer { addr }, everywhere, out).await
+            }
+        },
+        Command::Status(args) => commands::status::status(args, everywhere, out).await,
+        Command::Serve => commands::serve::serve(everywhere, out).await,
+        Command::Check(args) => commands::check::check(args, everywhere, out).await,
+        Command::Demo => commands::demo::demo(out).await,
+        Command::Name(args) => commands::name(args, everywhere, out).await,
+    }
+}

@@ -1,0 +1,313 @@
+//! What can be typed. Knows names, forms and help texts, not what a command does.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use tailchat_node::control::Wait;
+
+/// Group chat for the terminal that needs no server
+///
+/// A room is a log that everybody in it keeps on disk. Whoever meets exchanges what the other lacks; nobody has to
+/// be online at the same time as anybody in particular. The network itself has to be safe: a LAN you trust, or a
+/// VPN such as Tailscale or WireGuard.
+#[derive(Parser)]
+#[command(
+    name = "tailchat",
+    version,
+    after_help = "Begin with `tailchat new kitchen`, or with `tailchat join room1...` if somebody gave you a room ID.\n\
+                  Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such room, peer or message, 4 time is up,\n\
+                  5 the data folder is damaged or not ours."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) everywhere: Everywhere,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Everywhere {
+    /// The data folder [default: tailchat in the XDG data folder]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "TAILCHAT_DATA",
+        hide_env_values = true
+    )]
+    pub(crate) data: Option<PathBuf>,
+    /// Where to listen; port 0 picks a free one [default: all interfaces, one fixed port]
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDR[:PORT]",
+        env = "TAILCHAT_LISTEN",
+        hide_env_values = true
+    )]
+    pub(crate) listen: Option<String>,
+    /// Look for no peers beyond the addresses that are known
+    #[arg(long, global = true)]
+    pub(crate) no_discovery: bool,
+    /// Your name from now on, as `tailchat name` sets it
+    #[arg(long = "name", id = "own_name", global = true, value_name = "NAME")]
+    pub(crate) own_name: Option<String>,
+    /// One JSON object a line on standard output
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// No talk on standard error, only errors
+    #[arg(long, global = true)]
+    pub(crate) quiet: bool,
+    /// Log to standard error what happens inside; twice for more (TAILCHAT_LOG filters)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Create a room and print its invite
+    #[command(after_help = "Example: tailchat new kitchen")]
+    New(NewArgs),
+    /// Take part in a room: by its ID or an invite
+    #[command(
+        after_help = "Never fails because nobody is there: it waits, visibly, until somebody who has the room is met.\n\
+                      Ctrl-C ends the waiting, not the taking part.\n\n\
+                      Example: tailchat join room1... --peer 100.101.102.103"
+    )]
+    Join(JoinArgs),
+    /// List your rooms
+    #[command(after_help = "Example: tailchat rooms --json")]
+    Rooms,
+    /// Leave a room
+    #[command(after_help = "Example: tailchat leave kitchen --forget")]
+    Leave(LeaveArgs),
+    /// List the people of a room
+    #[command(after_help = "Example: tailchat members kitchen")]
+    Members(RoomArgs),
+    /// Post a message; it is on your disk when the command returns
+    #[command(
+        after_help = "A text that begins with \"/me \" is an action: /me waves. Prints the message's ID.\n\n\
+                      Examples: tailchat send kitchen \"tea is ready\" --wait 1 --timeout 30\n          \
+                      make 2>&1 | tailchat send builds -"
+    )]
+    Send(SendArgs),
+    /// Print a room's messages, the oldest first
+    #[command(
+        after_help = "T is RFC 3339 (2026-11-22T15:04:05Z), a date, \"yesterday\" or \"2 days ago\". Times are local (TZ).\n\n\
+                      Example: tailchat log kitchen --since \"2 days ago\" --follow"
+    )]
+    Log(LogArgs),
+    /// Bring in messages from elsewhere; the same file again adds nothing
+    #[command(
+        after_help = "irc: lines `[HH:MM] <nick> text` and `[HH:MM]  * nick acts`, in UTC, the date being the file's name\n\
+                      (YYYY-MM-DD.txt); `=== ...`, what the channel says, is left out.\n\
+                      jsonl: one object a line with `author`, `sent_at` and `text`, as `export` writes it; `-` reads stdin.\n\
+                      A folder stands for its files.\n\n\
+                      Example: tailchat import kitchen --format irc logs/2004-12-25.txt"
+    )]
+    Import(ImportArgs),
+    /// Write out everything that a room's members share
+    #[command(
+        after_help = "automerge: the room's document; any Automerge library opens it.\n\n\
+                      Example: tailchat export kitchen --format jsonl -o kitchen.jsonl"
+    )]
+    Export(ExportArgs),
+    /// List the addresses of peers, add or forget one
+    #[command(after_help = "Example: tailchat peers add 100.101.102.103")]
+    Peers(PeersArgs),
+    /// Say how rooms stand with connected peers; exit 0 only if all are equal
+    #[command(after_help = "Example: tailchat status kitchen --wait 30 && echo everybody has everything")]
+    Status(StatusArgs),
+    /// Run a peer without a screen until it is told to stop
+    #[command(after_help = "Example: tailchat serve --listen 100.101.102.103")]
+    Serve,
+    /// Verify every record on disk; exit 5 if something is damaged
+    #[command(after_help = "Example: tailchat check kitchen")]
+    Check(CheckArgs),
+    /// Watch two peers on this machine drift apart and converge
+    #[command(after_help = "Takes about ten seconds and leaves nothing behind.\n\nExample: tailchat demo")]
+    Demo,
+    /// Print or set your name
+    #[command(after_help = "Example: tailchat name ann")]
+    Name(NameArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct NewArgs {
+    /// What everybody will call the room
+    #[arg(value_name = "NAME")]
+    pub(crate) room: String,
+}
+
+#[derive(Args)]
+pub(crate) struct JoinArgs {
+    /// The room's ID or an invite, in any case; `-` reads it from standard input
+    #[arg(value_name = "ID|INVITE")]
+    pub(crate) room: Vec<String>,
+    /// Where to look for a member, beside the invite's addresses; may be given again
+    #[arg(long = "peer", value_name = "HOST[:PORT]")]
+    pub(crate) peers: Vec<String>,
+    /// Give up waiting after so many seconds, with exit code 4
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    pub(crate) wait: Option<Duration>,
+}
+
+#[derive(Args)]
+pub(crate) struct RoomArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+}
+
+#[derive(Args)]
+pub(crate) struct LeaveArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+    /// Delete its history from this disk, too
+    #[arg(long)]
+    pub(crate) forget: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct SendArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+    /// What to say; `-`, or nothing in a pipe, reads standard input
+    pub(crate) text: Vec<String>,
+    /// One message for each line that is not empty
+    #[arg(long)]
+    pub(crate) lines: bool,
+    /// The message to answer: its ID or the beginning of it
+    #[arg(long, value_name = "MSG")]
+    pub(crate) reply_to: Option<String>,
+    /// Wait until it is on the disks of so many other members
+    #[arg(long, value_name = "N")]
+    pub(crate) wait: Option<u32>,
+    /// Give up waiting after so many seconds, with exit code 4
+    #[arg(long, value_name = "SECS", value_parser = seconds, requires = "wait")]
+    pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Args)]
+pub(crate) struct LogArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+    /// Only the newest N [default: 50 on a terminal if no time is given, otherwise all]
+    #[arg(long, value_name = "N")]
+    pub(crate) last: Option<u64>,
+    /// Only what was sent at that time or later
+    #[arg(long, value_name = "T")]
+    pub(crate) since: Option<String>,
+    /// Only what was sent before that time
+    #[arg(long, value_name = "T")]
+    pub(crate) until: Option<String>,
+    /// Go on with new messages as they come; Ctrl-C ends it
+    #[arg(long)]
+    pub(crate) follow: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ImportArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+    /// Files, or folders of them
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// What the files are
+    #[arg(long)]
+    pub(crate) format: ImportFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportFormat {
+    /// A channel's log, a file a day
+    Irc,
+    /// One JSON object a line
+    Jsonl,
+}
+
+#[derive(Args)]
+pub(crate) struct ExportArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+    /// What to write
+    #[arg(long)]
+    pub(crate) format: ExportFormat,
+    /// Where to; standard output if not given, or `-`
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// One JSON object a line
+    Jsonl,
+    /// The room's Automerge document
+    Automerge,
+}
+
+#[derive(Args)]
+pub(crate) struct PeersArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<PeersCommand>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum PeersCommand {
+    /// Dial an address from now on
+    #[command(after_help = "Example: tailchat peers add ann-laptop")]
+    Add {
+        /// Where a peer listens
+        #[arg(value_name = "HOST[:PORT]")]
+        addr: String,
+    },
+    /// Dial an address no longer
+    #[command(after_help = "Example: tailchat peers forget ann-laptop")]
+    Forget {
+        /// As it was added; a host alone stands for all its ports
+        #[arg(value_name = "HOST")]
+        addr: String,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct StatusArgs {
+    /// A room's name, the beginning of one, or its ID; all rooms if not given
+    pub(crate) room: Option<String>,
+    /// Wait until all are equal, at most so many seconds, then exit with 4
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    pub(crate) wait: Option<Duration>,
+}
+
+#[derive(Args)]
+pub(crate) struct CheckArgs {
+    /// A room's name, the beginning of one, or its ID; all rooms if not given
+    pub(crate) room: Option<String>,
+    /// Set damaged blocks aside, so that peers fill the gap
+    #[arg(long)]
+    pub(crate) repair: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct NameArgs {
+    /// Your name from now on; prints the present one if not given
+    #[arg(value_name = "NAME")]
+    pub(crate) new_name: Option<String>,
+}
+
+/// Seconds as people write them: `30`, `0.5`.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number: f64 = text
+        .parse()
+        .map_err(|_| "seconds are needed, such as 30 or 0.5".to_owned())?;
+    Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
+}
+
+/// How a node is told to wait at most so long.
+pub(crate) fn at_most(time: Duration) -> Wait {
+    Wait::Millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,174 @@
+//! `join`: it never fails because nobody is there. Knows what to tell a person who waits.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tailchat_core::text;
+use tailchat_node::client::Client;
+use tailchat_node::control::{Answer, Code, Failure, Request, RoomItem, Wait};
+use tailchat_node::invite::Invite;
+
+use super::rooms::{room_item, room_row};
+use crate::args::{Everywhere, JoinArgs, at_most};
+use crate::print::Output;
+use crate::reach::{Online, Stopped, config, with_node};
+
+/// After so long without a peer, the likely cause is told.
+const ALONE: Duration = Duration::from_secs(10);
+
+/// `tailchat join`.
+pub(crate) async fn join(args: JoinArgs, everywhere: &Everywhere, out: &mut Output) -> Result<()> {
+    let invite = invite(&args.room)?;
+    let mut durable = false;
+    let done = with_node(config(everywhere, Online::Yes)?, async |client| {
+        let wait = match args.wait {
+            Some(time) => at_most(time),
+            None if client.is_remote() => Wait::No,
+            None => Wait::Forever,
+        };
+        let request = Request::Join {
+            room: invite,
+            peers: args.peers,
+            wait,
+        };
+        client.request(request).await?;
+        let room = wait_visibly(client, wait, &mut durable, out).await?;
+        show(&room, out)
+    })
+    .await;
+    match done {
+        Err(error) if error.is::<Stopped>() && durable => {
+            out.note("You are in the room all the same: `tailchat serve` goes on waiting for the others.");
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+/// What was typed, broken by spaces or not, or came by stdin; checked before anything is opened.
+fn invite(words: &[String]) -> Result<String> {
+    let typed = match words {
+        [] => {
+            let why =
+                "say which room: a room ID (room1...), an invite, or `-` to read one from standard input";
+            return Err(Failure::new(Code::Usage, why).into());
+        }
+        [dash] if dash == "-" => super::stdin_text()?,
+        words => words.concat(),
+    };
+    typed.parse::<Invite>()?;
+    Ok(typed)
+}
+
+/// Takes the answer and tells how it goes; returns the room as it is at the end.
+async fn wait_visibly(
+    client: &mut Client,
+    wait: Wait,
+    durable: &mut bool,
+    out: &mut Output,
+) -> Result<RoomItem> {
+    let mut waited = Waited {
+        since: Instant::now(),
+        hinted: false,
+        room: None,
+    };
+    loop {
+        let answer = match tokio::time::timeout(Duration::from_secs(1), client.next()).await {
+            Ok(answer) => answer?,
+            Err(_) => {
+                waited.hint(out);
+                continue;
+            }
+        };
+        match answer {
+            Answer::Item(item) => {
+                let Some(room) = room_item(item) else { continue };
+                if !*durable {
+                    *durable = true;
+                    welcome(&room, wait, out);
+                }
+                if wait != Wait::No {
+                    out.progress(&standing(&room));
+                }
+                waited.room = Some(room);
+            }
+            Answer::Done => {
+                out.end_progress();
+                return waited.room.ok_or_else(|| {
+                    Failure::new(Code::Failed, "the running tailchat did not say whether it joined").into()
+                });
+            }
+            Answer::Failed(failure) => {
+                out.end_progress();
+                return Err(failure.into());
+            }
+        }
+    }
+}
+
+struct Waited {
+    since: Instant,
+    hinted: bool,
+    room: Option<RoomItem>,
+}
+
+impl Waited {
+    /// Who is alone for long reads why that may be, once.
+    fn hint(&mut self, out: &mut Output) {
+        let alone = self
+            .room
+            .as_ref()
+            .is_some_and(|room| room.connected == 0 && !room.met);
+        if self.hinted || !alone || self.since.elapsed() < ALONE {
+            return;
+        }
+        self.hinted = true;
+        out.note(
+            "Nobody was found yet. Is `tailchat serve` running at somebody who has the room, and is its port open?\n\
+             `tailchat peers` in another terminal shows what was tried; `tailchat peers add HOST` adds an address.",
+        );
+    }
+}
+
+fn welcome(room: &RoomItem, wait: Wait, out: &mut Output) {
+    let name = text::name(&room.name);
+    out.note(&match wait {
+        Wait::No => format!(
+            "You are in \"{name}\". The tailchat that runs here goes on looking for the others; you can write now."
+        ),
+        _ => format!("You are in \"{name}\". Waiting for others; Ctrl-C stops the waiting, and you stay in."),
+    });
+}
+
+fn standing(room: &RoomItem) -> String {
+    let there_are = room.messages + room.behind;
+    match (room.connected, room.behind) {
+        (0, _) => "waiting for others ...".to_owned(),
+        (_, 0) => format!("connected, {} messages", room.messages),
+        (..) => format!("connected, {} of {there_are} messages", room.messages),
+    }
+}
+
+fn show(room: &RoomItem, out: &mut Output) -> Result<()> {
+    if out.is_json() {
+        out.object(room)
+    } else {
+        out.table(&[room_row(room)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "room1qurswpc8qurswpc8qurswpc8qurjn8rgu";
+
+    #[test]
+    fn a_typo_is_told_before_anything_is_opened() {
+        let wrong = vec![ID.replace("8qur", "8pur")];
+        let failure = invite(&wrong).unwrap_err().downcast::<Failure>().unwrap();
+        assert_eq!(failure.code, Code::Usage);
+        assert!(failure.why.contains('\''), "{failure}");
+        assert!(invite(&[]).is_err());
+    }
+}

@@ -1,0 +1,189 @@
+//! `log`: messages for people and for programs. Knows how a message is written down, not where it comes from.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use jiff::Zoned;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use tailchat_core::text;
+use tailchat_node::control::{Item, MessageItem, MessageKind, Request};
+
+use crate::args::{Everywhere, LogArgs};
+use crate::print::Output;
+use crate::reach::{Online, Stopped, config, stream, with_node};
+use crate::time;
+
+/// How many messages a terminal gets that did not say which.
+const SCREENFUL: u64 = 50;
+/// Below the text, so that a second line never looks like another message.
+const INDENT: &str = "                   ";
+
+/// A message for programs; the fields and their order are a contract.
+#[derive(Serialize)]
+struct MessageObject<'a> {
+    room: &'a str,
+    id: &'a str,
+    author: &'a str,
+    sent_at: String,
+    arrived_at: String,
+    kind: MessageKind,
+    text: &'a str,
+    reply_to: Option<&'a str>,
+    edited: bool,
+    deleted: bool,
+    reactions: BTreeMap<&'a str, Vec<&'a str>>,
+    on: u32,
+    of: u32,
+}
+
+/// `tailchat log`.
+pub(crate) async fn log(args: LogArgs, everywhere: &Everywhere, out: &mut Output) -> Result<()> {
+    let now = Zoned::now();
+    let moment = |text: Option<&String>| text.map(|text| time::parse(text, &now)).transpose();
+    let request = Request::Log {
+        room: args.room.clone(),
+        last: args.last.or_else(|| screenful(&args, out)),
+        since_ms: moment(args.since.as_ref())?,
+        until_ms: moment(args.until.as_ref())?,
+        follow: args.follow,
+    };
+    let mut page = Page {
+        zone: now.time_zone().clone(),
+        days: out.is_terminal(),
+        day: String::new(),
+    };
+    let done = with_node(config(everywhere, Online::No)?, async |client| {
+        if args.follow && !client.is_remote() {
+            out.note("No tailchat runs here, so nothing new can come: start `tailchat serve` first.");
+        }
+        stream(client, request, out, |item, out| match item {
+            Item::Message(message) if out.is_json() => out.object(&object(&message)),
+            Item::Message(message) => page.show(&message, out),
+            _ => Ok(()),
+        })
+        .await
+    })
+    .await;
+    match done {
+        // A signal is how following ends.
+        Err(error) if args.follow && error.is::<Stopped>() => Ok(()),
+        done => done,
+    }
+}
+
+fn screenful(args: &LogArgs, out: &Output) -> Option<u64> {
+    let bounded = args.since.is_some() || args.until.is_some();
+    (out.is_terminal() && !bounded).then_some(SCREENFUL)
+}
+
+fn object(message: &MessageItem) -> MessageObject<'_> {
+    MessageObject {
+        room: &message.room,
+        id: &message.id,
+        author: &message.author,
+        sent_at: time::utc(message.sent_at_ms),
+        arrived_at: time::utc(message.arrived_at_ms),
+        kind: message.kind,
+        text: &message.text,
+        reply_to: message.reply_to.as_deref(),
+        edited: false,
+        deleted: false,
+        reactions: BTreeMap::new(),
+        on: message.on,
+        of: message.of,
+    }
+}
+
+/// Messages one below the other.
+struct Page {
+    zone: TimeZone,
+    /// Whether a line tells where a day begins.
+    days: bool,
+    day: String,
+}
+
+impl Page {
+    fn show(&mut self, message: &MessageItem, out: &mut Output) -> Result<()> {
+        if self.days {
+            let day = time::local_day(message.sent_at_ms, &self.zone);
+            if day != self.day {
+                out.line(&format!("--- {day} ---"))?;
+                self.day = day;
+            }
+        }
+        let minute = time::local_minute(message.sent_at_ms, &self.zone);
+        out.line(&format!("{minute} {}", said(message)))
+    }
+}
+
+/// A message without its time.
+pub(crate) fn said(message: &MessageItem) -> String {
+    let author = text::name(&message.author);
+    // Marked first: a line break that a mark replaces is none.
+    let text = text::visible(&message.text).replace('\n', &format!("\n{INDENT}"));
+    let reply = if message.reply_to.is_some() {
+        "(reply) "
+    } else {
+        ""
+    };
+    match message.kind {
+        MessageKind::Text | MessageKind::Imported => format!("<{author}> {reply}{text}"),
+        MessageKind::Action | MessageKind::ImportedAction => format!("* {author} {reply}{text}"),
+        MessageKind::Unreadable => {
+            format!("<{author}> [an entry that this version of tailchat cannot read]")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: MessageKind, text: &str) -> MessageItem {
+        MessageItem {
+            room: "room1".into(),
+            id: "ab/1".into(),
+            author: "an\u{202e}n".into(),
+            mine: false,
+            sent_at_ms: 1_795_359_845_123,
+            arrived_at_ms: 1_795_359_846_000,
+            via: None,
+            kind,
+            text: text.into(),
+            reply_to: None,
+            on: 3,
+            of: 5,
+        }
+    }
+
+    #[test]
+    fn no_second_line_looks_like_another_message() {
+        let forged = message(MessageKind::Text, "x\n2026-11-22 15:04 <bob> I agree\r\ny");
+        assert_eq!(
+            said(&forged),
+            format!("<an<U+202E>n> x\n{INDENT}2026-11-22 15:04 <bob> I agree\n{INDENT}y")
+        );
+    }
+
+    #[test]
+    fn an_action_and_an_unreadable_entry_look_like_what_they_are() {
+        assert_eq!(
+            said(&message(MessageKind::ImportedAction, "waves")),
+            "* an<U+202E>n waves"
+        );
+        assert!(said(&message(MessageKind::Unreadable, "")).contains("cannot read"));
+    }
+
+    #[test]
+    fn the_object_is_the_contract() {
+        let json = crate::print::json_line(&object(&message(MessageKind::Text, "hi"))).unwrap();
+        assert_eq!(
+            json,
+            "{\"room\":\"room1\",\"id\":\"ab/1\",\"author\":\"an\\u202en\",\
+             \"sent_at\":\"2026-11-22T15:04:05.123Z\",\"arrived_at\":\"2026-11-22T15:04:06.000Z\",\
+             \"kind\":\"text\",\"text\":\"hi\",\"reply_to\":null,\"edited\":false,\"deleted\":false,\
+             \"reactions\":{},\"on\":3,\"of\":5}\n"
+        );
+    }
+}

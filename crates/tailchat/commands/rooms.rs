@@ -1,0 +1,185 @@
+//! `new`, `rooms`, `leave` and `members`. Knows what people call a room, not what it is made of.
+
+use anyhow::Result;
+use serde::Serialize;
+use tailchat_core::text;
+use tailchat_node::control::{Item, MemberItem, Request, RoomItem};
+
+use crate::args::{Everywhere, LeaveArgs, NewArgs, RoomArgs};
+use crate::print::{Output, confirm};
+use crate::reach::{Online, config, gather, gather_one, with_node};
+use crate::{qr, time};
+
+#[derive(Serialize)]
+struct NewObject<'a> {
+    room: &'a str,
+    name: &'a str,
+    invite: &'a str,
+}
+
+#[derive(Serialize)]
+struct MemberObject<'a> {
+    name: &'a str,
+    person: &'a str,
+    devices: u64,
+    online: bool,
+    me: bool,
+    last_seen: Option<String>,
+}
+
+/// `tailchat new`.
+pub(crate) async fn new(args: NewArgs, everywhere: &Everywhere, out: &mut Output) -> Result<()> {
+    with_node(config(everywhere, Online::No)?, async |client| {
+        let request = Request::New { name: args.room };
+        let room = gather_one(client, request, room_item).await?;
+        if out.is_json() {
+            return out.object(&NewObject {
+                room: &room.room,
+                name: &room.name,
+                invite: &room.invite,
+            });
+        }
+        out.line(&room.room)?;
+        out.line(&room.invite)?;
+        if out.is_terminal() {
+            draw(&room, out)?;
+        }
+        out.flush()?;
+        out.note(&next_steps(&room, client.is_remote()));
+        Ok(())
+    })
+    .await
+}
+
+fn draw(room: &RoomItem, out: &mut Output) -> Result<()> {
+    let bare = format!("tailchat:{}", room.room);
+    let colours = std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    for line in qr::picture(&[&room.invite, &bare], colours).unwrap_or_default() {
+        out.raw(line.as_bytes())?;
+        out.raw(b"\n")?;
+    }
+    Ok(())
+}
+
+fn next_steps(room: &RoomItem, node_runs: bool) -> String {
+    let name = text::name(&room.name);
+    let mut steps = format!(
+        "Room \"{name}\" is made. Whoever has its ID can read and write it: give it only to people you want here.\n\
+         They type: tailchat join {}",
+        room.room
+    );
+    if !node_runs {
+        steps.push_str("\nNow stay online, so that they find you: tailchat serve");
+    }
+    steps
+}
+
+/// `tailchat rooms`.
+pub(crate) async fn rooms(everywhere: &Everywhere, out: &mut Output) -> Result<()> {
+    with_node(config(everywhere, Online::No)?, async |client| {
+        let rooms = gather(client, Request::Rooms, room_item).await?;
+        if rooms.is_empty() {
+            out.note("You are in no room yet: `tailchat new NAME` makes one, `tailchat join ID` takes part in one.");
+        }
+        if out.is_json() {
+            return rooms.iter().try_for_each(|room| out.object(room));
+        }
+        let rows: Vec<_> = rooms.iter().map(room_row).collect();
+        out.table(&rows)
+    })
+    .await
+}
+
+/// A room as `rooms` and `join` print it.
+pub(crate) fn room_row(room: &RoomItem) -> Vec<String> {
+    let behind = match room.behind {
+        0 => String::new(),
+        behind => format!("{behind} missing"),
+    };
+    vec![
+        text::name(&room.name),
+        room.room.clone(),
+        format!("{} messages", room.messages),
+        format!("{} members", room.members),
+        format!("{} connected", room.connected),
+        behind,
+    ]
+}
+
+pub(crate) fn room_item(item: Item) -> Option<RoomItem> {
+    match item {
+        Item::Room(room) => Some(room),
+        _ => None,
+    }
+}
+
+/// `tailchat leave`.
+pub(crate) async fn leave(args: LeaveArgs, everywhere: &Everywhere, out: &mut Output) -> Result<()> {
+    let LeaveArgs { room, forget, yes } = args;
+    let question = if forget {
+        format!("Leave \"{room}\" and delete its history from this disk? Others keep theirs.")
+    } else {
+        format!("Leave \"{room}\"?")
+    };
+    if !yes && !confirm(&question)? {
+        out.note("Nothing was changed.");
+        return Ok(());
+    }
+    with_node(config(everywhere, Online::No)?, async |client| {
+        let request = Request::Leave {
+            room: room.clone(),
+            forget,
+        };
+        client.ask(request).await?;
+        out.note(if forget {
+            "Left; its history is gone from this disk. Members keep theirs."
+        } else {
+            "Left; its history stays on this disk, and joining again continues it."
+        });
+        Ok(())
+    })
+    .await
+}
+
+/// `tailchat members`.
+pub(crate) async fn members(args: RoomArgs, everywhere: &Everywhere, out: &mut Output) -> Result<()> {
+    with_node(config(everywhere, Online::No)?, async |client| {
+        let request = Request::Members { room: args.room };
+        let members = gather(client, request, |item| match item {
+            Item::Member(member) => Some(member),
+            _ => None,
+        })
+        .await?;
+        if out.is_json() {
+            return members.iter().try_for_each(|member| out.object(&object(member)));
+        }
+        let rows: Vec<_> = members.iter().map(row).collect();
+        out.table(&rows)
+    })
+    .await
+}
+
+fn object(member: &MemberItem) -> MemberObject<'_> {
+    MemberObject {
+        name: &member.name,
+        person: &member.person,
+        devices: member.devices,
+        online: member.online,
+        me: member.me,
+        last_seen: member.last_seen_ms.map(time::utc),
+    }
+}
+
+fn row(member: &MemberItem) -> Vec<String> {
+    let presence = match (member.me, member.online, member.last_seen_ms) {
+        (true, ..) => "you".to_owned(),
+        (_, true, _) => "online".to_owned(),
+        (_, _, Some(seen)) => format!("seen {}", time::ago(seen, time::now_ms())),
+        (..) => "offline".to_owned(),
+    };
+    let devices = match member.devices {
+        1 => "1 device".to_owned(),
+        devices => format!("{devices} devices"),
+    };
+    vec![text::name(&member.name), devices, presence]
+}

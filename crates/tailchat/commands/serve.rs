@@ -1,0 +1,47 @@
+//! `serve`: a peer without a screen. Knows when to begin and when to end, nothing of what happens in between.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::json;
+use tailchat_node::client::Client;
+use tailchat_node::control::{Code, Failure};
+
+use crate::args::Everywhere;
+use crate::print::Output;
+use crate::reach::{Online, Stopped, config, with_client};
+
+/// How often the node is asked whether it still lives.
+const ALIVE_EVERY: Duration = Duration::from_secs(5);
+
+/// `tailchat serve`.
+pub(crate) async fn serve(everywhere: &Everywhere, out: &mut Output) -> Result<()> {
+    let opening = Client::serve(config(everywhere, Online::Yes)?);
+    let done = with_client(opening, async |client| {
+        let node = client.hello().await?;
+        let Some(listening) = node.listening.first() else {
+            return Err(Failure::new(Code::Failed, "no address could be listened on").into());
+        };
+        if out.is_json() {
+            out.object(&json!({ "listening": listening }))?;
+            out.flush()?;
+        }
+        out.note(&format!(
+            "Online as \"{}\" at {}. Ctrl-C stops.",
+            node.name,
+            node.listening.join(", ")
+        ));
+        loop {
+            tokio::time::sleep(ALIVE_EVERY).await;
+            client.hello().await?;
+        }
+    })
+    .await;
+    match done {
+        Err(error) if error.downcast_ref().is_some_and(Stopped::is_first) => {
+            out.note("Stopped; everything is on disk.");
+            Ok(())
+        }
+        done => done,
+    }
+}

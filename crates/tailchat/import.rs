@@ -1,0 +1,358 @@
+//! Messages from elsewhere, read line by line: a channel's logs and JSON lines. Pure: knows text and dates, no files
+//! and no rooms.
+
+use std::collections::HashMap;
+
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use serde::{Deserialize, Serialize};
+use tailchat_core::limits::{NAME_LEN_MAX, TEXT_LEN_MAX};
+use tailchat_node::control::Import;
+
+/// What was found, and what became of it; the fields are what `--json` prints.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Counts {
+    /// Files read.
+    pub(crate) files: u64,
+    /// Texts, the empty ones that somebody sent included.
+    pub(crate) messages: u64,
+    /// Messages in the third person.
+    pub(crate) actions: u64,
+    /// Lines in which the channel itself speaks; left out.
+    pub(crate) channel: u64,
+    /// Lines without anything, or with a nick and nothing else; left out.
+    pub(crate) blank: u64,
+    /// Lines of another form; left out.
+    pub(crate) unparsable: u64,
+    /// Lines that were not UTF-8 and were read as Latin-1.
+    pub(crate) latin1: u64,
+    /// Messages that are new in the room.
+    pub(crate) added: u64,
+    /// Messages that the room had already.
+    pub(crate) known: u64,
+    /// Messages whose text or nick is longer than a room takes; left out.
+    pub(crate) too_long: u64,
+}
+
+/// Where lines come from, and with what a line is completed.
+pub(crate) enum Source {
+    /// A channel's log of one day.
+    Irc(Date),
+    /// JSON lines.
+    Jsonl,
+}
+
+/// Reads one file's lines, in order.
+pub(crate) struct Reader {
+    source: Source,
+    /// How many messages of this file had a time.
+    ranks: HashMap<i64, u64>,
+}
+
+/// A message as a line says it.
+#[derive(Debug, PartialEq, Eq)]
+struct Said {
+    sent_at_ms: i64,
+    nick: String,
+    action: bool,
+    text: String,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Line {
+    Said(Said),
+    Channel,
+    Blank,
+    Unparsable,
+}
+
+impl Reader {
+    pub(crate) fn new(source: Source) -> Self {
+        Self {
+            source,
+            ranks: HashMap::new(),
+        }
+    }
+
+    /// Reads a line without its line break, and counts it.
+    pub(crate) fn line(&mut self, bytes: &[u8], counts: &mut Counts) -> Option<Import> {
+        let line = decoded(bytes, counts);
+        let line = line.strip_suffix('\r').unwrap_or(&line);
+        let read = match self.source {
+            Source::Irc(date) => irc(line, date),
+            Source::Jsonl => jsonl(line),
+        };
+        let said = match read {
+            Line::Said(said) => said,
+            Line::Channel => {
+                counts.channel += 1;
+                return None;
+            }
+            Line::Blank => {
+                counts.blank += 1;
+                return None;
+            }
+            Line::Unparsable => {
+                counts.unparsable += 1;
+                return None;
+            }
+        };
+        let rank = self.ranks.entry(said.sent_at_ms).or_default();
+        let import = Import {
+            sent_at_ms: said.sent_at_ms,
+            rank: *rank,
+            nick: said.nick,
+            action: said.action,
+            text: said.text,
+        };
+        *rank += 1;
+        if import.nick.len() > NAME_LEN_MAX || import.text.len() > TEXT_LEN_MAX {
+            counts.too_long += 1;
+            return None;
+        }
+        if import.action {
+            counts.actions += 1;
+        } else {
+            counts.messages += 1;
+        }
+        Some(import)
+    }
+}
+
+/// IRC says nothing of encodings; what is not UTF-8 was most often Latin-1.
+fn decoded(bytes: &[u8], counts: &mut Counts) -> String {
+    match str::from_utf8(bytes) {
+        Ok(line) => line.to_owned(),
+        Err(_) => {
+            counts.latin1 += 1;
+            bytes.iter().copied().map(char::from).collect()
+        }
+    }
+}
+
+/// `[HH:MM] <nick> text`, `[HH:MM]  * nick acts`, or `=== ` and what the channel says. The date is the file's, also
+/// where a clock goes back: the logs of a day begin and end in that day.
+fn irc(line: &str, date: Date) -> Line {
+    if line.starts_with("===") {
+        return Line::Channel;
+    }
+    if line.trim().is_empty() {
+        return Line::Blank;
+    }
+    irc_message(line, date).unwrap_or(Line::Unparsable)
+}
+
+fn irc_message(line: &str, date: Date) -> Option<Line> {
+    let (clock, rest) = line.strip_prefix('[')?.split_once("] ")?;
+    let sent_at_ms = utc_ms(date.to_datetime(clock_time(clock)?))?;
+    let (nick, text, action) = match rest.strip_prefix('<') {
+        Some(rest) => {
+            let (nick, text) = rest.split_once('>')?;
+            (nick, text, false)
+        }
+        None => {
+            let act = rest.trim_start().strip_prefix("* ")?;
+            let end = act.find(' ').unwrap_or(act.len());
+            let (nick, text) = act.split_at(end);
+            (nick, text, true)
+        }
+    };
+    if nick.trim().is_empty() {
+        return None;
+    }
+    let Some(text) = text.strip_prefix(' ') else {
+        // A nick alone said nothing; other letters right after it are of no form that we know.
+        return text.is_empty().then_some(Line::Blank);
+    };
+    Some(Line::Said(Said {
+        sent_at_ms,
+        nick: nick.to_owned(),
+        action,
+        text: text.to_owned(),
+    }))
+}
+
+/// `HH:MM` or `HH:MM:SS`.
+fn clock_time(clock: &str) -> Option<Time> {
+    let mut parts = clock.split(':').map(|part| part.parse::<i8>().ok());
+    let hour = parts.next()??;
+    let minute = parts.next()??;
+    let second = parts.next().unwrap_or(Some(0))?;
+    if parts.next().is_some() {
+        return None;
+    }
+    Time::new(hour, minute, second, 0).ok()
+}
+
+/// The date that a log's name begins with, `YYYY-MM-DD`.
+pub(crate) fn date_of(file_name: &str) -> Option<Date> {
+    file_name.get(..10)?.parse().ok()
+}
+
+/// A line of our own export, or of something like it.
+#[derive(Deserialize)]
+struct Object {
+    #[serde(alias = "nick", alias = "from", alias = "name")]
+    author: String,
+    #[serde(alias = "time", alias = "timestamp", alias = "date")]
+    sent_at: Moment,
+    #[serde(alias = "body", alias = "message")]
+    text: String,
+    #[serde(default)]
+    action: bool,
+    #[serde(default)]
+    kind: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Moment {
+    /// Since 1970.
+    Millis(i64),
+    /// RFC 3339; UTC if it names no zone.
+    Written(String),
+}
+
+fn jsonl(line: &str) -> Line {
+    if line.trim().is_empty() {
+        return Line::Blank;
+    }
+    json_message(line).map_or(Line::Unparsable, Line::Said)
+}
+
+fn json_message(line: &str) -> Option<Said> {
+    let object: Object = serde_json::from_str(line).ok()?;
+    let kind = object.kind.as_deref().unwrap_or("text");
+    if kind == "unreadable" || object.author.trim().is_empty() {
+        return None;
+    }
+    let sent_at_ms = match object.sent_at {
+        Moment::Millis(ms) => ms,
+        Moment::Written(text) => match text.parse::<Timestamp>() {
+            Ok(moment) => moment.as_millisecond(),
+            Err(_) => utc_ms(text.parse().ok()?)?,
+        },
+    };
+    // Before 1970 nobody chatted, and no room takes it.
+    (sent_at_ms >= 0).then_some(Said {
+        sent_at_ms,
+        nick: object.author,
+        action: object.action || matches!(kind, "action" | "imported_action"),
+        text: object.text,
+    })
+}
+
+fn utc_ms(moment: DateTime) -> Option<i64> {
+    let zoned: Zoned = moment.to_zoned(TimeZone::UTC).ok()?;
+    Some(zoned.timestamp().as_millisecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(source: Source, lines: &[&[u8]]) -> (Vec<Import>, Counts) {
+        let mut counts = Counts::default();
+        let mut reader = Reader::new(source);
+        let imports = lines
+            .iter()
+            .filter_map(|line| reader.line(line, &mut counts))
+            .collect();
+        (imports, counts)
+    }
+
+    fn irc_day() -> Source {
+        Source::Irc(date_of("2004-12-25.txt").unwrap())
+    }
+
+    #[test]
+    fn a_channels_log_is_read_and_counted_by_kind() {
+        let (imports, counts) = read(
+            irc_day(),
+            &[
+                b"[09:14] <crimsun> kleedrac: <hm> no > yes",
+                b"=== spiv [~a@b]  has joined #ubuntu",
+                b"[09:14] <|QuaD-> ",
+                b"[09:14]  * genii sips a coffee\r",
+                b"[09:14] <drcode>",
+                b"[09:15]  * TheHawk",
+                b"",
+                b"[05:12] -gfx:#ubuntu- spam",
+                b"[25:00] <a> b",
+                b"[09:15] <j> caf\xe9",
+            ],
+        );
+        let shown: Vec<_> = imports
+            .iter()
+            .map(|m| (m.rank, m.nick.as_str(), m.action, m.text.as_str()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (0, "crimsun", false, "kleedrac: <hm> no > yes"),
+                (1, "|QuaD-", false, ""),
+                (2, "genii", true, "sips a coffee"),
+                (0, "j", false, "café"),
+            ]
+        );
+        assert_eq!(imports.first().unwrap().sent_at_ms, 1_103_966_040_000);
+        let expected = Counts {
+            messages: 3,
+            actions: 1,
+            channel: 1,
+            blank: 3,
+            unparsable: 2,
+            latin1: 1,
+            ..Counts::default()
+        };
+        assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_stays_in_the_files_day() {
+        let (imports, _) = read(irc_day(), &[b"[23:59] <a> x", b"[00:00] <a> y", b"[23:59] <a> z"]);
+        let times: Vec<_> = imports.iter().map(|m| (m.sent_at_ms, m.rank)).collect();
+        let midnight = 1_103_932_800_000;
+        let late = midnight + 86_340_000;
+        assert_eq!(times, [(late, 0), (midnight, 0), (late, 1)]);
+    }
+
+    #[test]
+    fn what_no_room_takes_is_left_out_and_counted() {
+        let long = format!("[00:00] <a> {}", "x".repeat(TEXT_LEN_MAX + 1));
+        let nick = format!("[00:00] <{}> x", "n".repeat(NAME_LEN_MAX + 1));
+        let (imports, counts) = read(irc_day(), &[long.as_bytes(), nick.as_bytes()]);
+        assert_eq!(imports, []);
+        assert_eq!((counts.messages, counts.too_long), (0, 2));
+    }
+
+    #[test]
+    fn our_own_export_and_its_cousins_are_read() {
+        let (imports, counts) = read(
+            Source::Jsonl,
+            &[
+                br#"{"id":"a/1","author":"ann","sent_at":"2026-11-22T15:04:05.123Z","kind":"text","text":"hi","reply_to":null}"#,
+                br#"{"nick":"bob","time":1795359845123,"body":"ho","action":true}"#,
+                br#"{"from":"cy","timestamp":"2026-11-22T15:04:05","text":"","kind":"imported_action"}"#,
+                br#"{"author":"ann","sent_at":"2026-11-22T15:04:05Z","kind":"unreadable","text":""}"#,
+                br#"{"author":"ann"}"#,
+                br#"nonsense"#,
+                b" ",
+            ],
+        );
+        let shown: Vec<_> = imports
+            .iter()
+            .map(|m| (m.sent_at_ms, m.rank, m.nick.as_str(), m.action))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (1_795_359_845_123, 0, "ann", false),
+                (1_795_359_845_123, 1, "bob", true),
+                (1_795_359_845_000, 0, "cy", true),
+            ]
+        );
+        assert_eq!((counts.unparsable, counts.blank), (3, 1));
+    }
+}
