@@ -160,7 +160,8 @@ impl Block {
         Ok(bytes)
     }
 
-    /// Reads and verifies a whole file. One damaged copy of the head is said with the rest: the block can be used.
+    /// Reads and verifies a whole file. One damaged copy of the head is said with the rest: the block can be
+    /// used.
     ///
     /// # Errors
     /// What does not fit.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 
 /// File operations below one data folder; every path is relative to it. The real one is [`RealDisk`], the one
-/// that crashes on demand is [`SimDisk`](crate::sim_disk::SimDisk). A clone is a handle of its own to the same
-/// files, so that every owner of files owns a disk. Errors name the path, as fs-err's do.
+/// that crashes on demand is [`SimDisk`](crate::sim_disk::SimDisk). A clone is a handle of its own to the
+/// same files, so that every owner of files owns a disk. Errors name the path, as fs-err's do.
 pub trait Disk: Clone + Send + 'static {
     /// The path as a person would find it.
     fn shown(&self, path: &Path) -> PathBuf;
@@ -240,8 +240,8 @@ pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
     builder.create(dir).map_err(named)
 }
 
-/// Makes the names in a folder durable. Only Unix lets a folder be opened for that; elsewhere the journal of the
-/// file system is trusted.
+/// Makes the names in a folder durable. Only Unix lets a folder be opened for that; elsewhere the journal of
+/// the file system is trusted.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     if cfg!(unix) {
         fs::File::open(dir)?.sync_all()

@@ -19,7 +19,10 @@ pub enum StoreError {
         cause: io::Error,
     },
     /// No space. Nothing was written; the same call works once there is space.
-    #[error("the disk is full, so nothing was saved to {}; free some space and try again ({cause})", path.display())]
+    #[error(
+        "the disk is full, so nothing was saved to {}; free some space and try again ({cause})",
+        path.display()
+    )]
     Full {
         /// The file.
         path: PathBuf,
@@ -36,7 +39,8 @@ pub enum StoreError {
     },
     /// The disk failed twice, or a failed write could not be taken back: the room takes nothing more.
     #[error(
-        "{} is read-only now, because {why}; what was saved before can be read; check the disk, then start again",
+        "{} is read-only now, because {why}; what was saved before can be read; \
+         check the disk, then start again",
         path.display()
     )]
     Poisoned {
@@ -47,7 +51,8 @@ pub enum StoreError {
     },
     /// Written by a newer version. Nothing was touched.
     #[error(
-        "{} has storage format {found}, this version knows {known}; use a newer tailchat, nothing was changed",
+        "{} has storage format {found}, this version knows {known}; \
+         use a newer tailchat, nothing was changed",
         path.display()
     )]
     Newer {
@@ -93,7 +98,10 @@ pub enum StoreError {
         max: usize,
     },
     /// A stretch of the log that is not there, or not in the state that the call needs.
-    #[error("{} has no {what} number {number}; this is a mistake in the program, please report it", path.display())]
+    #[error(
+        "{} has no {what} number {number}; this is a mistake in the program, please report it",
+        path.display()
+    )]
     NoStretch {
         /// The room's folder.
         path: PathBuf,
@@ -151,7 +159,8 @@ pub enum Damage {
     Fact,
 }
 
-/// What an opening or a check met that a person may want to know. Nothing of it keeps the room from being used.
+/// What an opening or a check met that a person may want to know. Nothing of it keeps the room from being
+/// used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// The end of a file was not wholly written: the normal end of a crash. None of it had been acknowledged.

@@ -1,4 +1,5 @@
-//! The data folder: whose it is, which version wrote it, who has it open. Refuses to know what the rooms hold.
+//! The data folder: whose it is, which version wrote it, who has it open. Refuses to know what the rooms
+//! hold.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -71,7 +72,10 @@ pub enum FolderError {
         path: PathBuf,
     },
     /// It may not be written.
-    #[error("{} may not be written ({cause}); make it writable for you, or choose another folder", path.display())]
+    #[error(
+        "{} may not be written ({cause}); make it writable for you, or choose another folder",
+        path.display()
+    )]
     ReadOnly {
         /// The folder.
         path: PathBuf,
@@ -91,8 +95,8 @@ pub enum FolderError {
 }
 
 impl Folder {
-    /// Opens a data folder, or makes one. An existing folder's permissions are left as they are; what is made is
-    /// for the owner alone.
+    /// Opens a data folder, or makes one. An existing folder's permissions are left as they are; what is made
+    /// is for the owner alone.
     ///
     /// # Errors
     /// See [`FolderError`].
@@ -219,7 +223,8 @@ impl Folder {
         marker::take(&self.path, marker::machine())
     }
 
-    /// Finds out whether files can be made here: a lock file can be opened in a folder that may not be written.
+    /// Finds out whether files can be made here: a lock file can be opened in a folder that may not be
+    /// written.
     fn probe(&mut self) -> io::Result<()> {
         let path = Path::new(PROBE_FILE);
         if self.disk.length(path)?.is_none() {

@@ -13,7 +13,8 @@ pub const HEAD_COPY_LEN: usize = 80;
 /// The length of the head: two copies, so that one flipped bit cannot make a whole file unreadable.
 pub const HEAD_LEN: usize = 2 * HEAD_COPY_LEN;
 
-/// Which file it is. Its first eight bytes say so; the first of them is no ASCII, so that no text begins like it.
+/// Which file it is. Its first eight bytes say so; the first of them is no ASCII, so that no text begins like
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
     /// A tail: records in the order in which they came.
@@ -33,8 +34,8 @@ impl FileKind {
     }
 }
 
-/// Random bytes that name one file for ever. All sums in the file depend on them, so what an earlier file left on
-/// the same sectors does not verify.
+/// Random bytes that name one file for ever. All sums in the file depend on them, so what an earlier file
+/// left on the same sectors does not verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileId(pub [u8; 16]);
 
@@ -133,8 +134,8 @@ fn decode_copy(kind: FileKind, copy: u8, bytes: &[u8]) -> Option<FileHead> {
     })
 }
 
-/// Names what is wrong with a head of which no copy verifies. A newer major version keeps the first ten bytes as
-/// they are here, and nothing else.
+/// Names what is wrong with a head of which no copy verifies. A newer major version keeps the first ten bytes
+/// as they are here, and nothing else.
 fn fault(kind: FileKind, bytes: &[u8]) -> HeadFault {
     let magic = kind.magic();
     let mut fields = Fields(bytes);

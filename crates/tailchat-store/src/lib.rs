@@ -1,5 +1,6 @@
 //! A room survives a power cut. Knows files, records and checksums; refuses to know Automerge, tokio, peers,
-//! clocks and randomness: changes, block sections and local facts are opaque bytes, time and seeds are arguments.
+//! clocks and randomness: changes, block sections and local facts are opaque bytes, time and seeds are
+//! arguments.
 //!
 //! The entry points are [`folder::Folder`] (one process owns one data folder) and [`log::Log`] (one room's
 //! append-only log). Every byte that they write is described in docs/STORAGE.md. What a caller may rely on:

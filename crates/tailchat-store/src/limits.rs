@@ -1,15 +1,16 @@
-//! Every limit of the store and what happens at it. Knows numbers; refuses to know why somebody would reach one.
+//! Every limit of the store and what happens at it. Knows numbers; refuses to know why somebody would reach
+//! one.
 
-/// The longest body of a record: 1 MiB and some slack for what surrounds a change. A longer one is refused with
-/// [`TooLarge`](crate::error::StoreError::TooLarge) when written, and is a bad record when read.
+/// The longest body of a record: 1 MiB and some slack for what surrounds a change. A longer one is refused
+/// with [`TooLarge`](crate::error::StoreError::TooLarge) when written, and is a bad record when read.
 pub const RECORD_BODY_LEN_MAX: usize = (1 << 20) + 4096;
 
 /// The most bytes that one `append` takes, bodies counted. More is refused with `TooLarge` and nothing is
 /// written: the caller appends in portions. One append is one write, so this also bounds its buffer.
 pub const BATCH_LEN_MAX: usize = 8 << 20;
 
-/// A tail that holds at least so many bytes of changes takes no more: the next append starts a new one, and the
-/// full one awaits sealing.
+/// A tail that holds at least so many bytes of changes takes no more: the next append starts a new one, and
+/// the full one awaits sealing.
 pub const TAIL_CHANGE_BYTES: u64 = 512 << 10;
 
 /// A tail file of at least this length takes no more either, whatever is in it: local facts written again and

@@ -40,8 +40,8 @@ pub struct Log<D> {
     next_number: u64,
     /// All tails, also the one that takes new changes.
     tails: BTreeMap<StretchNumber, Tail>,
-    /// The tail that takes new changes: the last one, or none if that one must not be written any more. Then the
-    /// next write starts another.
+    /// The tail that takes new changes: the last one, or none if that one must not be written any more. Then
+    /// the next write starts another.
     active: Option<StretchNumber>,
     blocks: BTreeMap<StretchNumber, BlockInfo>,
     local: Option<Vec<u8>>,
@@ -106,9 +106,9 @@ impl<D: Disk> Log<D> {
     /// Adds changes. When it returns `Ok` they are durable; one write and one sync pay for all of them.
     ///
     /// # Errors
-    /// `Full` and `Write`: nothing was added, the same call may be tried again. `Poisoned`: the log takes nothing
-    /// more until it is opened anew, and it is not known whether a later opening finds these changes: the caller
-    /// must not write others with the same numbers. `TooLarge`: nothing was added.
+    /// `Full` and `Write`: nothing was added, the same call may be tried again. `Poisoned`: the log takes
+    /// nothing more until it is opened anew, and it is not known whether a later opening finds these changes:
+    /// the caller must not write others with the same numbers. `TooLarge`: nothing was added.
     pub fn append(&mut self, changes: &[ChangeRecord]) -> Result<(), StoreError> {
         if changes.is_empty() {
             return Ok(());
@@ -193,8 +193,8 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
-    /// Starts a new tail with the local facts and these entries, durable when it returns. If that fails the log
-    /// is as before; the file that was begun may be left behind, and holds the entries or not.
+    /// Starts a new tail with the local facts and these entries, durable when it returns. If that fails the
+    /// log is as before; the file that was begun may be left behind, and holds the entries or not.
     fn start_tail(&mut self, entries: &[Entry<'_>]) -> Result<(), (PathBuf, io::Error)> {
         let number = StretchNumber(self.next_number);
         self.next_number += 1;
@@ -212,8 +212,8 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
-    /// A failed write: cuts off what was written of it. If that is not durable the records may come back after a
-    /// crash, while the caller believes that they never were and gives their numbers to others.
+    /// A failed write: cuts off what was written of it. If that is not durable the records may come back
+    /// after a crash, while the caller believes that they never were and gives their numbers to others.
     fn take_back(&mut self, path: &Path, end: u64, cause: io::Error) -> StoreError {
         match self.disk.set_len(path, end).and_then(|()| self.disk.sync(path)) {
             Ok(()) => write_error(self.disk.shown(path), cause),
@@ -234,8 +234,9 @@ impl<D: Disk> Log<D> {
     ) -> Result<(), StoreError> {
         let old = self.active;
         let result = self.start_tail(entries);
-        // The page cache still shows the lost records, which an opening after a restart would take for durable.
-        // Best effort: if this fails too, they are copies of what the new file holds, or the log is poisoned.
+        // The page cache still shows the lost records, which an opening after a restart would take for
+        // durable. Best effort: if this fails too, they are copies of what the new file holds, or the log is
+        // poisoned.
         let _ = self.disk.set_len(path, end);
         if let Err((_, second)) = result {
             return Err(self.poison(format!(

@@ -1,9 +1,9 @@
-//! The mark of a clean stop: only after one is an actor continued. Knows the file's inode, the machine and the
-//! place; refuses to decide about actors.
+//! The mark of a clean stop: only after one is an actor continued. Knows the file's inode, the machine and
+//! the place; refuses to decide about actors.
 //!
-//! An actor that goes on after its last changes were lost gives their numbers to others, for ever. So the marker
-//! counts only where it was written: a copied, moved or restored folder has another inode, ctime or path, or
-//! stands on another machine, and its actors start afresh.
+//! An actor that goes on after its last changes were lost gives their numbers to others, for ever. So the
+//! marker counts only where it was written: a copied, moved or restored folder has another inode, ctime or
+//! path, or stands on another machine, and its actors start afresh.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,8 @@ struct Seat {
     place: [u8; 16],
 }
 
-/// This machine, as systemd, D-Bus or its host name know it. `None` where none of them is: no continuity there.
+/// This machine, as systemd, D-Bus or its host name know it. `None` where none of them is: no continuity
+/// there.
 pub(crate) fn machine() -> Option<Machine> {
     let sources = [
         "/etc/machine-id",

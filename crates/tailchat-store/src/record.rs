@@ -177,9 +177,9 @@ pub struct Scan {
     pub chain: Chain,
 }
 
-/// Finds all records from `start` on in a whole file's bytes. A bad record is torn if nothing sound follows it,
-/// otherwise it is damage, and the search goes on at the next sound record. Lengths in bad records are not
-/// believed: the search looks at every byte, and the keyed sums keep a body from posing as a record.
+/// Finds all records from `start` on in a whole file's bytes. A bad record is torn if nothing sound follows
+/// it, otherwise it is damage, and the search goes on at the next sound record. Lengths in bad records are
+/// not believed: the search looks at every byte, and the keyed sums keep a body from posing as a record.
 #[must_use]
 pub fn scan(id: FileId, bytes: &[u8], start: usize) -> Scan {
     let key = FileKey::new(id);

@@ -1,11 +1,13 @@
-//! A disk in memory that loses power, fills up and fails on demand: what crash tests and the simulator run on.
-//! Models which bytes and names are durable; refuses to know whose they are.
+//! A disk in memory that loses power, fills up and fails on demand: what crash tests and the simulator run
+//! on. Models which bytes and names are durable; refuses to know whose they are.
 //!
 //! The model is the worst that ext4, xfs and btrfs were seen to do, and a little more:
 //!
-//! - bytes are durable after [`sync`](crate::disk::Disk::sync) of their file; a crash keeps any part of what was
+//! - bytes are durable after [`sync`](crate::disk::Disk::sync) of their file; a crash keeps any part of what
+//!   was
 //!   appended since, torn at any byte, and may leave zeros where the rest would have been;
-//! - names are durable after [`sync_dir`](crate::disk::Disk::sync_dir) of their folder; a crash keeps any subset
+//! - names are durable after [`sync_dir`](crate::disk::Disk::sync_dir) of their folder; a crash keeps any
+//!   subset
 //!   of what was created, renamed and removed since (a rename within one folder as a whole);
 //! - a failed sync loses the bytes: reads still show them, and later syncs succeed, but a crash leaves zeros.
 
@@ -25,8 +27,8 @@ pub use crash::{Keep, Unsynced};
 use machine::{Machine, Operation};
 
 /// The disk. A clone is another handle to the same disk.
-// Each log owns its own handle, as with real files, and the test owns one more: what they share is the machine
-// below, and a real one has its lock in the kernel.
+// Each log owns its own handle, as with real files, and the test owns one more: what they share is the
+// machine below, and a real one has its lock in the kernel.
 #[derive(Clone, Debug, Default)]
 pub struct SimDisk(Arc<Mutex<Machine>>);
 
@@ -77,8 +79,8 @@ impl SimDisk {
         Self(Arc::new(Mutex::new(self.machine().clone())))
     }
 
-    /// Plants a fault: the operations with these numbers, counted from now, meet it. The first planted one counts
-    /// where several overlap.
+    /// Plants a fault: the operations with these numbers, counted from now, meet it. The first planted one
+    /// counts where several overlap.
     pub fn fail(&self, operations: Range<u64>, fault: Fault) {
         let mut machine = self.machine();
         let now = machine.counts.all;
@@ -91,7 +93,8 @@ impl SimDisk {
         self.machine().faults.clear();
     }
 
-    /// Lets files hold so many bytes altogether; an append beyond it is cut there and fails. `None`: no limit.
+    /// Lets files hold so many bytes altogether; an append beyond it is cut there and fails. `None`: no
+    /// limit.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.machine().capacity = bytes;
     }

@@ -55,8 +55,8 @@ pub(crate) fn unsealed_path(dir: &Path, number: StretchNumber) -> PathBuf {
     dir.join(format!("block-{:08}.tmp", number.0))
 }
 
-/// Where a copy of torn bytes goes. The name depends on the bytes, so that a second crash while they are being
-/// copied does not make a second copy, and another tear at the same place does not replace this one.
+/// Where a copy of torn bytes goes. The name depends on the bytes, so that a second crash while they are
+/// being copied does not make a second copy, and another tear at the same place does not replace this one.
 pub(crate) fn torn_path(dir: &Path, number: StretchNumber, offset: u64, bytes: &[u8]) -> PathBuf {
     dir.join(format!("torn-{:08}-{offset}-{}.bin", number.0, tag(bytes)))
 }

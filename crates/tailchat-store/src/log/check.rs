@@ -32,8 +32,8 @@ impl<D: Disk> Log<D> {
     }
 }
 
-/// Reads and verifies every byte of a room's folder. Changes nothing, so it serves for a backup too; while the
-/// room is being written, the end of its last tail may seem torn.
+/// Reads and verifies every byte of a room's folder. Changes nothing, so it serves for a backup too; while
+/// the room is being written, the end of its last tail may seem torn.
 ///
 /// # Errors
 /// `Newer` if any file is, `NoLog` if none says which room it is, `Io` if the folder cannot be listed.

@@ -16,12 +16,12 @@ use crate::limits::QUARANTINE_FILES_MAX;
 use crate::tail::{Content, Entry, Torn, kept_path, torn_path};
 
 impl<D: Disk> Log<D> {
-    /// Makes a room's folder and its first tail, durable when it returns. `seed` is 32 random bytes, other ones for
-    /// every call: the IDs of the files that this log makes are drawn from it.
+    /// Makes a room's folder and its first tail, durable when it returns. `seed` is 32 random bytes, other
+    /// ones for every call: the IDs of the files that this log makes are drawn from it.
     ///
     /// # Errors
-    /// `Exists` if a log is there, `Newer` if a newer version's is. After `Full` or `Write` the same call may be
-    /// tried again; if it then says `Exists`, the first one came further than it knew: open the log.
+    /// `Exists` if a log is there, `Newer` if a newer version's is. After `Full` or `Write` the same call may
+    /// be tried again; if it then says `Exists`, the first one came further than it knew: open the log.
     pub fn create(mut disk: D, room: RoomId, seed: [u8; 32]) -> Result<Self, StoreError> {
         let dir = room_dir(room);
         let failed = |path: PathBuf| move |cause| write_error(path, cause);
@@ -45,12 +45,12 @@ impl<D: Disk> Log<D> {
         Ok(log)
     }
 
-    /// Opens a room's log and repairs what a crash left. All that [`Opened`] holds is durable, unless a finding
-    /// says that the log is read-only. `seed` as for [`create`](Self::create).
+    /// Opens a room's log and repairs what a crash left. All that [`Opened`] holds is durable, unless a
+    /// finding says that the log is read-only. `seed` as for [`create`](Self::create).
     ///
     /// # Errors
-    /// `Newer`: nothing was touched. `NoLog`: no file says which room it is. `Io`: the folder cannot be listed.
-    /// A damaged file is no error but a finding.
+    /// `Newer`: nothing was touched. `NoLog`: no file says which room it is. `Io`: the folder cannot be
+    /// listed. A damaged file is no error but a finding.
     pub fn open(disk: D, dir: &Path, seed: [u8; 32]) -> Result<(Self, Opened), StoreError> {
         let mut survey = Survey::take(&disk, dir)?;
         let mut log = Self::new(disk, dir.to_owned(), survey.room, seed);
@@ -93,8 +93,8 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// Makes the folder as the survey says it is. Never fails: what cannot be mended is left as it is, and if that
-    /// makes writing unsafe, the log is poisoned.
+    /// Makes the folder as the survey says it is. Never fails: what cannot be mended is left as it is, and if
+    /// that makes writing unsafe, the log is poisoned.
     fn mend(&mut self, survey: &mut Survey) {
         for content in survey.tails.values_mut() {
             if let Some(torn) = content.torn.take() {
@@ -149,9 +149,9 @@ impl<D: Disk> Log<D> {
         Ok(Some(self.disk.shown(&path)))
     }
 
-    /// New changes go to the last tail if it ends where its last record does, carries the local facts along, and
-    /// no file stands after it, not even an unreadable one: what is written stays in order. Otherwise the next
-    /// write starts another.
+    /// New changes go to the last tail if it ends where its last record does, carries the local facts along,
+    /// and no file stands after it, not even an unreadable one: what is written stays in order. Otherwise the
+    /// next write starts another.
     fn pick_active(&mut self, survey: &Survey) {
         let last = survey.tails.values().next_back().filter(|content| {
             let carries = content.tail.has_local || self.local.is_none();
@@ -160,8 +160,8 @@ impl<D: Disk> Log<D> {
         self.active = last.map(|content| content.tail.number);
     }
 
-    /// Syncs all tails: after a kill their last bytes may be in the page cache alone. What cannot be synced is
-    /// written again, to a new tail.
+    /// Syncs all tails: after a kill their last bytes may be in the page cache alone. What cannot be synced
+    /// is written again, to a new tail.
     fn make_durable(&mut self, survey: &Survey) {
         let mut suspect: Vec<&ChangeRecord> = Vec::new();
         let mut failed = None;

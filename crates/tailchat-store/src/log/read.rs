@@ -1,5 +1,5 @@
-//! Reading the past: by what is wanted, or block by block. Verifies again whatever it reads; refuses to guess what
-//! an unreadable stretch held.
+//! Reading the past: by what is wanted, or block by block. Verifies again whatever it reads; refuses to guess
+//! what an unreadable stretch held.
 
 use std::path::PathBuf;
 
@@ -60,13 +60,14 @@ impl<D: Disk> Log<D> {
         read_block(&self.disk, &self.dir, number)
     }
 
-    /// What stands first in the log of all that is wanted, and what follows it there: one block, or changes from
-    /// tails until their bytes reach the budget or the next block comes. Asking again for what is still wanted
-    /// goes through all of it in the log's order.
+    /// What stands first in the log of all that is wanted, and what follows it there: one block, or changes
+    /// from tails until their bytes reach the budget or the next block comes. Asking again for what is still
+    /// wanted goes through all of it in the log's order.
     ///
     /// # Errors
     /// `Io`; `Damaged` if the first of it does not verify any more. Then, if it is a block,
-    /// [`retire_block`](Self::retire_block) makes the log forget it, so that what comes from a peer takes its place.
+    /// [`retire_block`](Self::retire_block) makes the log forget it, so that what comes from a peer takes its
+    /// place.
     pub fn read(&self, wanted: &[Span], budget_bytes: usize) -> Result<Stored, StoreError> {
         let in_block = self
             .blocks
@@ -95,7 +96,8 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// Takes a damaged block out of use: its file gets another name and is kept. What it held is no longer here.
+    /// Takes a damaged block out of use: its file gets another name and is kept. What it held is no longer
+    /// here.
     ///
     /// # Errors
     /// `NoStretch` if there is no such block, `Io` if it could not be renamed; then it is still in use.
@@ -124,8 +126,8 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
-    /// Reads records that stand near each other with one read. `false` when it stopped at a bad one that is not
-    /// the first of all: what comes before it is an answer.
+    /// Reads records that stand near each other with one read. `false` when it stopped at a bad one that is
+    /// not the first of all: what comes before it is an answer.
     fn read_slots(
         &self,
         tail: &Tail,

@@ -1,5 +1,5 @@
-//! Sealing: a full tail becomes a block. The tail goes only when its block was read back and its name is durable.
-//! Refuses to know how changes become a block.
+//! Sealing: a full tail becomes a block. The tail goes only when its block was read back and its name is
+//! durable. Refuses to know how changes become a block.
 
 use std::path::PathBuf;
 
@@ -92,7 +92,8 @@ impl<D: Disk> Log<D> {
         let info = sealed.0;
         if let Some(tail) = self.tails.remove(&info.number) {
             let kept = kept_path(&self.dir, tail.number, &tail.id.0);
-            // Best effort and not synced: block and tail being both there is a state that the next opening mends.
+            // Best effort and not synced: block and tail being both there is a state that the next opening
+            // mends.
             let _ = if tail.keep {
                 self.disk.rename(&tail.path, &kept)
             } else {

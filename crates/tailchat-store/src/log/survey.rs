@@ -17,8 +17,8 @@ pub(super) struct Survey {
     pub(super) room: RoomId,
     pub(super) tails: BTreeMap<StretchNumber, Content>,
     pub(super) blocks: BTreeMap<StretchNumber, BlockInfo>,
-    /// Tails whose block is there and verified: the crash came before they were removed. With the name that they
-    /// get instead, if they hold more than the block can.
+    /// Tails whose block is there and verified: the crash came before they were removed. With the name that
+    /// they get instead, if they hold more than the block can.
     pub(super) superseded: Vec<(PathBuf, Option<PathBuf>)>,
     /// Tails that were never wholly created, and their bytes.
     pub(super) unfinished: Vec<(StretchNumber, Vec<u8>)>,

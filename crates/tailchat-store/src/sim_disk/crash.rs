@@ -118,8 +118,8 @@ impl Folder {
     }
 }
 
-/// Lots drawn from a seed (splitmix64, <https://prng.di.unimi.it/splitmix64.c>): the store has no generator, and
-/// a test needs no better one.
+/// Lots drawn from a seed (splitmix64, <https://prng.di.unimi.it/splitmix64.c>): the store has no generator,
+/// and a test needs no better one.
 pub(super) struct Draw(pub(super) u64);
 
 impl Draw {

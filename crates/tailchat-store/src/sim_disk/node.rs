@@ -1,5 +1,5 @@
-//! Files and folders of the simulated machine: as programs see them, and as a crash would leave them. Refuses to
-//! know paths.
+//! Files and folders of the simulated machine: as programs see them, and as a crash would leave them. Refuses
+//! to know paths.
 
 use std::collections::BTreeMap;
 

@@ -65,7 +65,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn acknowledged_changes_survive_any_history_of_power_cuts(steps in proptest::collection::vec(step(), 1..24)) {
+    fn acknowledged_changes_survive_any_history_of_power_cuts(
+        steps in proptest::collection::vec(step(), 1..24),
+    ) {
         run(&steps);
     }
 }

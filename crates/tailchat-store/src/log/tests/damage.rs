@@ -9,8 +9,8 @@ use crate::tail::{block_path, tail_path};
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-/// A small log with a block, a tail that awaits sealing and one that takes changes. What makes a tail full is one
-/// change, which the flips spare: its body is long and one bit like another.
+/// A small log with a block, a tail that awaits sealing and one that takes changes. What makes a tail full is
+/// one change, which the flips spare: its body is long and one bit like another.
 fn small() -> (Files, Vec<Key>) {
     let (disk, mut log) = created();
     log.set_local(b"facts".to_vec()).unwrap();
@@ -318,9 +318,10 @@ fn a_tail_stays_as_long_as_its_block_is_not_sound() {
     disk.plant(&path, &bytes);
     let (mut log, opened) = open(&disk);
     let why = Damage::BlockSection;
-    assert!(
-        matches!(opened.findings.as_slice(), [Finding::Damaged { file, why: of, .. }] if *file == path && *of == why)
-    );
+    let [Finding::Damaged { file, why: found, .. }] = opened.findings.as_slice() else {
+        panic!("no damage")
+    };
+    assert_eq!((file, *found), (&path, why));
     assert_eq!((opened.tail.len(), log.ripe()), (4, Some(StretchNumber(3))));
     log.seal(StretchNumber(3), &block).unwrap();
     assert_eq!(log.read_block(StretchNumber(3)).unwrap(), block);

@@ -240,7 +240,8 @@ fn a_tail_does_not_go_before_the_name_of_its_block_is_durable() {
     witness.append(1, LARGE);
     witness.append(1, 10);
     let fork = witness.fork();
-    // The process is killed between the rename and the sync of the folder; then that sync fails at the opening.
+    // The process is killed between the rename and the sync of the folder; then that sync fails at the
+    // opening.
     for operation in 0..40 {
         let mut killed = fork.fork();
         killed.disk.fail(operation..u64::MAX, Fault::Off);
