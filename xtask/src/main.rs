@@ -5,7 +5,11 @@
     reason = "a chore speaks to the person who started it"
 )]
 
+mod bench;
 mod ci;
+mod converge;
+mod corpus;
+mod peers;
 mod sim;
 mod tidy;
 mod workspace;
@@ -29,6 +33,10 @@ enum Chore {
     Tidy(tidy::Args),
     /// Simulate peers in trouble, one run for each seed, and stop at the first that breaks a promise
     Sim(sim::Args),
+    /// Import thirds of a corpus into one room while its peers are apart, connect them, and compare
+    Converge(converge::Args),
+    /// Measure what the documents claim, and write docs/BENCHMARKS.md
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +44,8 @@ fn main() -> ExitCode {
         Chore::Ci => ci::run(),
         Chore::Tidy(args) => tidy::run(&args),
         Chore::Sim(args) => sim::run_seeds(&args),
+        Chore::Converge(args) => converge::run(&args),
+        Chore::Bench(args) => bench::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
