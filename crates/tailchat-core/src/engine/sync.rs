@@ -27,6 +27,8 @@ pub(super) struct Link {
     pub(super) receive_key: FrameKey,
     /// The peer's data folder and name, once it greeted.
     pub(super) peer: Option<(DeviceId, String)>,
+    /// What our disk held when we greeted, and its digest; the peer compares its own greeting with the same.
+    greeted: ([u8; 16], Vec<Claim>),
     /// What the peer's disk holds; none until its vector arrived or its digest was ours.
     pub(super) holds: Option<BTreeMap<ActorId, Claim>>,
     /// Whether the peer knows what our disk holds, so that from now on it hears of what is new.
@@ -67,6 +69,7 @@ impl Link {
             send_key: keys.0,
             receive_key: keys.1,
             peer: None,
+            greeted: Default::default(),
             holds: None,
             told: false,
             pushed: BTreeMap::new(),
@@ -128,11 +131,15 @@ impl Engine {
         let (Some(state), Some(conn)) = (self.rooms.get(&room), self.conns.get_mut(&id)) else {
             return;
         };
+        let digest = state.durable.digest();
+        if let Some(link) = conn.links.get_mut(&room) {
+            link.greeted = (digest, vector(&state.durable));
+        }
         let greet = Greet {
             device: self.identity.device,
             name: self.identity.name.clone(),
             listen_port: self.listen_port,
-            digest: state.durable.digest(),
+            digest,
         };
         conn.send_room(id, room, &RoomFrame::Greet(greet), t);
     }
@@ -169,23 +176,18 @@ impl Engine {
         };
         link.peer = Some((greet.device, greet.name));
         let address = (greet.listen_port > 0).then(|| format!("{}:{}", conn.host, greet.listen_port));
-        let equal = greet.digest == state.durable.digest();
-        if equal {
-            link.told = true;
-        }
+        // Both ends compare the same two digests, whatever was written since they were sent.
+        let (digest, held) = std::mem::take(&mut link.greeted);
+        let equal = greet.digest == digest;
+        let newer = vector(&state.durable) != held;
+        link.told = equal && !newer;
         if let Some(address) = address {
             self.book.learn(address, instance, t);
         }
         if equal {
-            let claims = self
-                .rooms
-                .get(&room)
-                .map(|state| vector(&state.durable))
-                .unwrap_or_default();
-            self.claimed(id, room, &claims, t);
-        } else {
-            self.tell_vector(id, room, t);
+            self.claimed(id, room, &held, t);
         }
+        self.tell_vector(id, room, t);
     }
 
     fn tell_vector(&mut self, id: ConnId, room: RoomId, t: &mut Turn<'_>) {
