@@ -145,6 +145,12 @@ impl Output {
     }
 }
 
+/// A number and what it counts.
+pub(crate) fn counted(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
+
 /// Asks a person; yes if there is no person to ask.
 pub(crate) fn confirm(question: &str) -> Result<bool> {
     if !io::stdin().is_terminal() {

@@ -43,19 +43,18 @@ fn drawn(code: &QrCode, colours: bool) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const ID: &str = "room1qurswpc8qurswpc8qurswpc8qurjn8rgu";
+    use tailchat_core::ids::RoomId;
 
     #[test]
     fn an_invite_fits_a_small_screen_with_an_address_and_falls_back_to_none() {
-        let short = format!("tailchat:{ID}");
-        let one = format!("{short}?peer=100.101.102.103:4747");
+        let short = format!("tailchat:{}", RoomId([7; 16]));
+        let one = format!("{short}?peer=100.101.102.103:24242");
         let many =
-            format!("{one}&peer=[fd7a:115c:a1e0::1234:5678]:4747&peer=a-long-name.tail1234.ts.net:4747");
+            format!("{one}&peer=[fd7a:115c:a1e0::1234:5678]:24242&peer=a-long-name.tail1234.ts.net:24242");
         for (texts, lines) in [
-            ([short.as_str(), ""], 19),
+            ([short.as_str(), ""], 17),
             ([one.as_str(), ""], 21),
-            ([many.as_str(), short.as_str()], 19),
+            ([many.as_str(), short.as_str()], 17),
         ] {
             let picture = picture(&texts, false).unwrap();
             assert_eq!(picture.len(), lines);

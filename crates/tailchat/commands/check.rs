@@ -5,7 +5,7 @@ use tailchat_core::text;
 use tailchat_node::control::{CheckItem, Code, Item, Request};
 
 use crate::args::{CheckArgs, Everywhere};
-use crate::print::{Output, Told};
+use crate::print::{Output, Told, counted};
 use crate::reach::{Online, config, stream, with_node};
 
 /// `tailchat check`.
@@ -43,12 +43,12 @@ fn show(room: &CheckItem, out: &mut Output) -> Result<()> {
     }
     let verdict = if is_whole(room) { "whole" } else { "DAMAGED" };
     out.line(&format!(
-        "{}: {verdict}; {} files, {} records, {} bytes, {} changes",
+        "{}: {verdict}; {}, {}, {}, {}",
         text::name(&room.name),
-        room.files,
-        room.records,
-        room.bytes,
-        room.changes
+        counted(room.files, "file"),
+        counted(room.records, "record"),
+        counted(room.bytes, "byte"),
+        counted(room.changes, "change")
     ))?;
     if !room.heads_match {
         out.line("  ! Automerge, given these changes, does not come to the same heads")?;

@@ -11,7 +11,7 @@ use tailchat_node::control::{Code, Failure, IMPORT_MAX, Import, Item, Request};
 
 use crate::args::{Everywhere, ImportArgs, ImportFormat};
 use crate::import::{Counts, Reader, Source, date_of};
-use crate::print::Output;
+use crate::print::{Output, counted};
 use crate::reach::{Online, config, gather_one, with_node};
 
 /// Bytes of texts in one request: well below what a line of the local socket holds.
@@ -84,8 +84,9 @@ fn find(paths: &[PathBuf], format: ImportFormat, out: &mut Output) -> Result<Vec
         let passed_over = all - (found.len() - before);
         if passed_over > 0 {
             out.note(&format!(
-                "{}: {passed_over} files passed over; their names are of another form.",
-                path.display()
+                "{}: {} passed over; their names are of another form.",
+                path.display(),
+                counted(passed_over as u64, "file")
             ));
         }
     }
@@ -191,9 +192,9 @@ impl Batch {
 
 fn summary(counts: &Counts) -> String {
     let mut parts = vec![
-        format!("{} files", counts.files),
-        format!("{} messages", counts.messages),
-        format!("{} actions", counts.actions),
+        counted(counts.files, "file"),
+        counted(counts.messages, "message"),
+        counted(counts.actions, "action"),
         format!("{} new in the room", counts.added),
         format!("{} known already", counts.known),
     ];

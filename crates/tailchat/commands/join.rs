@@ -10,7 +10,7 @@ use tailchat_node::invite::Invite;
 
 use super::rooms::{room_item, room_row};
 use crate::args::{Everywhere, JoinArgs, at_most};
-use crate::print::Output;
+use crate::print::{Output, counted};
 use crate::reach::{Online, Stopped, config, with_node};
 
 /// After so long without a peer, the likely cause is told.
@@ -144,7 +144,7 @@ fn standing(room: &RoomItem) -> String {
     let there_are = room.messages + room.behind;
     match (room.connected, room.behind) {
         (0, _) => "waiting for others ...".to_owned(),
-        (_, 0) => format!("connected, {} messages", room.messages),
+        (_, 0) => format!("connected, {}", counted(room.messages, "message")),
         (..) => format!("connected, {} of {there_are} messages", room.messages),
     }
 }
@@ -160,15 +160,17 @@ fn show(room: &RoomItem, out: &mut Output) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const ID: &str = "room1qurswpc8qurswpc8qurswpc8qurjn8rgu";
+    use tailchat_core::ids::RoomId;
 
     #[test]
     fn a_typo_is_told_before_anything_is_opened() {
-        let wrong = vec![ID.replace("8qur", "8pur")];
-        let failure = invite(&wrong).unwrap_err().downcast::<Failure>().unwrap();
+        let right = RoomId([7; 16]).to_string();
+        let halves = [right[..9].to_uppercase(), right[9..].to_uppercase()];
+        assert!(invite(&halves).is_ok());
+        let wrong = right.replacen("qurs", "purs", 1);
+        let failure = invite(&[wrong]).unwrap_err().downcast::<Failure>().unwrap();
         assert_eq!(failure.code, Code::Usage);
-        assert!(failure.why.contains('\''), "{failure}");
+        assert!(failure.why.contains("did you mean 'q'"), "{failure}");
         assert!(invite(&[]).is_err());
     }
 }

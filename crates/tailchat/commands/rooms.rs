@@ -6,7 +6,7 @@ use tailchat_core::text;
 use tailchat_node::control::{Item, MemberItem, Request, RoomItem};
 
 use crate::args::{Everywhere, LeaveArgs, NewArgs, RoomArgs};
-use crate::print::{Output, confirm};
+use crate::print::{Output, confirm, counted};
 use crate::reach::{Online, config, gather, gather_one, with_node};
 use crate::{qr, time};
 
@@ -65,8 +65,8 @@ fn next_steps(room: &RoomItem, node_runs: bool) -> String {
     let name = text::name(&room.name);
     let mut steps = format!(
         "Room \"{name}\" is made. Whoever has its ID can read and write it: give it only to people you want here.\n\
-         They type: tailchat join {}",
-        room.room
+         They type: tailchat join '{}'",
+        room.invite
     );
     if !node_runs {
         steps.push_str("\nNow stay online, so that they find you: tailchat serve");
@@ -99,8 +99,8 @@ pub(crate) fn room_row(room: &RoomItem) -> Vec<String> {
     vec![
         text::name(&room.name),
         room.room.clone(),
-        format!("{} messages", room.messages),
-        format!("{} members", room.members),
+        counted(room.messages, "message"),
+        counted(room.members, "member"),
         format!("{} connected", room.connected),
         behind,
     ]
@@ -177,9 +177,9 @@ fn row(member: &MemberItem) -> Vec<String> {
         (_, _, Some(seen)) => format!("seen {}", time::ago(seen, time::now_ms())),
         (..) => "offline".to_owned(),
     };
-    let devices = match member.devices {
-        1 => "1 device".to_owned(),
-        devices => format!("{devices} devices"),
-    };
-    vec![text::name(&member.name), devices, presence]
+    vec![
+        text::name(&member.name),
+        counted(member.devices, "device"),
+        presence,
+    ]
 }

@@ -8,7 +8,7 @@ use tailchat_node::client::Client;
 use tailchat_node::control::{Answer, Code, Failure, Item, PeerItem, Request, Standing, StatusItem, Wait};
 
 use crate::args::{Everywhere, StatusArgs, at_most};
-use crate::print::{Output, Told};
+use crate::print::{Output, Told, counted};
 use crate::reach::{Online, config, with_node};
 use crate::time;
 
@@ -91,7 +91,7 @@ fn show(room: &StatusItem, out: &mut Output) -> Result<()> {
     } else {
         ""
     };
-    out.line(&format!("{name}: {} messages{alone}", room.messages))?;
+    out.line(&format!("{name}: {}{alone}", counted(room.messages, "message")))?;
     let rows: Vec<_> = room.peers.iter().map(row).collect();
     out.table(&rows)?;
     let troubles = room.failing.iter().chain(&room.forks).chain(&room.findings);
