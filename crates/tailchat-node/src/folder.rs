@@ -154,6 +154,10 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
 
 /// Our actor in a room, if the last stop was clean and the log ends where it ended then.
 fn continued(clean: &CleanStop, loaded: &Loaded<RealDisk>) -> Option<ActorId> {
+    if !loaded.findings.is_empty() {
+        // Something was torn or damaged, so the tips may not be where they were.
+        return None;
+    }
     let alias = loaded.journal.room().alias();
     let mark = clean.rooms.iter().find(|mark| mark.alias == alias)?;
     let tip = loaded.opened.state.tip(mark.actor);
