@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// The TCP port of a peer whose address names none.
-pub const DEFAULT_PORT: u16 = 47100;
+pub const DEFAULT_PORT: u16 = 24242;
 
 /// The capacity that the channel of events should have. A frame has at most about 1 MiB, so this also
 /// bounds what waits in memory for the engine.
