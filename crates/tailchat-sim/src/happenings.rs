@@ -135,13 +135,18 @@ impl World {
             let mut peer = Peer::new(no, self.dice.seed(), self.plant);
             peer.skew_ms = self.skew();
             for (place, room) in self.rooms.clone().into_iter().enumerate() {
-                if place == 0 || self.dice.one_in(2) {
-                    peer.shelves.entry(room).or_default().wanted = true;
+                if place > 0 && self.dice.one_in(2) {
+                    continue;
                 }
+                peer.shelves.entry(room).or_default().wanted = true;
+                // Everybody knows a member who came before, so that all can find each other in the end.
+                let others = self.peers.iter();
+                let members = others.filter(|peer| peer.shelves.contains_key(&room));
+                let addrs: Vec<_> = members.map(Peer::addr).collect();
+                let known = self.dice.below(addrs.len() as u64);
+                peer.addrs
+                    .extend(addrs.into_iter().nth(usize::try_from(known).unwrap_or(0)));
             }
-            // Everybody knows somebody who came before, so that all can find each other in the end.
-            let before = self.dice.below(no as u64);
-            peer.addrs.insert(format!("10.0.0.{before}:24242"));
             self.peers.push(peer);
             let late = if self.dice.one_in(4) { 20_000_000 } else { 500_000 };
             let delay = self.dice.below(late);
@@ -449,6 +454,9 @@ impl World {
         let Some(room) = self.dice.pick(&rooms) else {
             return Ok(());
         };
+        if self.peer(no).suspect {
+            return Ok(());
+        }
         if self.dice.one_in(2) {
             let ticket = Ticket(self.next_ticket);
             self.next_ticket += 1;
@@ -480,6 +488,7 @@ impl World {
 
     fn spoil_disk(&mut self, no: PeerNo, what: Happening) {
         self.counts.disk_faults += 1;
+        self.peer(no).disk_ails = true;
         let sim = self.peer(no).disk.sim.clone();
         if what == DiskFull {
             let left = 1 << self.dice.between(0, 14);

@@ -10,7 +10,7 @@ use tailchat_core::ids::{ActorId, DeviceId, Instance, PersonId, RoomId};
 use tailchat_core::state::Tip;
 use tailchat_core::timeline::Timeline;
 use tailchat_store::disk::Disk;
-use tailchat_store::error::StoreError;
+use tailchat_store::error::{Finding, StoreError};
 use tailchat_store::log::{Log, Sealed, room_dir};
 use tailchat_store::sim_disk::{Fault, Keep, SimDisk};
 
@@ -34,6 +34,11 @@ pub(crate) struct Peer {
     pub(crate) marker: BTreeMap<RoomId, (ActorId, Tip)>,
     /// The addresses that the engine wants to be kept.
     pub(crate) addrs: BTreeSet<String>,
+    /// Whether a sync failed and the log gave up. The page cache still shows what was lost, and a new process
+    /// cannot know; so the machine is started anew with it.
+    pub(crate) suspect: bool,
+    /// Whether operations of the disk may fail.
+    pub(crate) disk_ails: bool,
     /// How far the wall clock is wrong.
     pub(crate) skew_ms: i64,
     pub(crate) uptime_from: Duration,
@@ -73,7 +78,7 @@ pub(crate) struct OpenRoom {
 /// How opening a room ended.
 pub(crate) enum Opening {
     Open(Log<PeerDisk>, Box<History>),
-    /// Not now: the disk is full.
+    /// Not now: the disk is full or fails.
     Later,
 }
 
@@ -98,6 +103,8 @@ impl Peer {
             running: None,
             marker: BTreeMap::new(),
             addrs: BTreeSet::new(),
+            suspect: false,
+            disk_ails: false,
             skew_ms: 0,
             uptime_from: Duration::from_secs(dice.below(1_000_000)),
             life: 0,
@@ -130,6 +137,8 @@ impl Peer {
             running: None,
             marker: self.marker.clone(),
             addrs: self.addrs.clone(),
+            suspect: false,
+            disk_ails: false,
             skew_ms: self.skew_ms,
             uptime_from: Duration::from_secs(dice.below(1_000_000)),
             life: 0,
@@ -151,6 +160,9 @@ impl Peer {
     /// A new process without rooms.
     pub(crate) fn start(&mut self) {
         self.life += 1;
+        if std::mem::take(&mut self.suspect) {
+            self.disk.sim.crash(self.dice.seed());
+        }
         let engine = Engine::new(self.identity.clone(), Instance(self.dice.bytes()));
         self.running = Some(Running {
             engine,
@@ -178,6 +190,7 @@ impl Peer {
                     Err(error) => Err(format!("cannot make its room: {error}")),
                 };
             }
+            Err(_) if self.disk_ails => return Ok(Opening::Later),
             Err(error) => return Err(format!("cannot open its room: {error}")),
         };
         match self.disk.plant {
@@ -187,7 +200,12 @@ impl Peer {
         }
         let history =
             History::read(&log, &opened).map_err(|error| format!("cannot read its room: {error}"))?;
-        self.check_history(room, &history)?;
+        if self.disk_ails && self.check_history(room, &history).is_err() {
+            // What cannot be read today may be read tomorrow.
+            return Ok(Opening::Later);
+        }
+        self.check_history(room, &history)
+            .map_err(|error| format!("{error}; {}", list(&opened.findings)))?;
         Ok(Opening::Open(log, Box::new(history)))
     }
 
@@ -250,7 +268,7 @@ impl Peer {
             let history = History::read(&log, &opened)
                 .map_err(|error| format!("could not read its room after a power cut now: {error}"))?;
             self.check_history(*room, &history)
-                .map_err(|error| format!("{error}, after a power cut now"))?;
+                .map_err(|error| format!("{error}, after a power cut now; {}", list(&opened.findings)))?;
         }
         Ok(())
     }
@@ -282,4 +300,9 @@ impl Peer {
             self.disk.sim.crash(dice.seed());
         }
     }
+}
+
+fn list(findings: &[Finding]) -> String {
+    let findings: Vec<_> = findings.iter().map(ToString::to_string).collect();
+    format!("the log says: {findings:?}")
 }

@@ -228,6 +228,7 @@ impl World {
             Due::DiskWell { peer } => {
                 self.peer(peer).disk.sim.set_capacity(None);
                 self.peer(peer).disk.sim.heal();
+                self.peer(peer).disk_ails = false;
                 Ok(())
             }
             Due::Unblock => {
@@ -372,6 +373,7 @@ impl World {
         };
         let written = open.log.append(&records(&changes));
         let poisoned = open.log.poisoned().is_some();
+        peer.suspect |= poisoned;
         let device = peer.identity.device;
         let done = match written {
             Ok(()) => {
