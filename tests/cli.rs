@@ -369,6 +369,16 @@ fn an_ambiguous_room_is_exit_2_with_the_candidates() {
 }
 
 #[test]
+fn following_without_a_node_says_what_is_there_and_ends() {
+    let ann = kitchen();
+    ann.run(&["send", "kitchen", "hi"]).ok();
+    let ran = ann.run(&["log", "kitchen", "--follow"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.ends_with("<ann> hi\n"), "{}", ran.out);
+    assert!(ran.err.contains("tailchat serve"), "{}", ran.err);
+}
+
+#[test]
 fn leaving_asks_nothing_without_a_terminal() {
     let ann = kitchen();
     ann.run(&["leave", "kitchen", "--forget"]).ok();

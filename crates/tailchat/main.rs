@@ -69,7 +69,7 @@ fn run(cli: Cli, out: &mut Output) -> Result<()> {
     let Some(command) = cli.command else {
         return commands::first_minute(out);
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .worker_threads(2)
         .enable_all()
         .build()

@@ -3,7 +3,7 @@
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 
-/// Lines that a picture may have: with the ID and the invite above it a screen of 24 lines holds it.
+/// Lines that a picture may have: with two lines of talk and the prompt below it a screen of 24 holds it whole.
 const LINES_MAX: usize = 21;
 
 /// The lines of the picture of the first text that is short enough for one; none if all are too long. The texts

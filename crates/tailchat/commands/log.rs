@@ -7,7 +7,7 @@ use jiff::Zoned;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use tailchat_core::text;
-use tailchat_node::control::{Item, MessageItem, MessageKind, Request};
+use tailchat_node::control::{Code, Failure, Item, MessageItem, MessageKind, Request};
 
 use crate::args::{Everywhere, LogArgs};
 use crate::print::Output;
@@ -41,28 +41,33 @@ struct MessageObject<'a> {
 pub(crate) async fn log(args: LogArgs, everywhere: &Everywhere, out: &mut Output) -> Result<()> {
     let now = Zoned::now();
     let moment = |text: Option<&String>| text.map(|text| time::parse(text, &now)).transpose();
-    let request = Request::Log {
-        room: args.room.clone(),
-        last: args.last.or_else(|| screenful(&args, out)),
-        since_ms: moment(args.since.as_ref())?,
-        until_ms: moment(args.until.as_ref())?,
-        follow: args.follow,
-    };
+    let (since_ms, until_ms) = (moment(args.since.as_ref())?, moment(args.until.as_ref())?);
     let mut page = Page {
         zone: now.time_zone().clone(),
         days: out.is_terminal(),
         day: String::new(),
     };
     let done = with_node(config(everywhere, Online::No)?, async |client| {
-        if args.follow && !client.is_remote() {
-            out.note("No tailchat runs here, so nothing new can come: start `tailchat serve` first.");
-        }
+        // A node of our own would keep the folder to itself, offline, and wait for nothing.
+        let follow = args.follow && client.is_remote();
+        let request = Request::Log {
+            room: args.room.clone(),
+            last: args.last.or_else(|| screenful(&args, out)),
+            since_ms,
+            until_ms,
+            follow,
+        };
         stream(client, request, out, |item, out| match item {
             Item::Message(message) if out.is_json() => out.object(&object(&message)),
             Item::Message(message) => page.show(&message, out),
             _ => Ok(()),
         })
-        .await
+        .await?;
+        if args.follow && !follow {
+            let why = "nothing new can come, since no tailchat runs here; start `tailchat serve` first";
+            return Err(Failure::new(Code::Failed, why).into());
+        }
+        Ok(())
     })
     .await;
     match done {

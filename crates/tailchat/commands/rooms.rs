@@ -63,15 +63,16 @@ fn draw(room: &RoomItem, out: &mut Output) -> Result<()> {
 
 fn next_steps(room: &RoomItem, node_runs: bool) -> String {
     let name = text::name(&room.name);
-    let mut steps = format!(
-        "Room \"{name}\" is made. Whoever has its ID can read and write it: give it only to people you want here.\n\
-         They type: tailchat join '{}'",
-        room.invite
-    );
-    if !node_runs {
-        steps.push_str("\nNow stay online, so that they find you: tailchat serve");
-    }
-    steps
+    // Two lines, so that a screen of 24 still shows the whole picture above them.
+    let stay = if node_runs {
+        ""
+    } else {
+        "; you stay online with: tailchat serve"
+    };
+    format!(
+        "Room \"{name}\" is made; whoever has its ID can read and write it.\n\
+         Others type: tailchat join 'INVITE'{stay}"
+    )
 }
 
 /// `tailchat rooms`.
