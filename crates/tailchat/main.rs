@@ -70,7 +70,6 @@ fn run(cli: Cli, out: &mut Output) -> Result<()> {
         return commands::first_minute(out);
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .worker_threads(2)
         .enable_all()
         .build()
         .context("the program's threads cannot be started")?;

@@ -2,7 +2,7 @@
 //! the same machine's disk and loopback need in the same run.
 
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -50,20 +50,13 @@ struct Figure {
     met: bool,
 }
 
-/// What the machine itself needs.
-#[derive(Clone, Copy)]
-struct Machine {
-    sync: Duration,
-    round_trip: Duration,
-}
-
 pub(crate) fn run(args: &Args) -> Result<()> {
     let program = peers::build()?;
     let scratch = tempfile::tempdir()?;
     let files = corpus::files(args.corpus.as_deref(), DAYS, scratch.path())?;
     let texts = corpus::texts(&files)?;
     let mut figures = Vec::new();
-    let runtime = tokio::runtime::Runtime::new()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     figures.push(at_rest(&texts, scratch.path())?);
     let small = pair(&program, scratch.path(), "small")?;
     runtime.block_on(async {
@@ -76,7 +69,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     drop(small);
     let large = pair(&program, scratch.path(), "large")?;
     let messages = import(&large.0, &files, &mut figures)?;
-    large.1.run(&["status", "--wait", "120"])?;
     runtime.block_on(latencies(
         &large,
         scratch.path(),
@@ -130,6 +122,7 @@ async fn send(client: &mut Client, texts: Vec<String>) -> Result<()> {
 
 /// From request to reply, and from request to the other peer's screen.
 async fn latencies(pair: &(Peer, Peer), scratch: &Path, size: &str, figures: &mut Vec<Figure>) -> Result<()> {
+    pair.0.run(&["status", "--wait", "120"])?;
     let (mut ann, mut bob) = (client(&pair.0).await?, client(&pair.1).await?);
     let log = Request::Log {
         room: "bench".into(),
@@ -139,10 +132,12 @@ async fn latencies(pair: &(Peer, Peer), scratch: &Path, size: &str, figures: &mu
         follow: true,
     };
     bob.request(log).await?;
-    let before = machine(scratch)?;
-    let (mut replies, mut arrivals) = (Vec::new(), Vec::new());
+    let mut probe = Probe::new(scratch)?;
+    let (mut replies, mut arrivals, mut syncs, mut trips) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for n in 0..SAMPLES {
         let text = format!("measured {n}");
+        syncs.push(probe.sync()?);
+        trips.push(probe.round_trip()?);
         let began = Instant::now();
         send(&mut ann, vec![text.clone()]).await?;
         replies.push(began.elapsed());
@@ -151,9 +146,7 @@ async fn latencies(pair: &(Peer, Peer), scratch: &Path, size: &str, figures: &mu
             other => bail!("expected \"{text}\", got {other:?}"),
         }
     }
-    let after = machine(scratch)?;
-    let sync = (before.sync + after.sync) / 2;
-    let trip = (before.round_trip + after.round_trip) / 2;
+    let (sync, trip) = (middle(syncs), middle(trips));
     let mut figure = |what: &str, times: Vec<Duration>, unit: Duration, of: &str, goal, most: f64| {
         let p50 = middle(times);
         let ratio = p50.as_secs_f64() / unit.as_secs_f64();
@@ -338,42 +331,47 @@ fn ratio_figure(what: String, bytes: u64, messages: u64, goal: &'static str, mos
     }
 }
 
-/// One append and sync of a message's length, and one exchange of it over loopback, at the median.
-fn machine(scratch: &Path) -> Result<Machine> {
-    let message = [7; 200];
-    let mut file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(scratch.join("machine"))?;
-    let mut syncs = Vec::new();
-    for _ in 0..100 {
-        let began = Instant::now();
-        file.write_all(&message)?;
-        file.sync_data()?;
-        syncs.push(began.elapsed());
+/// What the machine itself needs for a message: taken turn by turn with what is measured, since these machines
+/// are shared.
+struct Probe {
+    file: File,
+    near: TcpStream,
+}
+
+impl Probe {
+    fn new(scratch: &Path) -> Result<Self> {
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(scratch.join("probe"))?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let near = TcpStream::connect(listener.local_addr()?)?;
+        let (mut far, _) = listener.accept()?;
+        near.set_nodelay(true)?;
+        far.set_nodelay(true)?;
+        std::thread::spawn(move || {
+            let mut buffer = [0; 200];
+            while far.read_exact(&mut buffer).is_ok() && far.write_all(&buffer).is_ok() {}
+        });
+        Ok(Self { file, near })
     }
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let mut near = TcpStream::connect(listener.local_addr()?)?;
-    let (mut far, _) = listener.accept()?;
-    near.set_nodelay(true)?;
-    far.set_nodelay(true)?;
-    let echo = std::thread::spawn(move || {
-        let mut buffer = [0; 200];
-        while far.read_exact(&mut buffer).is_ok() && far.write_all(&buffer).is_ok() {}
-    });
-    let (mut trips, mut buffer) = (Vec::new(), message);
-    for _ in 0..500 {
+
+    /// One append of 200 bytes, made durable.
+    fn sync(&mut self) -> Result<Duration> {
         let began = Instant::now();
-        near.write_all(&message)?;
-        near.read_exact(&mut buffer)?;
-        trips.push(began.elapsed());
+        self.file.write_all(&[7; 200])?;
+        self.file.sync_data()?;
+        Ok(began.elapsed())
     }
-    drop(near);
-    let _ = echo.join();
-    Ok(Machine {
-        sync: middle(syncs),
-        round_trip: middle(trips),
-    })
+
+    /// 200 bytes there and back over loopback.
+    fn round_trip(&mut self) -> Result<Duration> {
+        let mut buffer = [7; 200];
+        let began = Instant::now();
+        self.near.write_all(&buffer)?;
+        self.near.read_exact(&mut buffer)?;
+        Ok(began.elapsed())
+    }
 }
 
 fn middle(mut times: Vec<Duration>) -> Duration {

@@ -1,6 +1,8 @@
 //! `cargo xtask sim`: runs simulations, one for each seed, until one finds something. Knows nothing of what they
 //! check.
 
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -26,36 +28,74 @@ pub(crate) struct Args {
     trace: bool,
 }
 
-/// Runs the seeds in order and stops at the first that fails.
+/// What the threads share: the next seed, what the runs amount to, and the failure of the least seed.
+struct Runs {
+    next: u64,
+    total: Counts,
+    failure: Option<Box<Failure>>,
+}
+
+/// Runs the seeds on all processors, and stops at the first that fails.
 pub(crate) fn run_seeds(args: &Args) -> Result<()> {
     let began = Instant::now();
-    let mut total = Counts::default();
-    for seed in args.from..args.from.saturating_add(args.seeds) {
-        let plan = Plan {
-            seed,
-            steps: args.steps,
-            plant: args.plant,
-            trace: args.trace,
-        };
-        match run(&plan) {
-            Ok(outcome) => {
-                outcome.trace.iter().for_each(|line| println!("{line}"));
-                total += outcome.counts;
-            }
-            Err(failure) => return failed(args, &failure),
+    let threads = if args.trace {
+        1
+    } else {
+        thread::available_parallelism().map_or(1, usize::from)
+    };
+    let runs = Mutex::new(Runs {
+        next: args.from,
+        total: Counts::default(),
+        failure: None,
+    });
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| while run_next(args, &runs) {});
         }
+    });
+    let runs = runs.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(failure) = runs.failure {
+        return failed(args, &failure);
     }
-    let seconds = began.elapsed().as_secs_f64();
-    println!(
-        "sim: {} seeds held in {seconds:.1} s, {:.1} a second",
-        args.seeds,
-        args.seeds as f64 / seconds
-    );
-    println!("sim: {total}");
+    let (seeds, seconds) = (args.seeds, began.elapsed().as_secs_f64());
+    println!("sim: {seeds} seeds held in {seconds:.1} s on {threads} processors");
+    println!("sim: {}", runs.total);
     match args.plant {
-        Some(plant) => bail!("the planted fault {plant} was not found in {} seeds", args.seeds),
+        Some(plant) => bail!("the planted fault {plant} was not found in {seeds} seeds"),
         None => Ok(()),
     }
+}
+
+/// Runs one seed, if there is one left and none before it failed.
+fn run_next(args: &Args, runs: &Mutex<Runs>) -> bool {
+    let lock = || runs.lock().unwrap_or_else(PoisonError::into_inner);
+    let seed = {
+        let mut runs = lock();
+        let done = runs.next >= args.from.saturating_add(args.seeds) || runs.failure.is_some();
+        if done {
+            return false;
+        }
+        runs.next += 1;
+        runs.next - 1
+    };
+    let done = run(&Plan {
+        seed,
+        steps: args.steps,
+        plant: args.plant,
+        trace: args.trace,
+    });
+    let mut runs = lock();
+    match done {
+        Ok(outcome) => {
+            outcome.trace.iter().for_each(|line| println!("{line}"));
+            runs.total += outcome.counts;
+        }
+        Err(failure) if runs.failure.as_ref().is_none_or(|other| other.seed > seed) => {
+            runs.failure = Some(failure)
+        }
+        Err(_) => {}
+    }
+    true
 }
 
 fn failed(args: &Args, failure: &Failure) -> Result<()> {

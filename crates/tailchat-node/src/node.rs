@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::folder::{FolderHandle, Start};
 use crate::journal::Loaded;
-use crate::room::{self, JOBS_MAX, Job, Outcome};
+use crate::room::{self, Job, Outcome};
 use crate::session::{Ask, Session, SessionId};
 
 /// Questions of clients that may wait for the loop; a client whose question does not fit waits.
@@ -210,7 +210,7 @@ impl Node {
             Job::SetFacts { session, .. } | Job::Export { session } | Job::Check { session, .. } => {
                 self.fail(session, crate::control::Code::Failed, why);
             }
-            Job::Close { .. } => {}
+            Job::Sealed(_) | Job::Close { .. } => {}
         }
     }
 
@@ -310,8 +310,10 @@ impl Node {
             tracing::warn!("room {}: {finding}", id.alias());
         }
         let bytes = journal.disk_bytes();
-        let (jobs, receiver) = mpsc::channel(JOBS_MAX);
-        room::start(journal, receiver, self.outcomes.clone());
+        let jobs = match room::start(journal, self.outcomes.clone()) {
+            Ok(jobs) => jobs,
+            Err(err) => return tracing::error!("room {} cannot be opened: {err}", id.alias()),
+        };
         let disk_bytes = bytes.tails + bytes.blocks;
         self.rooms.insert(
             id,

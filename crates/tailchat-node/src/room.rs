@@ -1,7 +1,10 @@
-//! The task that owns one room's journal: jobs in, outcomes out, one after the other, so that what the engine
-//! asked for first is durable first. Sealing runs beside it. Decides nothing.
+//! The thread that owns one room's journal: jobs in, outcomes out, one after the other, so that what the engine
+//! asked for first is durable first. A thread and not a task, since between a write and its outcome every
+//! hand-over would count. Sealing runs beside it. Decides nothing.
 
+use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use tailchat_core::block::SeqRange;
 use tailchat_core::engine::{ArrivedChange, Batch, Load};
@@ -9,14 +12,15 @@ use tailchat_core::ids::RoomId;
 use tailchat_store::disk::RealDisk;
 use tailchat_store::log::Sealed;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::journal::{Checked, Journal, JournalError, Sealing};
+use crate::journal::{Checked, Journal, JournalError};
 use crate::session::SessionId;
 
 /// Jobs that may wait for one room's disk: a write and every question that the engine lets peers have open.
 /// One more is refused: a question is answered with nothing, and asked again by the peer.
 pub(crate) const JOBS_MAX: usize = 2048;
+/// Bytes of stack of a room's threads: what they hold lies on the heap.
+const STACK_LEN: usize = 512 * 1024;
 
 /// Something to do with a room's journal.
 pub(crate) enum Job {
@@ -39,7 +43,9 @@ pub(crate) enum Job {
         session: SessionId,
         repair: bool,
     },
-    /// Ends the task once all before it is done.
+    /// A block is durable, or not.
+    Sealed(Result<Sealed, JournalError>),
+    /// Ends the thread once all before it is done.
     Close {
         done: oneshot::Sender<()>,
     },
@@ -74,152 +80,126 @@ pub(crate) enum Outcome {
     },
 }
 
-/// Starts a room's task. It ends on [`Job::Close`] or when the jobs' sender is dropped.
+/// Starts a room's thread. It ends on [`Job::Close`] or when the jobs' last sender is gone.
+///
+/// # Errors
+/// If the system has no thread to give.
 pub(crate) fn start(
     journal: Journal<RealDisk>,
-    jobs: mpsc::Receiver<Job>,
     outcomes: mpsc::Sender<(RoomId, Outcome)>,
-) -> JoinHandle<()> {
-    tokio::spawn(
-        Task {
-            room: journal.room(),
-            journal: Some(journal),
-            outcomes,
-            sealing: None,
-        }
-        .run(jobs),
-    )
+) -> io::Result<mpsc::Sender<Job>> {
+    let (sender, jobs) = mpsc::channel(JOBS_MAX);
+    let room = journal.room();
+    let own_jobs = sender.downgrade();
+    let worker = Worker { room, journal, outcomes, own_jobs, sealing: None };
+    thread(format!("room {}", room.alias()), move || worker.run(jobs))?;
+    Ok(sender)
 }
 
-struct Task {
+fn thread(name: String, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name).stack_size(STACK_LEN).spawn(work)
+}
+
+struct Worker {
     room: RoomId,
-    /// Away only while a job runs on another thread.
-    journal: Option<Journal<RealDisk>>,
+    journal: Journal<RealDisk>,
     outcomes: mpsc::Sender<(RoomId, Outcome)>,
-    sealing: Option<JoinHandle<Result<Sealed, JournalError>>>,
+    /// Where a sealing says that it is done.
+    own_jobs: mpsc::WeakSender<Job>,
+    sealing: Option<JoinHandle<()>>,
 }
 
-impl Task {
-    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        self.seal_next().await;
-        loop {
-            let sealed = async {
-                match &mut self.sealing {
-                    Some(sealing) => sealing.await,
-                    None => std::future::pending().await,
+impl Worker {
+    fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        self.seal_next();
+        while let Some(job) = jobs.blocking_recv() {
+            if let Job::Close { done } = job {
+                if let Some(sealing) = self.sealing.take() {
+                    let _ = sealing.join();
                 }
-            };
-            tokio::select! {
-                job = jobs.recv() => match job {
-                    Some(Job::Close { done }) => {
-                        let _ = done.send(());
-                        return;
-                    }
-                    Some(job) => self.work(job).await,
-                    None => return,
-                },
-                sealed = sealed => self.sealed(sealed.unwrap_or_else(|err| std::panic::resume_unwind(err.into_panic()))).await,
+                let _ = done.send(());
+                return;
+            }
+            let (outcome, seal) = self.work(job);
+            if let Some(outcome) = outcome
+                && self.outcomes.blocking_send((self.room, outcome)).is_err()
+            {
+                return;
+            }
+            if seal {
+                self.seal_next();
             }
         }
     }
 
-    /// Runs something with the journal on a thread that may block.
-    async fn with<T: Send + 'static>(
-        &mut self,
-        work: impl FnOnce(&mut Journal<RealDisk>) -> T + Send + 'static,
-    ) -> Option<T> {
-        let mut journal = self.journal.take()?;
-        let done = spawn_blocking(move || {
-            let result = work(&mut journal);
-            (journal, result)
-        });
-        match done.await {
-            Ok((journal, result)) => {
-                self.journal = Some(journal);
-                Some(result)
-            }
-            // A panic in the journal: the room goes down with it, loudly, and nothing is acknowledged.
-            Err(err) => std::panic::resume_unwind(err.into_panic()),
-        }
-    }
-
-    async fn work(&mut self, job: Job) {
+    /// The outcome, and whether there may be something to seal now.
+    fn work(&mut self, job: Job) -> (Option<Outcome>, bool) {
+        let journal = &mut self.journal;
         let outcome = match job {
             Job::Append { batch, changes } => {
-                let done = self
-                    .with(move |journal| (in_words(journal.append(&changes)), disk_bytes(journal)))
-                    .await;
-                done.map(|(result, disk_bytes)| Outcome::Appended {
-                    batch,
-                    result,
-                    disk_bytes,
-                })
+                let result = in_words(journal.append(&changes));
+                let outcome = Outcome::Appended { batch, result, disk_bytes: disk_bytes(journal) };
+                return (Some(outcome), true);
             }
+            Job::Sealed(result) => return self.sealed(result),
             Job::Load { load, wanted } => {
-                let answer = self.with(move |journal| journal.answer(&wanted)).await;
-                answer.map(|answer| {
-                    let block = answer.unwrap_or_else(|err| {
-                        tracing::error!("cannot read what a peer asked for: {err}");
-                        Vec::new()
-                    });
-                    Outcome::Loaded { load, block }
-                })
+                let block = journal.answer(&wanted).unwrap_or_else(|err| {
+                    tracing::error!("cannot read what a peer asked for: {err}");
+                    Vec::new()
+                });
+                Outcome::Loaded { load, block }
             }
             Job::SetFacts { facts, session } => {
-                let done = self.with(move |journal| in_words(journal.set_facts(facts))).await;
-                done.map(|result| Outcome::FactsSet { session, result })
+                Outcome::FactsSet { session, result: in_words(journal.set_facts(facts)) }
             }
             Job::Export { session } => {
-                let done = self
-                    .with(|journal| in_words(journal.document().map(|document| document.save())))
-                    .await;
-                done.map(|result| Outcome::Exported { session, result })
+                let result = in_words(journal.document().map(|document| document.save()));
+                Outcome::Exported { session, result }
             }
             Job::Check { session, repair } => {
-                let done = self.with(move |journal| in_words(check(journal, repair))).await;
-                done.map(|result| Outcome::Checked { session, result })
+                Outcome::Checked { session, result: in_words(check(journal, repair)) }
             }
-            Job::Close { .. } => None,
+            Job::Close { .. } => return (None, false),
         };
-        if let Some(outcome) = outcome {
-            let appended = matches!(outcome, Outcome::Appended { .. });
-            let _ = self.outcomes.send((self.room, outcome)).await;
-            if appended {
-                self.seal_next().await;
-            }
-        }
+        (Some(outcome), false)
     }
 
-    async fn seal_next(&mut self) {
+    fn seal_next(&mut self) {
         if self.sealing.is_some() {
             return;
         }
-        match self.with(Journal::sealing).await {
-            Some(Ok(Some(sealing))) => self.sealing = Some(spawn_blocking(|| Sealing::run(sealing))),
-            Some(Err(err)) => tracing::warn!("cannot seal: {err}"),
-            _ => {}
+        let started = match self.journal.sealing() {
+            Ok(None) => return,
+            Ok(Some(sealing)) => {
+                let jobs = self.own_jobs.clone();
+                thread(format!("seal {}", self.room.alias()), move || {
+                    let sealed = sealing.run();
+                    if let Some(jobs) = jobs.upgrade() {
+                        let _ = jobs.blocking_send(Job::Sealed(sealed));
+                    }
+                })
+                .map_err(|err| err.to_string())
+            }
+            Err(err) => Err(err.to_string()),
+        };
+        match started {
+            Ok(sealing) => self.sealing = Some(sealing),
+            Err(why) => tracing::warn!("cannot seal: {why}"),
         }
     }
 
-    async fn sealed(&mut self, result: Result<Sealed, JournalError>) {
+    fn sealed(&mut self, result: Result<Sealed, JournalError>) -> (Option<Outcome>, bool) {
         self.sealing = None;
         let problem = match result {
             Ok(sealed) => {
-                self.with(move |journal| journal.sealed(sealed)).await;
+                self.journal.sealed(sealed);
                 None
             }
             Err(err) => Some(err.to_string()),
         };
-        let disk_bytes = self.journal.as_ref().map_or(0, disk_bytes);
         // After a failure the next write tries again; at once would be a busy loop on a full disk.
         let again = problem.is_none();
-        let _ = self
-            .outcomes
-            .send((self.room, Outcome::Sealed { disk_bytes, problem }))
-            .await;
-        if again {
-            self.seal_next().await;
-        }
+        (Some(Outcome::Sealed { disk_bytes: disk_bytes(&self.journal), problem }), again)
     }
 }
 
