@@ -1,12 +1,14 @@
 //! The end of a run: everything is healed, and after a while all peers must hold, show and say the same, and
 //! then be quiet. Changes nothing but the time.
 
-use tailchat_core::engine::PeerState;
-use tailchat_core::ids::RoomId;
-use tailchat_core::timeline::{Place, Says, Timeline};
+use std::collections::BTreeSet;
 
-use crate::history::devices;
+use tailchat_core::engine::{PeerState, RoomStatus};
+use tailchat_core::ids::RoomId;
+use tailchat_core::timeline::{Says, Timeline};
+
 use crate::network::PeerNo;
+use crate::peer::Shelf;
 use crate::world::{Checked, Due, World};
 
 /// How long the peers have to become equal.
@@ -74,31 +76,42 @@ impl World {
     }
 
     /// Why the peers are not equal and calm yet.
-    fn difference(&mut self) -> Option<String> {
-        for room in self.rooms.clone() {
-            let members = self.members(room);
-            let first = members.first().copied()?;
-            for no in members {
-                if let Some(what) = self.unrest(no, room).or_else(|| self.unlike(first, no, room)) {
-                    return Some(what);
-                }
+    fn difference(&self) -> Option<String> {
+        for room in &self.rooms {
+            let members = self.members(*room);
+            let unrest = members
+                .iter()
+                .find_map(|no| self.unrest(*no, *room, members.len()));
+            let unlike = || {
+                let mut pairs = members.iter().zip(members.iter().skip(1));
+                pairs.find_map(|(one, other)| self.unlike(*one, *other, *room))
+            };
+            if let Some(what) = unrest.or_else(unlike) {
+                return Some(what);
             }
         }
         None
     }
 
-    fn unrest(&mut self, no: PeerNo, room: RoomId) -> Option<String> {
+    fn status(&self, no: PeerNo, room: RoomId) -> Option<RoomStatus> {
+        let running = self.peers.get(no)?.running.as_ref()?;
+        running.engine.room_status(room)
+    }
+
+    fn shelf(&self, no: PeerNo, room: RoomId) -> Option<&Shelf> {
+        self.peers.get(no)?.shelves.get(&room)
+    }
+
+    fn unrest(&self, no: PeerNo, room: RoomId, members: usize) -> Option<String> {
         let forked = !self.forked.is_empty();
-        let Some(running) = self.peers.get(no).and_then(|peer| peer.running.as_ref()) else {
-            return Some(format!("peer {no} does not run"));
-        };
-        let Some(status) = running.engine.room_status(room) else {
+        let Some(status) = self.status(no, room) else {
             return Some(format!("peer {no} has not opened the room"));
         };
-        if running.rooms.values().any(|open| !open.writing.is_empty()) {
+        let running = self.peers.get(no).and_then(|peer| peer.running.as_ref());
+        if running.is_some_and(|running| running.engine.is_writing()) {
             return Some(format!("peer {no} is writing"));
         }
-        if status.peers.is_empty() && self.members(room).len() > 1 {
+        if status.peers.is_empty() && members > 1 {
             return Some(format!("peer {no} is alone"));
         }
         if !status.forks.is_empty() && !forked {
@@ -109,76 +122,68 @@ impl World {
         Some(format!("to peer {no}, {} is {:?}", unequal.addr, unequal.state))
     }
 
-    fn unlike(&mut self, first: PeerNo, no: PeerNo, room: RoomId) -> Option<String> {
-        let forked = self.forked.clone();
-        let mut tips = [first, no].map(|no| -> Vec<_> {
-            let running = self.peer(no).running.as_ref();
-            let status = running.and_then(|running| running.engine.room_status(room));
-            let tips = status
-                .into_iter()
-                .flat_map(|status| status.durable.tips().collect::<Vec<_>>());
-            tips.filter(|(actor, _)| !forked.contains(actor)).collect()
+    fn unlike(&self, one: PeerNo, other: PeerNo, room: RoomId) -> Option<String> {
+        let tips = [one, other].map(|no| -> Vec<_> {
+            let status = self.status(no, room).into_iter();
+            let tips = status.flat_map(|status| status.durable.tips().collect::<Vec<_>>());
+            tips.filter(|(actor, _)| !self.forked.contains(actor)).collect()
         });
-        if !forked.is_empty() {
-            // The messages that a peer counts are those of its own branch.
-            tips.iter_mut().flatten().for_each(|(_, tip)| tip.messages = 0);
-        }
         let [ours, theirs] = tips;
         if ours != theirs {
-            return Some(format!("peers {first} and {no} hold different changes"));
+            return Some(format!("peers {one} and {other} hold different changes"));
         }
-        let [ours, theirs] = [first, no].map(|no| places(&self.shown(no, room)));
-        (ours != theirs).then(|| {
+        let (ours, theirs) = (self.shelf(one, room)?, self.shelf(other, room)?);
+        let (mine, yours) = (ours.shown.lines(), theirs.shown.lines());
+        let same = mine.map(|(place, _)| place).eq(yours.map(|(place, _)| place));
+        (!same).then(|| {
+            let counts = (ours.shown.lines().count(), theirs.shown.lines().count());
             format!(
-                "peers {first} and {no} show different lines: {} and {}",
-                ours.len(),
-                theirs.len()
+                "peers {one} and {other} show different lines: {} and {}",
+                counts.0, counts.1
             )
         })
     }
 
-    fn shown(&mut self, no: PeerNo, room: RoomId) -> Timeline {
-        self.peer(no).shelves.entry(room).or_default().shown.clone()
-    }
-
     /// Equal peers show the same, and everything that was ever accepted.
-    pub(crate) fn compare(&mut self) -> Checked {
-        let forked = !self.forked.is_empty();
-        for room in self.rooms.clone() {
-            let members = self.members(room);
-            let Some(first) = members.first().copied() else {
-                continue;
-            };
-            let shown = self.shown(first, room);
-            for no in members {
-                let theirs = self.shown(no, room);
-                let same = if forked {
-                    says(&shown) == says(&theirs)
-                } else {
-                    content(&shown) == content(&theirs)
+    pub(crate) fn compare(&self) -> Checked {
+        for room in &self.rooms {
+            let members = self.members(*room);
+            let first = members.first().and_then(|first| self.shelf(*first, *room));
+            for no in &members {
+                let (Some(first), Some(shelf)) = (first, self.shelf(*no, *room)) else {
+                    return Err(format!("peer {no} has no room"));
                 };
-                if !same {
-                    return Err(format!(
-                        "peers {first} and {no} show lines with different content"
-                    ));
-                }
-                if (shown.name(), devices(&shown)) != (theirs.name(), devices(&theirs)) && !forked {
-                    return Err(format!(
-                        "peers {first} and {no} differ in the room's name or its members"
-                    ));
-                }
-                self.check_accepted(room, &theirs)
+                self.check_content(&first.shown, &shelf.shown)
+                    .and_then(|()| self.check_accepted(*room, &shelf.shown))
                     .map_err(|what| format!("peer {no} {what}"))?;
+                if self.status(*no, *room).map(|status| status.durable) != Some(shelf.disk.state.clone()) {
+                    return Err(format!("peer {no} holds another state than its disk"));
+                }
             }
         }
         Ok(())
     }
 
+    fn check_content(&self, ours: &Timeline, theirs: &Timeline) -> Checked {
+        let forked = !self.forked.is_empty();
+        let same = if forked {
+            // Which branch is the actor's own depends on where one stands.
+            says(ours) == says(theirs)
+        } else {
+            content(ours) == content(theirs)
+        };
+        if !same {
+            return Err("shows lines with another content than the first peer".into());
+        }
+        if !forked && (ours.name(), ours.members()) != (theirs.name(), theirs.members()) {
+            return Err("differs from the first peer in the room's name or its members".into());
+        }
+        Ok(())
+    }
+
     fn check_accepted(&self, room: RoomId, shown: &Timeline) -> Checked {
-        let lines: std::collections::BTreeSet<_> = shown
-            .lines()
-            .map(|(place, line)| (place.id, text(&line.says)))
-            .collect();
+        let lines = shown.lines().map(|(place, line)| (place.id, text(&line.says)));
+        let lines: BTreeSet<_> = lines.collect();
         let accepted = self.accepted.iter().filter(|accepted| accepted.room == room);
         let mut lost = accepted.filter(|accepted| !lines.contains(&(accepted.id, &*accepted.text)));
         lost.next().map_or(Ok(()), |lost| {
@@ -234,18 +239,9 @@ impl World {
                 }
             }
         }
-        let sum: Vec<u8> = self
-            .rooms
-            .clone()
-            .into_iter()
-            .flat_map(|room| {
-                self.shown(0, room)
-                    .lines()
-                    .flat_map(|(place, _)| place.sum.to_le_bytes())
-                    .collect::<Vec<_>>()
-            })
-            .collect();
-        self.trace.add(&sum);
+        let sums = self.peers.iter().flat_map(|peer| peer.shelves.values());
+        let sums: Vec<u8> = sums.flat_map(|shelf| shelf.disk.state.digest()).collect();
+        self.trace.add(&sums);
         Ok(())
     }
 }
@@ -255,10 +251,6 @@ fn text(says: &Says) -> &str {
         Says::Message { text, .. } | Says::Imported { text, .. } => text,
         Says::Unreadable { .. } => "",
     }
-}
-
-fn places(timeline: &Timeline) -> Vec<Place> {
-    timeline.lines().map(|(place, _)| *place).collect()
 }
 
 fn says(timeline: &Timeline) -> Vec<(&Says, i64)> {

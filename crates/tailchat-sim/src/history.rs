@@ -1,7 +1,7 @@
 //! Between the engine's changes and the log's bytes: what any driver of both has to do, and nothing that is
 //! particular to a simulation. Pure, but for what the log reads and writes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use tailchat_core::block::{Arrival, Block, BlockError, SeqRange, decode_arrivals, encode_arrivals, select};
@@ -225,13 +225,4 @@ pub fn seal<D: Disk>(log: &mut Log<D>) -> Result<Option<Sealed>, HistoryError> {
         local: encode_arrivals(&arrivals),
     };
     Ok(Some(sealer.seal(&stored)?))
-}
-
-/// The devices of a room's members.
-pub(crate) fn devices(timeline: &Timeline) -> BTreeSet<DeviceId> {
-    timeline
-        .members()
-        .into_iter()
-        .flat_map(|member| member.devices)
-        .collect()
 }

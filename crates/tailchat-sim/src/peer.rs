@@ -178,7 +178,8 @@ impl Peer {
     pub(crate) fn open_log(&mut self, room: RoomId) -> Result<Opening, String> {
         let shelf = self.shelves.entry(room).or_default();
         let dir = room_dir(room);
-        let before = self.disk.sim.files();
+        let torn = self.disk.plant == Some(Plant::AppendBehindTorn);
+        let before = torn.then(|| self.disk.sim.files());
         let opened = Log::open(self.disk.clone(), &dir, self.dice.bytes());
         let (log, mut opened) = match opened {
             Ok(opened) => opened,
@@ -194,7 +195,7 @@ impl Peer {
             Err(error) => return Err(format!("cannot open its room: {error}")),
         };
         match self.disk.plant {
-            Some(Plant::AppendBehindTorn) => self.put_back(&before),
+            Some(Plant::AppendBehindTorn) => self.put_back(&before.unwrap_or_default()),
             Some(Plant::ForgetLast) => drop(opened.tail.pop()),
             _ => {}
         }

@@ -654,8 +654,8 @@ impl World {
             let chain = (1..).zip(chain);
             held.extend(chain.map(|(seq, hash)| (device, room, *actor, seq, hash.short())));
         }
-        shelf.shown = history.timeline.clone();
         shelf.disk = history;
+        shelf.shown = std::mem::take(&mut shelf.disk.timeline);
         let open = OpenRoom {
             log,
             writing: std::collections::VecDeque::new(),
