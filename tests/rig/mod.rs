@@ -71,6 +71,7 @@ impl Machine {
             .env("HOME", self.folder.path())
             .env("XDG_RUNTIME_DIR", self.path("run"))
             .env("TAILCHAT_DATA", self.path("data"))
+            .env("TAILCHAT_LISTEN", "127.0.0.1:0")
             .env("USER", self.name)
             .env("TZ", "UTC")
             .stdin(Stdio::null())

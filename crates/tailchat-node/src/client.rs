@@ -176,7 +176,15 @@ impl Client {
         }
         let node = self.hello().await?;
         if let Listen::At(wanted) = listen_spec(config.listen.as_deref())? {
-            let runs_there = |addr: &SocketAddr| node.listening.contains(&addr.to_string());
+            // Port 0 asks for any port, so any will do.
+            let runs_there = |addr: &SocketAddr| {
+                let at = node
+                    .listening
+                    .iter()
+                    .filter_map(|at| at.parse::<SocketAddr>().ok());
+                at.into_iter()
+                    .any(|at| at.ip() == addr.ip() && (addr.port() == 0 || at.port() == addr.port()))
+            };
             if !wanted.iter().any(runs_there) {
                 let why = format!(
                     "a node runs for this folder already and listens at {}; stop it first, or leave --listen out",

@@ -91,13 +91,22 @@ pub(crate) fn start(
     let (sender, jobs) = mpsc::channel(JOBS_MAX);
     let room = journal.room();
     let own_jobs = sender.downgrade();
-    let worker = Worker { room, journal, outcomes, own_jobs, sealing: None };
+    let worker = Worker {
+        room,
+        journal,
+        outcomes,
+        own_jobs,
+        sealing: None,
+    };
     thread(format!("room {}", room.alias()), move || worker.run(jobs))?;
     Ok(sender)
 }
 
 fn thread(name: String, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(name).stack_size(STACK_LEN).spawn(work)
+    std::thread::Builder::new()
+        .name(name)
+        .stack_size(STACK_LEN)
+        .spawn(work)
 }
 
 struct Worker {
@@ -138,7 +147,11 @@ impl Worker {
         let outcome = match job {
             Job::Append { batch, changes } => {
                 let result = in_words(journal.append(&changes));
-                let outcome = Outcome::Appended { batch, result, disk_bytes: disk_bytes(journal) };
+                let outcome = Outcome::Appended {
+                    batch,
+                    result,
+                    disk_bytes: disk_bytes(journal),
+                };
                 return (Some(outcome), true);
             }
             Job::Sealed(result) => return self.sealed(result),
@@ -149,16 +162,18 @@ impl Worker {
                 });
                 Outcome::Loaded { load, block }
             }
-            Job::SetFacts { facts, session } => {
-                Outcome::FactsSet { session, result: in_words(journal.set_facts(facts)) }
-            }
+            Job::SetFacts { facts, session } => Outcome::FactsSet {
+                session,
+                result: in_words(journal.set_facts(facts)),
+            },
             Job::Export { session } => {
                 let result = in_words(journal.document().map(|document| document.save()));
                 Outcome::Exported { session, result }
             }
-            Job::Check { session, repair } => {
-                Outcome::Checked { session, result: in_words(check(journal, repair)) }
-            }
+            Job::Check { session, repair } => Outcome::Checked {
+                session,
+                result: in_words(check(journal, repair)),
+            },
             Job::Close { .. } => return (None, false),
         };
         (Some(outcome), false)
@@ -199,7 +214,13 @@ impl Worker {
         };
         // After a failure the next write tries again; at once would be a busy loop on a full disk.
         let again = problem.is_none();
-        (Some(Outcome::Sealed { disk_bytes: disk_bytes(&self.journal), problem }), again)
+        (
+            Some(Outcome::Sealed {
+                disk_bytes: disk_bytes(&self.journal),
+                problem,
+            }),
+            again,
+        )
     }
 }
 
