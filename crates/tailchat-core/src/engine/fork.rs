@@ -14,7 +14,8 @@ const REPEATED: Ticket = Ticket(u64::MAX);
 /// the other branch is asked for one change of it at a time, and our own past for the same one.
 #[derive(Debug)]
 pub(super) struct ForkSearch {
-    conn: ConnId,
+    /// Who is asked; nobody if the parting is told by what the other copy posts again.
+    conn: Option<ConnId>,
     actor: ActorId,
     /// A change up to which both chains are known to be the same.
     same: u64,
@@ -24,18 +25,39 @@ pub(super) struct ForkSearch {
     ours: Option<ChangeHash>,
     /// The parting is known; what follows it here is being posted again, from this change on.
     repeating: Option<u64>,
+    /// Entries before this one are common to both chains, whatever their change.
+    from_index: u64,
 }
 
 impl ForkSearch {
+    fn new(conn: Option<ConnId>, actor: ActorId, differ: u64) -> Self {
+        Self {
+            conn,
+            actor,
+            same: 0,
+            differ,
+            theirs: None,
+            ours: None,
+            repeating: None,
+            from_index: 0,
+        }
+    }
+
     fn middle(&self) -> u64 {
         self.same + (self.differ - self.same) / 2
     }
 }
 
 impl super::room::Room {
+    /// Whether an actor's fork is ours to heal, and nothing stands against beginning now.
+    fn may_search(&self, actor: ActorId) -> bool {
+        let known = self.durable.tip(actor).seq > 0;
+        known && self.ours.contains(&actor) && self.fork_search.is_none() && !self.settled.contains(&actor)
+    }
+
     pub(super) fn forget_fork_search(&mut self, conn: ConnId) {
         self.fork_search
-            .take_if(|search| search.conn == conn && search.repeating.is_none());
+            .take_if(|search| search.conn == Some(conn) && search.repeating.is_none());
     }
 }
 
@@ -88,24 +110,29 @@ impl Engine {
         let first = state.forks.entry(actor).or_insert(seq);
         *first = seq.min(*first);
         state.mine.take_if(|mine| *mine == actor);
-        let tip = state.durable.tip(actor).seq;
-        if state.ours.contains(&actor)
-            && state.fork_search.is_none()
-            && !state.settled.contains(&actor)
-            && tip > 0
-        {
-            state.fork_search = Some(ForkSearch {
-                conn: id,
-                actor,
-                same: 0,
-                differ: seq.min(tip).max(1),
-                theirs: None,
-                ours: None,
-                repeating: None,
-            });
+        if state.may_search(actor) {
+            let differ = seq.min(state.durable.tip(actor).seq).max(1);
+            state.fork_search = Some(ForkSearch::new(Some(id), actor, differ));
             self.fork_step(room, t);
         }
         t.emit(Effect::Heard { room });
+    }
+
+    /// Another copy of this device posted an entry of our actor again: the chains part there, though every
+    /// peer that we met may be on our branch. What follows on it is posted again here, too.
+    pub(super) fn fork_told(&mut self, room: RoomId, first: MessageId, t: &mut Turn<'_>) {
+        let Some(state) = self.rooms.get_mut(&room) else {
+            return;
+        };
+        state.mine.take_if(|mine| *mine == first.actor);
+        if state.may_search(first.actor) {
+            let search = ForkSearch::new(None, first.actor, 1);
+            state.fork_search = Some(ForkSearch {
+                from_index: first.index,
+                ..search
+            });
+            self.fork_step(room, t);
+        }
     }
 
     /// Asks for the change in the middle, or, when the parting is known, for what follows it here.
@@ -121,7 +148,6 @@ impl Engine {
         if search.differ == search.same + 1 {
             let from = *search.repeating.get_or_insert(search.differ);
             let to = tip(actor);
-            state.forks.insert(actor, search.differ);
             if from > to {
                 state.settled.insert(actor);
                 state.fork_search = None;
@@ -135,7 +161,9 @@ impl Engine {
             );
         }
         let middle = search.middle();
-        self.ask_about_fork(conn, room, actor, middle, t);
+        if let Some(conn) = conn {
+            self.ask_about_fork(conn, room, actor, middle, t);
+        }
         self.load(
             room,
             LoadFor::Fork { room },
@@ -157,7 +185,7 @@ impl Engine {
         else {
             return;
         };
-        if search.conn == id {
+        if search.conn == Some(id) {
             search.theirs = Some(last_hash(block));
             self.fork_compare(room, t);
         }
@@ -175,7 +203,7 @@ impl Engine {
             search.ours = Some(last_hash(block));
             return self.fork_compare(room, t);
         }
-        let Ok(block) = Block::decode(block) else {
+        let Some(block) = Block::decode(block).ok().filter(|block| !block.is_empty()) else {
             // The past cannot be read: it stays on this branch alone, and `check` names the damage.
             state.fork_search = None;
             return;
@@ -183,13 +211,18 @@ impl Engine {
         let mut drafts = Vec::new();
         for parts in block.parts() {
             search.repeating = Some(parts.seq + 1);
+            if parts.first_index + parts.entries.len() as u64 <= search.from_index {
+                continue;
+            }
+            let parting = state.forks.entry(parts.actor).or_insert(parts.seq);
+            *parting = parts.seq.min(*parting);
             let ids = (parts.first_index..).map(|index| MessageId {
                 actor: parts.actor,
                 index,
             });
-            let entries = ids
-                .zip(parts.entries)
-                .filter(|(of, entry)| !done.contains(&(*of, entry_sum(entry))));
+            let apart = |of: &MessageId| of.index >= search.from_index;
+            let entries = ids.zip(parts.entries);
+            let entries = entries.filter(|(of, entry)| apart(of) && !done.contains(&(*of, entry_sum(entry))));
             drafts.extend(entries.filter_map(|(of, entry)| repeated(of, entry)));
         }
         if !drafts.is_empty() {

@@ -160,14 +160,10 @@ impl Engine {
             return;
         };
         room.failing = None;
-        for ArrivedChange { change, .. } in done.changes.iter() {
-            room.durable.set(change.parts.actor, change.tip);
-            for entry in change.parts.entries.iter().map(|entry| Entry::decode(entry)) {
-                room.clock.observe(&entry);
-                if let Body::Repeat(repeat) = entry.body {
-                    room.repeated.insert((repeat.of, entry_sum(&repeat.entry)));
-                }
-            }
+        let mut repeated = Vec::new();
+        for arrived in done.changes.iter() {
+            room.durable.set(arrived.change.parts.actor, arrived.change.tip);
+            room.note_entries(arrived, self.identity.device, &mut repeated);
         }
         t.emit(Effect::Show {
             room: id,
@@ -176,6 +172,9 @@ impl Engine {
         room.confirm_posts(t);
         self.spread(id, &done.changes, t);
         t.emit(Effect::Heard { room: id });
+        repeated
+            .into_iter()
+            .for_each(|first| self.fork_told(id, first, t));
         self.flush(id, t);
         self.catch_up(id, t);
     }
@@ -227,6 +226,29 @@ impl Draft {
 impl Room {
     pub(super) fn is_writing(&self) -> bool {
         self.in_flight.is_some() || !self.posts.is_empty() || !self.pending.is_empty()
+    }
+
+    /// Keeps what the entries of a durable change say of clocks, of our device and of forks: into `repeated` go
+    /// entries of actors of ours that another copy of this device posted again.
+    fn note_entries(&mut self, arrived: &ArrivedChange, device: DeviceId, repeated: &mut Vec<MessageId>) {
+        let author = arrived.change.parts.actor;
+        for entry in &arrived.change.parts.entries {
+            let entry = Entry::decode(entry);
+            self.clock.observe(&entry);
+            match entry.body {
+                Body::Profile(profile) if profile.device == device => {
+                    self.ours.insert(author);
+                }
+                Body::Repeat(repeat) => {
+                    self.repeated.insert((repeat.of, entry_sum(&repeat.entry)));
+                    let copied = self.ours.contains(&author) && self.ours.contains(&repeat.of.actor);
+                    if copied && arrived.arrival.via != DeviceId::NONE {
+                        repeated.push(repeat.of);
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Tells of the posts that are durable now.

@@ -1,0 +1,462 @@
+//! Scripts of events against the engine: what it does, and in which order.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use tailchat_core::block::{Block, SeqRange};
+use tailchat_core::engine::{
+    ArrivedChange, ConnId, Draft, Effect, Engine, Event, Identity, Now, Opened, PeerState, Ticket,
+};
+use tailchat_core::entry::{Body, Text};
+use tailchat_core::handshake::{Hello, MAGIC, Role};
+use tailchat_core::ids::{ActorId, DeviceId, Instance, PersonId, RoomId};
+use tailchat_core::timeline::{Says, Timeline};
+use tailchat_core::wire::{ConnFrame, encode_conn};
+
+const ROOM: RoomId = RoomId([9; 16]);
+
+/// A peer whose disk is instant unless it is told to fail.
+struct Peer {
+    engine: Engine,
+    disk: Vec<ArrivedChange>,
+    timeline: Timeline,
+    disk_fails: bool,
+    /// Effects so far, in words.
+    did: Vec<String>,
+    sent: VecDeque<(ConnId, Vec<u8>)>,
+    closed: Vec<String>,
+    rng: ChaCha8Rng,
+    uptime: Duration,
+}
+
+impl Peer {
+    fn new(n: u8) -> Self {
+        let identity = Identity {
+            person: PersonId([n; 32]),
+            device: DeviceId([n; 16]),
+            name: format!("p{n}"),
+        };
+        let mut peer = Self {
+            engine: Engine::new(identity, Instance([n; 16])),
+            disk: Vec::new(),
+            timeline: Timeline::default(),
+            disk_fails: false,
+            did: Vec::new(),
+            sent: VecDeque::new(),
+            closed: Vec::new(),
+            rng: ChaCha8Rng::from_seed([n; 32]),
+            uptime: Duration::from_secs(1),
+        };
+        peer.feed(Event::RoomOpened {
+            room: ROOM,
+            opened: Opened::default(),
+        });
+        peer
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            wall_ms: 1_000_000 + i64::try_from(self.uptime.as_millis()).unwrap(),
+            uptime: self.uptime,
+        }
+    }
+
+    fn feed(&mut self, event: Event) {
+        let mut effects = VecDeque::from(self.engine.handle(event, self.now(), &mut self.rng));
+        while let Some(effect) = effects.pop_front() {
+            if let Some(event) = self.carry_out(effect) {
+                effects.extend(self.engine.handle(event, self.now(), &mut self.rng));
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::Append { room, batch, changes } => {
+                self.did.push("append".into());
+                if self.disk_fails {
+                    return Some(Event::AppendFailed {
+                        room,
+                        batch,
+                        why: "disk full".into(),
+                    });
+                }
+                self.disk.extend(changes.iter().cloned());
+                return Some(Event::Appended { room, batch });
+            }
+            Effect::Show { changes, .. } => {
+                self.did.push("show".into());
+                changes
+                    .iter()
+                    .for_each(|arrived| self.timeline.fold(&arrived.change.parts, arrived.arrival));
+            }
+            Effect::Accepted { .. } => self.did.push("accepted".into()),
+            Effect::Rejected { why, .. } => self.did.push(format!("rejected: {why}")),
+            Effect::Send { conn, frame } => {
+                self.did.push("send".into());
+                self.sent.push_back((conn, frame));
+            }
+            Effect::Load { load, wanted, .. } => {
+                return Some(Event::Loaded {
+                    load,
+                    block: self.past(&wanted),
+                });
+            }
+            Effect::Close { why, .. } => self.closed.push(why),
+            Effect::Dial { addr } => self.did.push(format!("dial {addr}")),
+            Effect::Trust { .. } | Effect::Remember { .. } | Effect::Heard { .. } => {}
+        }
+        None
+    }
+
+    fn past(&self, wanted: &[SeqRange]) -> Vec<u8> {
+        let changes = self.disk.iter().map(|arrived| &arrived.change);
+        let wanted = changes.filter(|c| wanted.iter().any(|range| range.holds(c.parts.actor, c.parts.seq)));
+        Block::of(wanted.map(|change| (&change.parts, change.encoded.hash))).encode()
+    }
+
+    fn post(&mut self, text: &str) {
+        let body = Body::Text(Text {
+            text: text.into(),
+            reply_to: None,
+        });
+        self.feed(Event::Posted {
+            room: ROOM,
+            ticket: Ticket(1),
+            drafts: vec![Draft { body, stamp: None }],
+        });
+    }
+
+    fn texts(&self) -> Vec<String> {
+        let text = |says: &Says| match says {
+            Says::Message { text, .. } => text.to_string(),
+            other => panic!("{other:?}"),
+        };
+        self.timeline.lines().map(|(_, line)| text(&line.says)).collect()
+    }
+
+    fn tick_for(&mut self, time: Duration) {
+        let end = self.uptime + time;
+        while self.uptime < end {
+            self.uptime += Duration::from_millis(250);
+            self.feed(Event::Ticked);
+        }
+    }
+
+    fn connect(&mut self, conn: ConnId, role: Role) {
+        let dialled = (role == Role::Dialler).then(|| "elsewhere:1".to_owned());
+        self.feed(Event::Connected {
+            conn,
+            role,
+            host: "127.0.0.1".into(),
+            dialled,
+        });
+    }
+
+    fn says_on(&mut self, conn: ConnId) -> Option<Vec<u8>> {
+        let at = self.sent.iter().position(|(on, _)| *on == conn)?;
+        self.sent.remove(at).map(|(_, frame)| frame)
+    }
+
+    fn standing(&self) -> Vec<PeerState> {
+        self.engine
+            .room_status(ROOM)
+            .unwrap()
+            .peers
+            .iter()
+            .map(|peer| peer.state)
+            .collect()
+    }
+}
+
+/// Connects two peers and lets them talk until both are silent; frames and bytes that went over.
+fn meet(one: &mut Peer, other: &mut Peer, conn: ConnId) -> (usize, usize) {
+    one.connect(conn, Role::Dialler);
+    other.connect(conn, Role::Listener);
+    talk(one, other, conn)
+}
+
+/// Lets two peers talk on a connection until both are silent on it; what they say on others waits.
+fn talk(one: &mut Peer, other: &mut Peer, conn: ConnId) -> (usize, usize) {
+    let mut over = (0, 0);
+    loop {
+        let (frame, to) = if let Some(frame) = one.says_on(conn) {
+            (frame, &mut *other)
+        } else if let Some(frame) = other.says_on(conn) {
+            (frame, &mut *one)
+        } else {
+            return over;
+        };
+        over = (over.0 + 1, over.1 + frame.len());
+        to.feed(Event::Received { conn, frame });
+    }
+}
+
+fn part(one: &mut Peer, other: &mut Peer, conn: ConnId) {
+    for peer in [one, other] {
+        peer.feed(Event::Disconnected {
+            conn,
+            why: "cut".into(),
+        });
+        peer.sent.clear();
+    }
+}
+
+#[test]
+fn a_post_is_durable_before_it_is_shown_and_shown_before_it_leaves() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    meet(&mut ann, &mut bob, ConnId(1));
+    ann.did.clear();
+    ann.post("hello");
+    assert_eq!(ann.did, ["append", "show", "accepted", "send"]);
+    bob.did.clear();
+    talk(&mut ann, &mut bob, ConnId(1));
+    assert_eq!(
+        bob.did,
+        ["append", "show", "send"],
+        "the last is the acknowledgement"
+    );
+    assert_eq!(bob.texts(), ["hello"]);
+    assert_eq!(
+        (ann.standing(), bob.standing()),
+        (vec![PeerState::Equal], vec![PeerState::Equal])
+    );
+}
+
+#[test]
+fn what_the_disk_refuses_is_neither_shown_nor_sent_and_its_actor_is_given_up() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    meet(&mut ann, &mut bob, ConnId(1));
+    ann.post("before");
+    let actor = ann.engine.room_status(ROOM).unwrap().actor;
+    talk(&mut ann, &mut bob, ConnId(1));
+    ann.disk_fails = true;
+    ann.did.clear();
+    ann.post("lost");
+    assert_eq!(ann.did, ["append", "rejected: disk full"]);
+    ann.disk_fails = false;
+    ann.post("after");
+    talk(&mut ann, &mut bob, ConnId(1));
+    assert_eq!(bob.texts(), ["before", "after"]);
+    assert_ne!(ann.engine.room_status(ROOM).unwrap().actor, actor);
+}
+
+#[test]
+fn peers_that_hold_the_same_find_out_with_little() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    meet(&mut ann, &mut bob, ConnId(1));
+    (0..200).for_each(|n| ann.post(&format!("message {n}")));
+    talk(&mut ann, &mut bob, ConnId(1));
+    part(&mut ann, &mut bob, ConnId(1));
+    let (frames, bytes) = meet(&mut ann, &mut bob, ConnId(2));
+    assert_eq!(frames, 6, "two Hellos, two Offers, two Greets");
+    assert!(bytes < 600, "{bytes} bytes");
+    assert_eq!(ann.standing(), [PeerState::Equal]);
+}
+
+#[test]
+fn what_was_written_apart_is_exchanged_when_they_meet() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    (0..30).for_each(|n| ann.post(&format!("ann {n}")));
+    (0..20).for_each(|n| bob.post(&format!("bob {n}")));
+    meet(&mut ann, &mut bob, ConnId(1));
+    assert_eq!(ann.texts().len(), 50);
+    assert_eq!(ann.texts(), bob.texts());
+    let heads = |peer: &Peer| peer.engine.room_status(ROOM).unwrap().durable.heads();
+    assert_eq!(heads(&ann), heads(&bob));
+}
+
+#[test]
+fn both_branches_of_a_copied_device_end_on_every_screen() {
+    let (mut ann, mut carol) = (Peer::new(1), Peer::new(3));
+    (0..5).for_each(|n| ann.post(&format!("both {n}")));
+    // The whole machine is copied, so the copy goes on with the same actor.
+    let mut copy = Peer::new(1);
+    copy.disk.clone_from(&ann.disk);
+    copy.timeline = ann.timeline.clone();
+    copy.engine = Engine::new(ann.engine.identity().clone(), Instance([7; 16]));
+    copy.rng = ChaCha8Rng::from_seed([77; 32]);
+    let status = ann.engine.room_status(ROOM).unwrap();
+    let actor = status.actor.unwrap();
+    let opened = Opened {
+        state: status.durable,
+        actor: Some(actor),
+        ours: [actor].into(),
+        ..Opened::default()
+    };
+    copy.feed(Event::RoomOpened { room: ROOM, opened });
+    (0..3).for_each(|n| ann.post(&format!("first {n}")));
+    (0..4).for_each(|n| copy.post(&format!("second {n}")));
+    meet(&mut ann, &mut carol, ConnId(1));
+    assert_eq!(carol.texts().len(), 8);
+    meet(&mut copy, &mut carol, ConnId(2));
+    for _ in 0..6 {
+        talk(&mut carol, &mut ann, ConnId(1));
+        talk(&mut carol, &mut copy, ConnId(2));
+    }
+    let mut all: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (name, peer) in [("ann", &ann), ("copy", &copy), ("carol", &carol)] {
+        let mut texts = peer.texts();
+        texts.sort();
+        all.insert(name, texts);
+    }
+    assert_eq!(all["carol"].len(), 12, "{all:?}");
+    assert_eq!(all["ann"], all["carol"]);
+    assert_eq!(all["copy"], all["carol"]);
+    assert!(carol.standing().contains(&PeerState::Apart));
+}
+
+#[test]
+fn a_peer_of_another_version_is_told_which_and_let_go() {
+    let mut ann = Peer::new(1);
+    ann.connect(ConnId(1), Role::Listener);
+    let hello = Hello {
+        magic: MAGIC,
+        version: 2,
+        nonce: [5; 32],
+        instance: Instance([5; 16]),
+    };
+    let frame = encode_conn(&ConnFrame::Hello(hello));
+    ann.feed(Event::Received {
+        conn: ConnId(1),
+        frame,
+    });
+    assert_eq!(
+        ann.closed,
+        ["the peer speaks protocol version 2, we speak 1; update the older one"]
+    );
+}
+
+#[test]
+fn rubbish_closes_its_connection() {
+    for rubbish in [&b""[..], b"GET / HTTP/1.1\r\n", &[0; 40], &[1; 40], &[2, 3]] {
+        let mut ann = Peer::new(1);
+        ann.connect(ConnId(1), Role::Listener);
+        ann.feed(Event::Received {
+            conn: ConnId(1),
+            frame: rubbish.to_vec(),
+        });
+        assert_eq!(ann.closed.len(), 1, "{rubbish:?}");
+    }
+}
+
+#[test]
+fn a_stranger_learns_nothing_and_is_let_go_in_time() {
+    let (mut ann, mut eve) = (Peer::new(1), Peer::new(2));
+    eve.feed(Event::RoomClosed { room: ROOM });
+    eve.feed(Event::RoomOpened {
+        room: RoomId([1; 16]),
+        opened: Opened::default(),
+    });
+    let (frames, _) = meet(&mut ann, &mut eve, ConnId(1));
+    assert_eq!(frames, 4, "two Hellos, two Offers, and nothing more");
+    ann.tick_for(Duration::from_secs(6));
+    assert_eq!(ann.closed, ["no room in common"]);
+}
+
+#[test]
+fn a_silent_peer_is_pinged_and_then_given_up() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    meet(&mut ann, &mut bob, ConnId(1));
+    ann.sent.clear();
+    ann.tick_for(Duration::from_secs(20));
+    assert_eq!(ann.sent.len(), 1, "one ping");
+    assert!(ann.closed.is_empty());
+    ann.tick_for(Duration::from_secs(30));
+    assert_eq!(ann.closed, ["silent for too long"]);
+}
+
+#[test]
+fn an_address_is_dialled_for_ever_with_growing_pauses() {
+    let mut ann = Peer::new(1);
+    ann.feed(Event::AddressAdded { addr: "bob:1".into() });
+    let mut times = Vec::new();
+    for _ in 0..40 {
+        ann.did.clear();
+        while ann.did.is_empty() {
+            ann.tick_for(Duration::from_millis(250));
+        }
+        times.push(ann.uptime);
+        ann.feed(Event::DialFailed {
+            addr: "bob:1".into(),
+            why: "refused".into(),
+        });
+    }
+    let pauses: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(pauses[0] <= Duration::from_millis(750), "{pauses:?}");
+    assert!(
+        pauses[10..]
+            .iter()
+            .all(|pause| *pause >= Duration::from_millis(1500)),
+        "{pauses:?}"
+    );
+    assert!(
+        pauses.iter().all(|pause| *pause <= Duration::from_millis(3500)),
+        "{pauses:?}"
+    );
+}
+
+#[test]
+fn of_two_connections_between_the_same_peers_one_stays() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    ann.connect(ConnId(1), Role::Dialler);
+    bob.connect(ConnId(1), Role::Listener);
+    ann.connect(ConnId(2), Role::Listener);
+    bob.connect(ConnId(2), Role::Dialler);
+    for conn in [ConnId(1), ConnId(2), ConnId(1)] {
+        talk(&mut ann, &mut bob, conn);
+    }
+    for peer in [&mut ann, &mut bob] {
+        assert_eq!(peer.closed.len(), 1, "{:?}", peer.closed);
+        assert_eq!(peer.standing(), [PeerState::Equal]);
+    }
+}
+
+#[test]
+fn a_room_opened_later_is_found_on_the_open_connection() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    meet(&mut ann, &mut bob, ConnId(1));
+    let later = RoomId([4; 16]);
+    for peer in [&mut ann, &mut bob] {
+        peer.feed(Event::RoomOpened {
+            room: later,
+            opened: Opened::default(),
+        });
+    }
+    talk(&mut ann, &mut bob, ConnId(1));
+    let states = |peer: &Peer| peer.engine.room_status(later).unwrap().peers.len();
+    assert_eq!((states(&ann), states(&bob)), (1, 1));
+}
+
+#[test]
+fn actors_are_random_and_a_clean_stop_goes_on_with_the_same() {
+    let mut ann = Peer::new(1);
+    let actor = ActorId([8; 16]);
+    let opened = Opened {
+        actor: Some(actor),
+        ..Opened::default()
+    };
+    ann.feed(Event::RoomOpened {
+        room: RoomId([4; 16]),
+        opened,
+    });
+    let body = Body::Text(Text {
+        text: "hi".into(),
+        reply_to: None,
+    });
+    let drafts = vec![Draft { body, stamp: None }];
+    ann.feed(Event::Posted {
+        room: RoomId([4; 16]),
+        ticket: Ticket(5),
+        drafts,
+    });
+    assert_eq!(
+        ann.engine.room_status(RoomId([4; 16])).unwrap().actor,
+        Some(actor)
+    );
+    ann.post("elsewhere");
+    assert_ne!(ann.engine.room_status(ROOM).unwrap().actor, Some(actor));
+}
