@@ -454,9 +454,6 @@ impl World {
         let Some(room) = self.dice.pick(&rooms) else {
             return Ok(());
         };
-        if self.peer(no).suspect {
-            return Ok(());
-        }
         if self.dice.one_in(2) {
             let ticket = Ticket(self.next_ticket);
             self.next_ticket += 1;

@@ -119,15 +119,16 @@ impl Peer {
         self
     }
 
-    /// A copy of its folder in another place. The copying program reads files one by one while they are written.
+    /// A copy of its folder in another place, as programs see it.
     pub(crate) fn copy(&self, no: PeerNo, seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let disk = PeerDisk {
-            sim: self.disk.sim.fork(),
+            sim: SimDisk::new(),
             plant: self.disk.plant,
         };
-        disk.sim.heal();
-        disk.sim.set_capacity(None);
+        for (path, bytes) in self.disk.sim.files() {
+            disk.sim.plant(&path, &bytes);
+        }
         Self {
             identity: self.identity.clone(),
             host: String::new(),
@@ -188,6 +189,7 @@ impl Peer {
                 return match created {
                     Ok(log) => Ok(Opening::Open(log, Box::default())),
                     Err(StoreError::Full { .. } | StoreError::Write { .. }) => Ok(Opening::Later),
+                    Err(_) if self.disk_ails => Ok(Opening::Later),
                     Err(error) => Err(format!("cannot make its room: {error}")),
                 };
             }

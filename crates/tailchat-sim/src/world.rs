@@ -629,7 +629,7 @@ impl World {
     pub(crate) fn open(&mut self, no: PeerNo, room: RoomId) -> Checked {
         let plant = self.plant;
         let peer = self.peer(no);
-        if peer.room(room).is_some() {
+        if peer.room(room).is_some() || peer.suspect {
             return Ok(());
         }
         let (log, history) = match peer.open_log(room).map_err(|what| format!("peer {no} {what}"))? {
