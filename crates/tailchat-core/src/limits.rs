@@ -56,6 +56,9 @@ pub const APPEND_LEN: usize = 256 * 1024;
 pub const DRAFTS_LEN_MAX: usize = 32 * 1024 * 1024;
 /// Devices of one room whose disks are counted; of further ones nothing is remembered.
 pub const DEVICES_MAX: usize = 1024;
+/// Claims of what other members' disks hold that are kept for one room; further ones are forgotten, and "on how
+/// many disks" then says too little.
+pub const CLAIMS_MAX: usize = 65_536;
 /// Addresses that are dialled. Adding more is refused; learned ones beyond are ignored.
 pub const ADDRESSES_MAX: usize = 256;
 /// Connections kept at once; a further one is closed.

@@ -10,8 +10,8 @@ use crate::block::{Block, SeqRange};
 use crate::handshake::FrameKey;
 use crate::ids::{ActorId, DeviceId, RoomId};
 use crate::limits::{
-    ACTORS_MAX, BLOCK_CHANGES_LEN, DEVICES_MAX, DISKS_EVERY, PENDING_LEN_MAX, STALLED_TIME, WANT_RANGES_MAX,
-    WANT_TIME,
+    ACTOR_ENTRIES_MAX, ACTORS_MAX, BLOCK_CHANGES_LEN, CLAIMS_MAX, DEVICES_MAX, DISKS_EVERY, PENDING_LEN_MAX,
+    STALLED_TIME, WANT_RANGES_MAX, WANT_TIME,
 };
 use crate::state::{Refusal, RoomState, Row, Vetted};
 use crate::wire::{Bye, Claim, Greet, RoomFrame};
@@ -113,12 +113,14 @@ fn vector(state: &RoomState) -> Vec<Claim> {
     state.tips().map(|(actor, tip)| Claim::of(actor, &tip)).collect()
 }
 
-/// Keeps the further claim of each actor; tells whether anything was news.
-fn raise(holds: &mut BTreeMap<ActorId, Claim>, claims: &[Claim]) -> bool {
+/// Keeps the further claim of each actor, of at most so many; tells whether anything was news.
+fn raise(holds: &mut BTreeMap<ActorId, Claim>, claims: &[Claim], actors_max: usize) -> bool {
     let mut news = false;
     for claim in claims {
         let known = holds.get(&claim.actor).map_or(0, |known| known.seq);
-        if claim.seq > known && (known > 0 || holds.len() < ACTORS_MAX) {
+        // An actor writes less than that, so whoever claims more lies, and sums need not fear it.
+        let possible = claim.seq.max(claim.entries).max(claim.messages) <= ACTOR_ENTRIES_MAX;
+        if possible && claim.seq > known && (known > 0 || holds.len() < actors_max) {
             holds.insert(claim.actor, *claim);
             news = true;
         }
@@ -209,7 +211,7 @@ impl Engine {
         let Some(link) = conn.links.get_mut(&room) else {
             return;
         };
-        raise(link.holds.get_or_insert_default(), claims);
+        raise(link.holds.get_or_insert_default(), claims, ACTORS_MAX);
         if let Some((device, _)) = link.peer {
             state.note_disk(device, claims, t);
         }
@@ -535,9 +537,15 @@ impl super::room::Room {
         if !self.disks.contains_key(&device) && self.disks.len() >= DEVICES_MAX {
             return false;
         }
+        let others = self.disks.iter().filter(|(other, _)| **other != device);
+        let kept: usize = others.map(|(_, disk)| disk.claims.len()).sum();
         let disk = self.disks.entry(device).or_default();
         disk.seen_ms = t.now.wall_ms;
-        let news = raise(&mut disk.claims, claims);
+        let news = raise(
+            &mut disk.claims,
+            claims,
+            CLAIMS_MAX.saturating_sub(kept).min(ACTORS_MAX),
+        );
         if news {
             disk.changed_at = t.now.uptime;
         }
