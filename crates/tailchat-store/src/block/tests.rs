@@ -1,3 +1,5 @@
+//! What a block file holds comes back, and nothing else does. Uses no disk but simulated ones.
+
 use super::*;
 
 fn block() -> Block {

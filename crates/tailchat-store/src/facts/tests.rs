@@ -1,3 +1,5 @@
+//! Facts outlive power cuts and faults, whole or not at all. Uses simulated disks.
+
 use super::*;
 use crate::sim_disk::{Fault, SimDisk};
 

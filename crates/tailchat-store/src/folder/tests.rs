@@ -1,3 +1,5 @@
+//! A data folder has one owner, and is ours or left alone. Uses real folders.
+
 use tailchat_core::ids::RoomId;
 
 use super::*;

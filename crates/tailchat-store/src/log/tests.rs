@@ -1,3 +1,5 @@
+//! What the log's tests share: small rooms, and how to compare them. Each kind of trouble has a file of its own.
+
 use super::*;
 use crate::block::Block;
 use crate::change::Span;

@@ -1,3 +1,5 @@
+//! The mark of a clean stop counts where it was written, and nowhere else. Uses real folders.
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Records are found, torn ones told from damaged ones, at every byte and bit. Uses no disk.
+
 use proptest::prelude::*;
 
 use super::*;

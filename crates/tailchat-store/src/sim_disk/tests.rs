@@ -1,3 +1,5 @@
+//! The simulated disk forgets and fails as real ones do.
+
 use super::*;
 
 fn path() -> &'static Path {
