@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use tailchat_core::engine::{PeerState, RoomStatus};
 use tailchat_core::ids::RoomId;
-use tailchat_core::timeline::{Says, Timeline};
+use tailchat_core::timeline::{Place, Says, Timeline};
 
 use crate::network::PeerNo;
 use crate::peer::Shelf;
@@ -133,8 +133,7 @@ impl World {
             return Some(format!("peers {one} and {other} hold different changes"));
         }
         let (ours, theirs) = (self.shelf(one, room)?, self.shelf(other, room)?);
-        let (mine, yours) = (ours.shown.lines(), theirs.shown.lines());
-        let same = mine.map(|(place, _)| place).eq(yours.map(|(place, _)| place));
+        let same = self.places(&ours.shown).eq(self.places(&theirs.shown));
         (!same).then(|| {
             let counts = (ours.shown.lines().count(), theirs.shown.lines().count());
             format!(
@@ -142,6 +141,13 @@ impl World {
                 counts.0, counts.1
             )
         })
+    }
+
+    /// The places of lines that all peers must show. The branch that a machine wrote before it was put back has
+    /// no owner any more, and nobody posts it again: its lines stay with those who had them.
+    fn places<'a>(&'a self, shown: &'a Timeline) -> impl Iterator<Item = &'a Place> {
+        let lines = shown.lines().map(|(place, _)| place);
+        lines.filter(|place| !(self.put_back && self.forked.contains(&place.id.actor)))
     }
 
     /// Equal peers show the same, and everything that was ever accepted.
@@ -166,12 +172,8 @@ impl World {
 
     fn check_content(&self, ours: &Timeline, theirs: &Timeline) -> Checked {
         let forked = !self.forked.is_empty();
-        let same = if forked {
-            // Which branch is the actor's own depends on where one stands.
-            says(ours) == says(theirs)
-        } else {
-            content(ours) == content(theirs)
-        };
+        // Which branch is the actor's own depends on where one stands.
+        let same = forked || content(ours) == content(theirs);
         if !same {
             return Err("shows lines with another content than the first peer".into());
         }
@@ -251,13 +253,6 @@ fn text(says: &Says) -> &str {
         Says::Message { text, .. } | Says::Imported { text, .. } => text,
         Says::Unreadable { .. } => "",
     }
-}
-
-fn says(timeline: &Timeline) -> Vec<(&Says, i64)> {
-    timeline
-        .lines()
-        .map(|(_, line)| (&line.says, line.sent_at_ms))
-        .collect()
 }
 
 fn content(timeline: &Timeline) -> Vec<(&Says, i64, tailchat_core::ids::ActorId)> {

@@ -35,6 +35,8 @@ pub(crate) enum Happening {
     Copy,
     /// The image of a whole machine is started twice: nobody can tell that its clean stop is not the last one.
     Twin,
+    /// The image of a whole machine is put back: it goes on from an earlier clean stop.
+    Rollback,
     LeaveAndReturn,
     DiskFull,
     DiskFails,
@@ -47,7 +49,7 @@ pub(crate) enum Happening {
 use Happening::*;
 
 /// What may happen, and how often it does when it does.
-const USUAL: [(Happening, u64); 22] = [
+const USUAL: [(Happening, u64); 23] = [
     (Burst, 6),
     (LongText, 3),
     (Import, 1),
@@ -63,6 +65,7 @@ const USUAL: [(Happening, u64); 22] = [
     (CleanRestart, 6),
     (Copy, 1),
     (Twin, 1),
+    (Rollback, 2),
     (LeaveAndReturn, 2),
     (DiskFull, 3),
     (DiskFails, 3),
@@ -91,8 +94,12 @@ impl Style {
         let peers = dice.between(3, 6);
         let mut lots = vec![Post; usize::try_from(dice.between(8, 40)).unwrap_or(8)];
         for (happening, often) in USUAL {
-            // Twins leave a fork behind, which blurs other checks, so few seeds have them.
-            let rare = if happening == Twin { 6 } else { 2 };
+            // These leave a fork behind, which blurs other checks, so few seeds have them.
+            let rare = if matches!(happening, Twin | Rollback) {
+                6
+            } else {
+                2
+            };
             if dice.one_in(rare) {
                 for _ in 0..often * dice.between(1, 2) {
                     lots.push(happening);
@@ -210,6 +217,7 @@ impl World {
                 Ok(())
             }
             Twin => self.twin(no),
+            Rollback => self.roll_back(no),
             LeaveAndReturn => self.leave(no),
             DiskFull | DiskFails => {
                 self.spoil_disk(no, what);
@@ -271,7 +279,7 @@ impl World {
                 let import = |line: u64| Draft {
                     body: Body::Imported(Imported {
                         nick: format!("nick {}", line % 7),
-                        action: line % 31 == 0,
+                        action: line.is_multiple_of(31),
                         text: format!("{name}, line {line}"),
                     }),
                     stamp: Some(Stamp {
@@ -446,6 +454,32 @@ impl World {
         self.peer(to).addrs.insert(addr);
         self.start_later(no);
         self.start_later(to);
+        Ok(())
+    }
+
+    /// The first time an image is made of the stopped machine, the second time it is put back.
+    fn roll_back(&mut self, no: PeerNo) -> Checked {
+        let forked = !self.forked.is_empty();
+        match self.images.remove(&no).filter(|_| !forked) {
+            None => {
+                self.stop(no)?;
+                let seed = self.dice.seed();
+                let image = self.peer(no).copy(no, seed);
+                self.images.insert(no, (image, Ticket(self.next_ticket)));
+            }
+            Some((image, next)) => {
+                self.crash(no, true);
+                self.put_back = true;
+                self.counts.copies += 1;
+                let actors: Vec<_> = image.marker.values().map(|(actor, _)| *actor).collect();
+                self.forked.extend(actors);
+                // What was accepted since is gone unless somebody else has it.
+                self.accepted.retain(|post| post.peer != no || post.ticket < next);
+                let life = self.peer(no).life;
+                *self.peer(no) = Peer { life, ..image };
+            }
+        }
+        self.start_later(no);
         Ok(())
     }
 

@@ -77,7 +77,7 @@ pub(crate) struct OpenRoom {
 
 /// How opening a room ended.
 pub(crate) enum Opening {
-    Open(Log<PeerDisk>, Box<History>),
+    Open(Box<Log<PeerDisk>>, Box<History>),
     /// Not now: the disk is full or fails.
     Later,
 }
@@ -187,7 +187,7 @@ impl Peer {
             Err(StoreError::NoLog { .. } | StoreError::Io { .. }) if shelf.disk.chains.is_empty() => {
                 let created = Log::create(self.disk.clone(), room, self.dice.bytes());
                 return match created {
-                    Ok(log) => Ok(Opening::Open(log, Box::default())),
+                    Ok(log) => Ok(Opening::Open(Box::new(log), Box::default())),
                     Err(StoreError::Full { .. } | StoreError::Write { .. }) => Ok(Opening::Later),
                     Err(_) if self.disk_ails => Ok(Opening::Later),
                     Err(error) => Err(format!("cannot make its room: {error}")),
@@ -209,7 +209,7 @@ impl Peer {
         }
         self.check_history(room, &history)
             .map_err(|error| format!("{error}; {}", list(&opened.findings)))?;
-        Ok(Opening::Open(log, Box::new(history)))
+        Ok(Opening::Open(Box::new(log), Box::new(history)))
     }
 
     /// The planted fault [`Plant::AppendBehindTorn`].

@@ -81,6 +81,7 @@ pub(crate) struct Posted {
 
 /// A line that its author was told is safe.
 pub(crate) struct Accepted {
+    pub(crate) ticket: Ticket,
     pub(crate) peer: PeerNo,
     pub(crate) room: RoomId,
     pub(crate) id: MessageId,
@@ -102,6 +103,10 @@ pub(crate) struct World {
     pub(crate) accepted: Vec<Accepted>,
     /// Actors that were wrongly continued, so that they have two chains.
     pub(crate) forked: BTreeSet<ActorId>,
+    /// Whether one of these goes on from an image that was put back.
+    pub(crate) put_back: bool,
+    /// Images of machines, and the next post when they were made.
+    pub(crate) images: BTreeMap<PeerNo, (Peer, Ticket)>,
     pub(crate) counts: Counts,
     pub(crate) trace: Trace,
     pub(crate) next_ticket: u64,
@@ -128,6 +133,8 @@ impl World {
             posted: BTreeMap::new(),
             accepted: Vec::new(),
             forked: BTreeSet::new(),
+            put_back: false,
+            images: BTreeMap::new(),
             counts: Counts::default(),
             trace: Trace::new(plan.trace),
             next_ticket: 0,
@@ -439,6 +446,7 @@ impl World {
             }
             if let Some(text) = text {
                 self.accepted.push(Accepted {
+                    ticket,
                     peer: no,
                     room,
                     id,
@@ -633,7 +641,7 @@ impl World {
             return Ok(());
         }
         let (log, history) = match peer.open_log(room).map_err(|what| format!("peer {no} {what}"))? {
-            Opening::Open(log, history) => (log, *history),
+            Opening::Open(log, history) => (*log, *history),
             Opening::Later => {
                 let life = peer.life;
                 self.schedule(2_000_000, Due::Open { peer: no, life, room });
