@@ -109,52 +109,46 @@ impl Timeline {
                 actor: parts.actor,
                 index,
             };
-            self.fold_entry(id, parts.actor, bytes, arrival);
+            self.fold_entry(id, bytes, arrival);
         }
     }
 
-    fn fold_entry(&mut self, id: MessageId, by: ActorId, bytes: &[u8], arrival: Arrival) {
+    fn fold_entry(&mut self, id: MessageId, bytes: &[u8], arrival: Arrival) {
+        let by = id.actor;
         let Entry { stamp, body } = Entry::decode(bytes);
-        let place = Place {
-            order: stamp.order,
-            id,
-            sum: entry_sum(bytes),
-        };
-        let own = by == id.actor;
-        let says = match body {
-            Body::Text(text) => Says::Message {
-                text: text.text.into(),
-                action: false,
-                reply_to: text.reply_to,
-            },
-            Body::Action(text) => Says::Message {
-                text: text.text.into(),
-                action: true,
-                reply_to: text.reply_to,
-            },
-            Body::Imported(import) => Says::Imported {
-                nick: import.nick.into(),
-                text: import.text.into(),
-                action: import.action,
-            },
-            Body::Unknown { kind } => Says::Unreadable { kind },
-            Body::RoomName(name) => return keep_last(&mut self.name, place, name),
-            Body::Profile(profile) if own => {
+        let place = Place { order: stamp.order, id, sum: entry_sum(bytes) };
+        match body {
+            Body::Profile(profile) => {
                 let mut last = self.profiles.remove(&by);
                 keep_last(&mut last, place, profile);
                 self.profiles.extend(last.map(|last| (by, last)));
-                return;
             }
-            Body::Leave if own => {
+            Body::Leave => {
                 let last = self.leaves.entry(by).or_insert(place);
                 *last = place.max(*last);
-                return;
             }
             // Shown under the ID and at the place of what it repeats: with the entry itself it is one line.
-            Body::Repeat(repeat) if own => {
+            Body::Repeat(repeat) => {
                 self.repeated.insert((repeat.of, entry_sum(&repeat.entry)));
-                return self.fold_entry(repeat.of, by, &repeat.entry, arrival);
+                self.fold_line(repeat.of, by, &repeat.entry, arrival);
             }
+            _ => self.fold_line(id, by, bytes, arrival),
+        }
+    }
+
+    /// Folds what may be repeated. What may not, a repeat above all, is passed over: a chain of repeats in one
+    /// entry would go as deep as the entry is long.
+    fn fold_line(&mut self, id: MessageId, by: ActorId, bytes: &[u8], arrival: Arrival) {
+        let Entry { stamp, body } = Entry::decode(bytes);
+        let place = Place { order: stamp.order, id, sum: entry_sum(bytes) };
+        let says = match body {
+            Body::Text(text) => Says::Message { text: text.text.into(), action: false, reply_to: text.reply_to },
+            Body::Action(text) => Says::Message { text: text.text.into(), action: true, reply_to: text.reply_to },
+            Body::Imported(import) => {
+                Says::Imported { nick: import.nick.into(), text: import.text.into(), action: import.action }
+            }
+            Body::Unknown { kind } => Says::Unreadable { kind },
+            Body::RoomName(name) => return keep_last(&mut self.name, place, name),
             Body::Profile(_) | Body::Leave | Body::Repeat(_) => return,
         };
         let line = Line {
@@ -432,6 +426,16 @@ mod tests {
         let places = |timeline: &Timeline| timeline.lines().map(|(place, _)| *place).collect::<Vec<_>>();
         assert_eq!(places(&with(&ours)), places(&with(&theirs)));
         assert_eq!(places(&with(&ours)).len(), 2);
+    }
+
+    #[test]
+    fn a_repeat_of_a_repeat_is_passed_over() {
+        let of = MessageId { actor: ActorId([1; 16]), index: 0 };
+        let mut nested = text(10, "deep");
+        while nested.len() < 60_000 {
+            nested = entry(50, Body::Repeat(Repeat { of, entry: nested }));
+        }
+        assert_eq!(fold(&[change(1, 0, vec![nested])]).lines().count(), 0);
     }
 
     #[test]

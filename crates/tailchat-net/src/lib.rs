@@ -40,9 +40,11 @@ mod limits;
 mod listen;
 mod net;
 mod outbox;
+mod reach;
 
 pub use error::NetError;
 pub use event::{CloseReason, ConnId, NetEvent, Role};
 pub use limits::{DEFAULT_PORT, EVENTS_CAPACITY, Limits};
 pub use listen::Listen;
 pub use net::Net;
+pub use reach::reachable;

@@ -1,6 +1,5 @@
 //! Invites and addresses as people write them. Knows no network.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
@@ -77,37 +76,10 @@ pub(crate) fn with_port(addr: &str) -> Result<String, Failure> {
 
 /// Where others can dial us, the most reachable first, given where we listen.
 pub(crate) fn addresses(listening: &[SocketAddr]) -> Vec<String> {
-    let port = listening.first().map_or(DEFAULT_PORT, SocketAddr::port);
-    let named: Vec<_> = listening
-        .iter()
-        .filter(|addr| !addr.ip().is_unspecified())
-        .map(ToString::to_string)
-        .collect();
-    if !named.is_empty() {
-        return named;
-    }
-    let own = if_addrs::get_if_addrs().unwrap_or_default();
-    let usable: BTreeSet<(u8, IpAddr)> = own
-        .iter()
-        .filter_map(|interface| rank(interface.ip()).map(|rank| (rank, interface.ip())))
-        .collect();
-    usable
+    let reachable = tailchat_net::reachable(listening)
         .into_iter()
-        .take(INVITE_ADDRESSES_MAX)
-        .map(|(_, ip)| SocketAddr::new(ip, port).to_string())
-        .collect()
-}
-
-/// How likely others reach an address: a mesh VPN's before a LAN's; none that only this machine knows.
-fn rank(ip: IpAddr) -> Option<u8> {
-    match ip {
-        IpAddr::V4(v4) if v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() => None,
-        // 100.64.0.0/10, which Tailscale and others hand out.
-        IpAddr::V4(v4) if v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64 => Some(0),
-        IpAddr::V4(_) => Some(1),
-        IpAddr::V6(v6) if v6.is_loopback() || v6.is_unicast_link_local() || v6.is_unspecified() => None,
-        IpAddr::V6(_) => Some(2),
-    }
+        .take(INVITE_ADDRESSES_MAX);
+    reachable.map(|addr| addr.to_string()).collect()
 }
 
 #[cfg(test)]

@@ -60,19 +60,8 @@ impl Node {
             self.feed(Event::AddressAdded { addr });
         }
         let deadline = Deadline::of(wait, self.now().uptime);
-        let me = self.engine.identity().device;
-        let known = self.rooms.get(&room).is_some_and(|open| {
-            open.timeline
-                .members()
-                .iter()
-                .any(|member| member.devices.contains(&me))
-        });
-        let drafts = if known {
-            Vec::new()
-        } else {
-            vec![self.profile(self.engine.identity().name.clone())]
-        };
-        self.post(session, room, drafts, AfterPost::Joined { deadline })
+        // A fresh actor introduces itself, and a known one has; there is nothing more to say.
+        self.post(session, room, Vec::new(), AfterPost::Joined { deadline })
             .unwrap_or_else(Pending::from)
     }
 

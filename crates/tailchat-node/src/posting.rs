@@ -118,7 +118,7 @@ impl Node {
                     Answer::Done
                 } else {
                     let why = format!(
-                        "time is up: the message is safe here, but not yet on {on} other members' disks"
+                        "time is up: the message is safe here, but fewer than {on} other members have it on disk"
                     );
                     Answer::Failed(Failure::new(Code::TimeUp, why))
                 });
