@@ -21,8 +21,12 @@ pub(super) struct Conn {
     met: Option<(Hello, Session)>,
     /// Our tags so far: a room's slot is its place here. Padding has no room.
     offered: Vec<Option<RoomId>>,
-    /// The peer's tags so far.
-    tags: Vec<Tag>,
+    /// The tags by which the peer would offer rooms that we offered, and our slots of those.
+    expected: BTreeMap<Tag, (RoomId, u16)>,
+    /// The peer's tags so far, and its slots of those; of a tag offered twice, the last.
+    tags: BTreeMap<Tag, u16>,
+    /// How many tags the peer has offered.
+    tags_len: usize,
     pub(super) links: BTreeMap<RoomId, Link>,
     opened_at: Duration,
     heard_at: Duration,
@@ -38,6 +42,11 @@ impl Conn {
         self.met.as_ref().map(|(hello, _)| hello.instance)
     }
 
+    /// Whether the peer has shown that it knows a room of ours.
+    pub(super) fn is_proved(&self) -> bool {
+        !self.links.is_empty()
+    }
+
     fn send(&mut self, id: ConnId, frame: &ConnFrame, t: &mut Turn<'_>) {
         t.emit(Effect::Send {
             conn: id,
@@ -51,14 +60,13 @@ impl Conn {
             .iter_mut()
             .filter(|slot| **slot == Some(room))
             .for_each(|slot| *slot = None);
+        self.expected.retain(|_, (expected, _)| *expected != room);
     }
 
     /// The peer left a room: its offer of it no longer counts.
     pub(super) fn left(&mut self, room: RoomId) {
-        if let Some(link) = self.links.remove(&room)
-            && let Some(tag) = self.tags.get_mut(usize::from(link.their_slot))
-        {
-            *tag = Tag::default();
+        if let Some(link) = self.links.remove(&room) {
+            self.tags.retain(|_, slot| *slot != link.their_slot);
         }
     }
 
@@ -101,7 +109,9 @@ impl Engine {
             ours,
             met: None,
             offered: Vec::new(),
-            tags: Vec::new(),
+            expected: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            tags_len: 0,
             links: BTreeMap::new(),
             opened_at: t.now.uptime,
             heard_at: t.now.uptime,
@@ -133,7 +143,7 @@ impl Engine {
         };
         match frame {
             ConnFrame::Hello(hello) if conn.met.is_none() => self.hello(id, hello, t),
-            ConnFrame::Offer(tags) if conn.met.is_some() => self.offer(id, tags, t),
+            ConnFrame::Offer(tags) if conn.met.is_some() => self.offer(id, &tags, t),
             ConnFrame::Ping if conn.met.is_some() => conn.send(id, &ConnFrame::Pong, t),
             ConnFrame::Pong if conn.met.is_some() => {}
             ConnFrame::Bye(bye) => {
@@ -169,19 +179,22 @@ impl Engine {
         };
         conn.met = Some((hello, session));
         self.book.met(id, hello.instance);
-        if !self.is_superfluous(id, hello.instance, t) {
-            let rooms: Vec<_> = self.rooms.keys().copied().collect();
-            self.offer_rooms(id, &rooms, t);
-        }
+        let rooms: Vec<_> = self.rooms.keys().copied().collect();
+        self.offer_rooms(id, &rooms, t);
     }
 
     /// Of two connections between the same processes one goes: the end with the lesser instance closes the
-    /// one that it did not dial, or the older of two alike, or one that fell silent.
-    fn is_superfluous(&mut self, id: ConnId, peer: Instance, t: &mut Turn<'_>) -> bool {
+    /// one that it did not dial, or the older of two alike, or one that fell silent. Only what proved a room
+    /// counts: an instance is no secret, and whoever heard it could otherwise part two peers.
+    fn is_superfluous(&mut self, id: ConnId, t: &mut Turn<'_>) -> bool {
+        let Some(peer) = self.conns.get(&id).and_then(Conn::instance) else {
+            return false;
+        };
+        let is_twin = |conn: &Conn| conn.instance() == Some(peer) && conn.is_proved();
         let twin = self
             .conns
             .iter()
-            .find(|(twin, conn)| **twin != id && conn.instance() == Some(peer));
+            .find(|(twin, conn)| **twin != id && is_twin(conn));
         let (Some((&twin, old)), Some(new)) = (twin, self.conns.get(&id)) else {
             return false;
         };
@@ -206,10 +219,20 @@ impl Engine {
             return;
         };
         let Some((_, session)) = conn.met else { return };
+        let theirs = conn.role.other();
+        let mut matched = Vec::new();
         for some in rooms.chunks(OFFER_TAGS_MAX) {
             let padded = some.len().next_power_of_two().max(4);
             let mut tags: Vec<Tag> = some.iter().map(|room| session.tag(*room, conn.role)).collect();
             tags.resize_with(padded, || t.random());
+            for (room, slot) in some.iter().zip(conn.offered.len()..) {
+                let tag = session.tag(*room, theirs);
+                // Beyond 65,536 slots nothing can be sent in a room.
+                if let Ok(slot) = u16::try_from(slot) {
+                    conn.expected.insert(tag, (*room, slot));
+                    matched.push(tag);
+                }
+            }
             conn.offered.extend(some.iter().copied().map(Some));
             conn.offered
                 .resize(conn.offered.len() + padded - some.len(), None);
@@ -220,59 +243,66 @@ impl Engine {
             conn.offered.resize(conn.offered.len() + tags.len(), None);
             conn.send(id, &ConnFrame::Offer(tags), t);
         }
-        self.match_tags(id, t);
+        self.match_tags(id, &matched, t);
     }
 
-    fn offer(&mut self, id: ConnId, tags: Vec<Tag>, t: &mut Turn<'_>) {
+    fn offer(&mut self, id: ConnId, tags: &[Tag], t: &mut Turn<'_>) {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
-        if conn.tags.len() + tags.len() > TAGS_MAX {
-            return self.drop_conn(id, Some(Bye::Protocol), "too many rooms were offered", t);
+        if tags.is_empty() || conn.tags_len + tags.len() > TAGS_MAX {
+            return self.drop_conn(id, Some(Bye::Protocol), "too many rooms were offered, or none", t);
         }
-        conn.tags.extend(tags);
-        self.match_tags(id, t);
+        for (tag, slot) in tags.iter().zip(conn.tags_len..) {
+            // `TAGS_MAX` fits.
+            conn.tags.insert(*tag, u16::try_from(slot).unwrap_or(u16::MAX));
+        }
+        conn.tags_len += tags.len();
+        self.match_tags(id, tags, t);
     }
 
-    /// Opens a link for every room that both ends have offered.
-    fn match_tags(&mut self, id: ConnId, t: &mut Turn<'_>) {
-        let Some(conn) = self.conns.get_mut(&id) else {
-            return;
-        };
-        let Some((_, session)) = conn.met else { return };
-        let theirs = conn.role.other();
-        let slots: BTreeMap<&Tag, usize> = conn.tags.iter().zip(0..).collect();
-        let mut matched = Vec::new();
-        for (our_slot, room) in conn.offered.iter().enumerate() {
-            let Some(room) = *room else { continue };
-            let Some(&their_slot) = slots.get(&session.tag(room, theirs)) else {
-                continue;
-            };
-            match conn.links.get_mut(&room) {
-                // The peer had left before it heard of our offer, so without a word, and is back.
-                Some(link) if usize::from(link.their_slot) != their_slot => {
-                    link.their_slot = u16::try_from(their_slot).unwrap_or(link.their_slot);
-                    link.receive_key = session.key(room, theirs);
-                }
-                Some(_) => {}
-                None => matched.push((room, our_slot, their_slot)),
-            }
-        }
-        for (room, our_slot, their_slot) in matched {
+    /// Opens a link for every room whose tag, one of these, both ends have offered.
+    fn match_tags(&mut self, id: ConnId, tags: &[Tag], t: &mut Turn<'_>) {
+        for tag in tags {
             let Some(conn) = self.conns.get_mut(&id) else {
                 return;
             };
-            let (Ok(our_slot), Ok(their_slot)) = (u16::try_from(our_slot), u16::try_from(their_slot)) else {
+            let (Some(&(room, our_slot)), Some(&their_slot)) = (conn.expected.get(tag), conn.tags.get(tag))
+            else {
                 continue;
             };
-            if conn.links.is_empty() {
-                t.emit(Effect::Trust { conn: id });
-                self.book.succeeded(id);
+            let Some((_, session)) = conn.met else { return };
+            let theirs = conn.role.other();
+            match conn.links.get_mut(&room) {
+                // The peer had left before it heard of our offer, so without a word, and is back.
+                Some(link) if link.their_slot != their_slot => {
+                    link.their_slot = their_slot;
+                    link.receive_key = session.key(room, theirs);
+                    link.peer = None;
+                }
+                Some(_) => {}
+                None => {
+                    let keys = (session.key(room, conn.role), session.key(room, theirs));
+                    self.open_link(id, room, Link::new(our_slot, their_slot, keys), t);
+                }
             }
-            let keys = (session.key(room, conn.role), session.key(room, theirs));
-            conn.links.insert(room, Link::new(our_slot, their_slot, keys));
-            self.greet(id, room, t);
         }
+    }
+
+    fn open_link(&mut self, id: ConnId, room: RoomId, link: Link, t: &mut Turn<'_>) {
+        let first = self.conns.get(&id).is_some_and(|conn| !conn.is_proved());
+        if first && self.is_superfluous(id, t) {
+            return;
+        }
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        if first {
+            t.emit(Effect::Trust { conn: id });
+            self.book.succeeded(id);
+        }
+        conn.links.insert(room, link);
+        self.greet(id, room, t);
     }
 
     fn room_frame(&mut self, id: ConnId, slot: u16, sealed: &[u8], t: &mut Turn<'_>) {
@@ -282,7 +312,7 @@ impl Engine {
         let link = conn.links.iter_mut().find(|(_, link)| link.their_slot == slot);
         let Some((&room, link)) = link else {
             // A frame in a room that we left while it was under way.
-            if !conn.tags.is_empty() && usize::from(slot) < conn.tags.len() {
+            if usize::from(slot) < conn.tags_len {
                 return;
             }
             return self.drop_conn(

@@ -402,7 +402,8 @@ impl Engine {
         self.tick_conns(t);
         self.tick_rooms(t);
         self.tick_sync(t);
-        let reached = self.conns.values().filter_map(Conn::instance).collect();
+        let proved = self.conns.values().filter(|conn| conn.is_proved());
+        let reached = proved.filter_map(Conn::instance).collect();
         self.book.tick(&reached, t);
         self.last_tick = Some(t.now);
     }
