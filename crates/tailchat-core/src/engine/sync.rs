@@ -10,8 +10,8 @@ use crate::block::{Block, SeqRange};
 use crate::handshake::FrameKey;
 use crate::ids::{ActorId, DeviceId, RoomId};
 use crate::limits::{
-    ACTOR_ENTRIES_MAX, ACTORS_MAX, BLOCK_CHANGES_LEN, CLAIMS_MAX, DEVICES_MAX, DISKS_EVERY, PENDING_LEN_MAX,
-    STALLED_TIME, WANT_RANGES_MAX, WANT_TIME,
+    ACTOR_ENTRIES_MAX, ACTORS_MAX, BLOCK_CHANGES_LEN, CLAIMS_MAX, DEVICES_MAX, DISKS_EVERY, NAME_LEN_MAX,
+    PENDING_LEN_MAX, STALLED_TIME, WANT_RANGES_MAX, WANT_TIME,
 };
 use crate::state::{Refusal, RoomState, Row, Vetted};
 use crate::wire::{Bye, Claim, Greet, RoomFrame};
@@ -41,6 +41,9 @@ pub(super) struct Link {
     answering: usize,
     /// It let a question stall; it is asked last until then.
     stalled_until: Duration,
+    /// The changes a second that its last answer brought; more than any at first. Who claims much and hands it over
+    /// by the piece keeps nobody from those who serve better.
+    pace: u64,
     /// Actors whose chain is another one at the peer.
     pub(super) forked: BTreeSet<ActorId>,
     /// When the peer was last told what other members' disks hold.
@@ -76,6 +79,7 @@ impl Link {
             asked: VecDeque::new(),
             answering: 0,
             stalled_until: Duration::ZERO,
+            pace: u64::MAX,
             forked: BTreeSet::new(),
             disks_told_at: Duration::ZERO,
         }
@@ -147,6 +151,15 @@ impl Engine {
     }
 
     pub(super) fn room_frame_opened(&mut self, id: ConnId, room: RoomId, frame: RoomFrame, t: &mut Turn<'_>) {
+        let greeted = self.link(id, room).is_some_and(|link| link.peer.is_some());
+        let in_turn = match &frame {
+            RoomFrame::Greet(greet) => !greeted && greet.name.len() <= NAME_LEN_MAX,
+            RoomFrame::Leave => true,
+            _ => greeted,
+        };
+        if !in_turn {
+            return self.drop_conn(id, Some(Bye::Protocol), "a frame out of turn in a room", t);
+        }
         match frame {
             RoomFrame::Greet(greet) => self.greeted(id, room, greet, t),
             RoomFrame::Vector(claims) => {
@@ -253,7 +266,8 @@ impl Engine {
             let wanted = link.lacking(&state.accepted);
             let changes: u64 = wanted.iter().map(|range| range.to - range.from + 1).sum();
             let fresh = link.stalled_until <= t.now.uptime;
-            (changes > 0 && link.asked.len() < WANTS_MAX).then_some(((fresh, changes), *id, wanted))
+            let rank = (fresh, link.pace, changes);
+            (changes > 0 && link.asked.len() < WANTS_MAX).then_some((rank, *id, wanted))
         });
         let Some((_, id, wanted)) = candidates.max_by_key(|(rank, ..)| *rank) else {
             return;
@@ -355,14 +369,18 @@ impl Engine {
         let Some(state) = self.rooms.get_mut(&room) else {
             return;
         };
-        if state.asking.is_some_and(|(asked, _)| asked == id) {
-            state.asking = None;
-        }
-        let useless = taken.changes.is_empty();
+        let answered = state.asking.take_if(|(asked, _)| *asked == id);
+        let brought = taken.changes.len() as u64;
         state.take_in(taken.changes, via, t);
-        if useless && let Some(link) = self.link(id, room) {
-            // Asking again at once would bring the same; another peer may do better.
-            link.stalled_until = t.now.uptime + STALLED_TIME;
+        if let Some(link) = self.link(id, room) {
+            if let Some((_, since)) = answered {
+                let took_ms = t.now.uptime.saturating_sub(since).as_millis().max(1);
+                link.pace = brought * 1000 / u64::try_from(took_ms).unwrap_or(u64::MAX);
+            }
+            if brought == 0 {
+                // Asking again at once would bring the same; another peer may do better.
+                link.stalled_until = t.now.uptime + STALLED_TIME;
+            }
         }
         self.refused(id, room, taken.refused, t);
         self.flush(room, t);
@@ -412,10 +430,20 @@ impl Engine {
     fn refused(&mut self, id: ConnId, room: RoomId, refused: Vec<Refusal>, t: &mut Turn<'_>) {
         for refusal in refused {
             match refusal {
-                Refusal::Fork { actor, seq } => self.fork_found(id, room, actor, seq, t),
+                Refusal::Fork { actor, seq } => {
+                    let known = self
+                        .rooms
+                        .get(&room)
+                        .map_or(0, |state| state.accepted.tip(actor).seq);
+                    if seq == 0 || known == 0 {
+                        // Nothing that could be forked is here: the change does not even fit itself.
+                        return self.drop_conn(id, Some(Bye::Protocol), "a change with a wrong hash", t);
+                    }
+                    self.fork_found(id, room, actor, seq, t);
+                }
                 Refusal::Limits { actor } | Refusal::TooManyActors { actor } => {
                     // Asking for it again would change nothing: this actor is left out of what we exchange.
-                    if let Some(link) = self.link(id, room) {
+                    if let Some(link) = self.link(id, room).filter(|link| link.forked.len() < ACTORS_MAX) {
                         link.forked.insert(actor);
                     }
                 }
