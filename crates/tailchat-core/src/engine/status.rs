@@ -28,7 +28,7 @@ pub struct PeerStatus {
     pub device: Option<DeviceId>,
     /// Its name.
     pub name: String,
-    /// Its host, or the address by which we dialled it.
+    /// The address by which we dialled it, else where it says that it listens, else its host.
     pub addr: String,
     /// How it stands to us.
     pub state: PeerState,
@@ -129,7 +129,12 @@ fn peer_status(conn: &Conn, link: &Link, durable: &RoomState) -> PeerStatus {
         _ => PeerState::Equal,
     };
     let (device, name) = link.peer.clone().unzip();
-    let addr = conn.dialled.clone().unwrap_or_else(|| conn.host.clone());
+    let addr = conn
+        .dialled
+        .as_ref()
+        .or(link.listens.as_ref())
+        .unwrap_or(&conn.host)
+        .clone();
     PeerStatus {
         device,
         name: name.unwrap_or_default(),

@@ -27,6 +27,8 @@ pub(super) struct Link {
     pub(super) receive_key: FrameKey,
     /// The peer's data folder and name, once it greeted.
     pub(super) peer: Option<(DeviceId, String)>,
+    /// Where the peer says that it can be dialled.
+    pub(super) listens: Option<String>,
     /// What our disk held when we greeted, and its digest; the peer compares its own greeting with the same.
     greeted: ([u8; 16], Vec<Claim>),
     /// What the peer's disk holds; none until its vector arrived or its digest was ours.
@@ -72,6 +74,7 @@ impl Link {
             send_key: keys.0,
             receive_key: keys.1,
             peer: None,
+            listens: None,
             greeted: Default::default(),
             holds: None,
             told: false,
@@ -197,6 +200,7 @@ impl Engine {
         let newer = vector(&state.durable) != held;
         link.told = equal && !newer;
         if let Some(address) = address {
+            link.listens = Some(address.clone());
             self.book.learn(address, instance, t);
         }
         if equal {
