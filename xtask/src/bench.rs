@@ -56,7 +56,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let files = corpus::files(args.corpus.as_deref(), DAYS, scratch.path())?;
     let texts = corpus::texts(&files)?;
     let mut figures = Vec::new();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     figures.push(at_rest(&texts, scratch.path())?);
     let small = pair(&program, scratch.path(), "small")?;
     runtime.block_on(async {
