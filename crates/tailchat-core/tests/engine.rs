@@ -460,3 +460,66 @@ fn actors_are_random_and_a_clean_stop_goes_on_with_the_same() {
     ann.post("elsewhere");
     assert_ne!(ann.engine.room_status(ROOM).unwrap().actor, Some(actor));
 }
+
+#[test]
+fn who_left_a_room_unheard_and_came_back_is_found() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    let (closed, opened) = (
+        || Event::RoomClosed { room: ROOM },
+        || Event::RoomOpened {
+            room: ROOM,
+            opened: Opened::default(),
+        },
+    );
+    bob.feed(closed());
+    meet(&mut ann, &mut bob, ConnId(1));
+    // Ann has nobody to say goodbye to; Bob opens the room while her second offer is under way.
+    ann.feed(closed());
+    ann.feed(opened());
+    bob.feed(opened());
+    talk(&mut ann, &mut bob, ConnId(1));
+    for peer in [&ann, &bob] {
+        assert_eq!((peer.standing(), peer.closed.len()), (vec![PeerState::Equal], 0));
+    }
+}
+
+#[test]
+fn peers_that_become_equal_while_they_greet_know_it() {
+    let (mut ann, mut bob, mut carol) = (Peer::new(1), Peer::new(2), Peer::new(3));
+    ann.post("hello");
+    meet(&mut ann, &mut carol, ConnId(1));
+    part(&mut ann, &mut carol, ConnId(1));
+    ann.connect(ConnId(2), Role::Dialler);
+    bob.connect(ConnId(2), Role::Listener);
+    for _ in ["hello", "offer"] {
+        let (from_ann, from_bob) = (ann.says_on(ConnId(2)).unwrap(), bob.says_on(ConnId(2)).unwrap());
+        for (peer, frame) in [(&mut ann, from_bob), (&mut bob, from_ann)] {
+            peer.feed(Event::Received {
+                conn: ConnId(2),
+                frame,
+            });
+        }
+    }
+    // Both greetings are under way when Carol brings Bob what Ann has.
+    meet(&mut bob, &mut carol, ConnId(3));
+    assert_eq!(bob.texts(), ["hello"]);
+    talk(&mut ann, &mut bob, ConnId(2));
+    assert_eq!(ann.standing(), [PeerState::Equal]);
+    assert_eq!(bob.standing(), [PeerState::Equal; 2]);
+}
+
+#[test]
+fn where_both_ends_fall_silent_one_of_them_pings() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    meet(&mut ann, &mut bob, ConnId(1));
+    let mut frames = 0;
+    for _ in 0..4 * 60 {
+        ann.tick_for(Duration::from_millis(250));
+        bob.tick_for(Duration::from_millis(250));
+        frames += talk(&mut ann, &mut bob, ConnId(1)).0;
+    }
+    assert_eq!(
+        frames, 6,
+        "in a minute, a ping and a pong in every quarter that is over"
+    );
+}
