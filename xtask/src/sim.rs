@@ -91,7 +91,7 @@ fn run_next(args: &Args, runs: &Mutex<Runs>) -> bool {
             runs.total += outcome.counts;
         }
         Err(failure) if runs.failure.as_ref().is_none_or(|other| other.seed > seed) => {
-            runs.failure = Some(failure)
+            runs.failure = Some(failure);
         }
         Err(_) => {}
     }

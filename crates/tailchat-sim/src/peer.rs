@@ -203,6 +203,14 @@ impl Peer {
         }
         let history =
             History::read(&log, &opened).map_err(|error| format!("cannot read its room: {error}"))?;
+        #[cfg(test)]
+        if !self.disk_ails && self.disk.plant.is_none() {
+            let copy = PeerDisk {
+                sim: self.disk.sim.fork(),
+                plant: None,
+            };
+            crate::production::check(&copy, &log, room, self.identity.device, &history)?;
+        }
         if self.disk_ails && self.check_history(room, &history).is_err() {
             // What cannot be read today may be read tomorrow.
             return Ok(Opening::Later);
