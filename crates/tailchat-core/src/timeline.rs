@@ -116,7 +116,11 @@ impl Timeline {
     fn fold_entry(&mut self, id: MessageId, bytes: &[u8], arrival: Arrival) {
         let by = id.actor;
         let Entry { stamp, body } = Entry::decode(bytes);
-        let place = Place { order: stamp.order, id, sum: entry_sum(bytes) };
+        let place = Place {
+            order: stamp.order,
+            id,
+            sum: entry_sum(bytes),
+        };
         match body {
             Body::Profile(profile) => {
                 let mut last = self.profiles.remove(&by);
@@ -140,13 +144,27 @@ impl Timeline {
     /// entry would go as deep as the entry is long.
     fn fold_line(&mut self, id: MessageId, by: ActorId, bytes: &[u8], arrival: Arrival) {
         let Entry { stamp, body } = Entry::decode(bytes);
-        let place = Place { order: stamp.order, id, sum: entry_sum(bytes) };
+        let place = Place {
+            order: stamp.order,
+            id,
+            sum: entry_sum(bytes),
+        };
         let says = match body {
-            Body::Text(text) => Says::Message { text: text.text.into(), action: false, reply_to: text.reply_to },
-            Body::Action(text) => Says::Message { text: text.text.into(), action: true, reply_to: text.reply_to },
-            Body::Imported(import) => {
-                Says::Imported { nick: import.nick.into(), text: import.text.into(), action: import.action }
-            }
+            Body::Text(text) => Says::Message {
+                text: text.text.into(),
+                action: false,
+                reply_to: text.reply_to,
+            },
+            Body::Action(text) => Says::Message {
+                text: text.text.into(),
+                action: true,
+                reply_to: text.reply_to,
+            },
+            Body::Imported(import) => Says::Imported {
+                nick: import.nick.into(),
+                text: import.text.into(),
+                action: import.action,
+            },
             Body::Unknown { kind } => Says::Unreadable { kind },
             Body::RoomName(name) => return keep_last(&mut self.name, place, name),
             Body::Profile(_) | Body::Leave | Body::Repeat(_) => return,
@@ -430,7 +448,10 @@ mod tests {
 
     #[test]
     fn a_repeat_of_a_repeat_is_passed_over() {
-        let of = MessageId { actor: ActorId([1; 16]), index: 0 };
+        let of = MessageId {
+            actor: ActorId([1; 16]),
+            index: 0,
+        };
         let mut nested = text(10, "deep");
         while nested.len() < 60_000 {
             nested = entry(50, Body::Repeat(Repeat { of, entry: nested }));

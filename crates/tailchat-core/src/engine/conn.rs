@@ -273,12 +273,12 @@ impl Engine {
             };
             let Some((_, session)) = conn.met else { return };
             let theirs = conn.role.other();
-            match conn.links.get_mut(&room) {
-                // The peer had left before it heard of our offer, so without a word, and is back.
+            match conn.links.get(&room) {
+                // The peer had left before it heard of our offer, so without a word, and is back. Which frames
+                // it has seen cannot be known; a new connection begins cleanly.
                 Some(link) if link.their_slot != their_slot => {
-                    link.their_slot = their_slot;
-                    link.receive_key = session.key(room, theirs);
-                    link.peer = None;
+                    let why = "the peer left a room and came back while we met";
+                    return self.drop_conn(id, Some(Bye::Duplicate), why, t);
                 }
                 Some(_) => {}
                 None => {
