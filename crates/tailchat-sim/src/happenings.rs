@@ -8,12 +8,12 @@ use tailchat_store::sim_disk::Fault;
 
 use crate::dice::Dice;
 use crate::history::seal;
-use crate::network::{Parcel, PeerNo, other};
+use crate::network::PeerNo;
 use crate::peer::Peer;
 use crate::world::{Checked, Due, Posted, World};
 
 /// Peers in a run, copies included.
-const PEERS_MAX: usize = 8;
+pub(crate) const PEERS_MAX: usize = 8;
 
 /// Something that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,11 +241,6 @@ impl World {
         }
     }
 
-    fn start_later(&mut self, no: PeerNo) {
-        let delay = 1 << self.dice.between(10, 24);
-        self.schedule(delay, Due::Start { peer: no });
-    }
-
     fn post(&mut self, no: PeerNo, what: Happening) -> Checked {
         let rooms = self.rooms.clone();
         let Some(room) = self.dice.pick(&rooms) else {
@@ -304,183 +299,11 @@ impl World {
         }
     }
 
-    fn partition(&mut self, what: Happening) {
-        self.counts.cuts += 1;
-        let peers = 0..self.peers.len();
-        let side: Vec<bool> = peers.clone().map(|_| self.dice.one_in(2)).collect();
-        let on = |peer: PeerNo| side.get(peer).copied().unwrap_or_default();
-        for (from, to) in peers
-            .clone()
-            .flat_map(|from| peers.clone().map(move |to| (from, to)))
-        {
-            if on(from) && !on(to) {
-                self.net.blocked.insert((from, to));
-                if what == Partition {
-                    self.net.blocked.insert((to, from));
-                }
-            }
-        }
-        let lasts = 1 << self.dice.between(17, 25);
-        self.schedule(lasts, Due::Unblock);
-    }
-
-    /// A connection breaks: what is under way is lost, and the ends hear of it sooner or later, or never.
-    fn cut(&mut self, no: PeerNo, what: Happening) {
-        let ends = self.net.ends_of(no);
-        let Some(id) = self.dice.pick(&ends) else { return };
-        self.counts.cuts += 1;
-        for id in [id, other(id)] {
-            if let Some(end) = self.net.ends.get_mut(&id) {
-                end.inbox.clear();
-                end.dead = what == HalfOpen;
-            }
-        }
-        for id in [id, other(id)] {
-            self.ship(other(id), Parcel::End);
-        }
-    }
-
-    /// A process ends without a word, or a machine. Its connections end with it, and the others hear of it if
-    /// there is still somebody to say so.
-    pub(crate) fn crash(&mut self, no: PeerNo, power: bool) {
-        self.counts.crashes += 1;
-        let mut dice = Dice::new(self.dice.seed());
-        self.peer(no).crash(&mut dice, power);
-        self.note(no, "crashes", u64::from(power), format_args!("(power: {power})"));
-        for id in self.net.ends_of(no) {
-            if let Some(theirs) = self.net.ends.get_mut(&other(id)) {
-                let sent = theirs.inbox.len() as u64;
-                theirs
-                    .inbox
-                    .truncate(usize::try_from(dice.below(sent + 1)).unwrap_or(0));
-                // Without power nobody says goodbye; who sends something later hears that nobody is there.
-            }
-            if power {
-                if let Some(end) = self.net.ends.get_mut(&id) {
-                    end.open = false;
-                    end.inbox.clear();
-                }
-            } else {
-                self.close(id);
-            }
-        }
-    }
-
-    /// The program ends as it should: what waits for the disk is written, peers are told, a marker is left.
-    pub(crate) fn stop(&mut self, no: PeerNo) -> Checked {
-        let rooms = self.open_rooms(no);
-        for room in &rooms {
-            while let Some((batch, done)) = self.write(no, *room)? {
-                let room = *room;
-                match done {
-                    Ok(()) => self.tell(no, Event::Appended { room, batch })?,
-                    Err(why) => self.tell(no, Event::AppendFailed { room, batch, why })?,
-                }
-            }
-        }
-        self.tell(no, Event::Stopping)?;
-        let peer = self.peer(no);
-        peer.marker.clear();
-        let Some(running) = peer.running.take() else {
-            return Ok(());
-        };
-        for (room, open) in running.rooms {
-            let status = running.engine.room_status(room);
-            let actor = status.and_then(|status| Some((status.actor?, status.durable)));
-            if let Some((actor, durable)) = actor.filter(|_| open.log.poisoned().is_none()) {
-                peer.marker.insert(room, (actor, durable.tip(actor)));
-                if let Some(shelf) = peer.shelves.get_mut(&room) {
-                    shelf.last_actor = Some(actor);
-                }
-            }
-        }
-        for id in self.net.ends_of(no) {
-            self.close(id);
-        }
-        self.note(no, "stops", 0, format_args!(""));
-        Ok(())
-    }
-
     pub(crate) fn open_rooms(&mut self, no: PeerNo) -> Vec<RoomId> {
         let running = self.peer(no).running.as_ref();
         running
             .map(|running| running.rooms.keys().copied().collect())
             .unwrap_or_default()
-    }
-
-    /// The folder is copied to another machine and started there too.
-    fn copy(&mut self, no: PeerNo) {
-        let to = self.peers.len();
-        if to >= PEERS_MAX {
-            return;
-        }
-        self.counts.copies += 1;
-        let seed = self.dice.seed();
-        let mut copy = self.peer(no).copy(to, seed);
-        copy.marker.clear();
-        self.peers.push(copy);
-        let addr = self.peer(no).addr();
-        self.peer(to).addrs.insert(addr);
-        let engine = self.peer(no).running.as_ref();
-        let writers: Vec<_> = engine
-            .into_iter()
-            .flat_map(|running| {
-                let rooms = running.rooms.keys();
-                rooms.filter_map(|room| Some((*room, running.engine.room_status(*room)?.actor)))
-            })
-            .collect();
-        for (room, actor) in writers {
-            if let Some(shelf) = self.peer(to).shelves.get_mut(&room) {
-                shelf.last_actor = actor.or(shelf.last_actor);
-            }
-        }
-        self.start_later(to);
-    }
-
-    /// The image of a stopped machine is started in two places: both go on with the same actor.
-    fn twin(&mut self, no: PeerNo) -> Checked {
-        let to = self.peers.len();
-        if to >= PEERS_MAX || !self.forked.is_empty() {
-            return Ok(());
-        }
-        self.stop(no)?;
-        self.counts.copies += 1;
-        let seed = self.dice.seed();
-        let copy = self.peer(no).copy(to, seed);
-        let actors: Vec<_> = copy.marker.values().map(|(actor, _)| *actor).collect();
-        self.forked.extend(actors);
-        self.peers.push(copy);
-        let addr = self.peer(no).addr();
-        self.peer(to).addrs.insert(addr);
-        self.start_later(no);
-        self.start_later(to);
-        Ok(())
-    }
-
-    /// The first time an image is made of the stopped machine, the second time it is put back.
-    fn roll_back(&mut self, no: PeerNo) -> Checked {
-        let forked = !self.forked.is_empty();
-        match self.images.remove(&no).filter(|_| !forked) {
-            None => {
-                self.stop(no)?;
-                let seed = self.dice.seed();
-                let image = self.peer(no).copy(no, seed);
-                self.images.insert(no, (image, Ticket(self.next_ticket)));
-            }
-            Some((image, next)) => {
-                self.crash(no, true);
-                self.put_back = true;
-                self.counts.copies += 1;
-                let actors: Vec<_> = image.marker.values().map(|(actor, _)| *actor).collect();
-                self.forked.extend(actors);
-                // What was accepted since is gone unless somebody else has it.
-                self.accepted.retain(|post| post.peer != no || post.ticket < next);
-                let life = self.peer(no).life;
-                *self.peer(no) = Peer { life, ..image };
-            }
-        }
-        self.start_later(no);
-        Ok(())
     }
 
     fn leave(&mut self, no: PeerNo) -> Checked {

@@ -7,11 +7,14 @@ mod disk;
 mod ending;
 mod happenings;
 pub mod history;
+mod links;
+mod lives;
 mod network;
 mod peer;
 mod plant;
 #[cfg(test)]
 mod production;
+mod rooms;
 mod trace;
 mod witness;
 mod world;

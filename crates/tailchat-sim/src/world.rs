@@ -1,25 +1,20 @@
-//! All peers in one virtual time: takes the next thing that is due, tells a peer's engine of it, and carries out
-//! what it answers, strictly in order. Knows how to drive; what goes wrong when is drawn in `happenings`.
+//! All peers in one virtual time: takes the next thing that is due, tells a peer's engine of it, and sees to what
+//! it answers, strictly in order. Knows no details of disks and links; what goes wrong is drawn in `happenings`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use tailchat_core::block::SeqRange;
-use tailchat_core::engine::{ArrivedChange, Batch, ConnId, Effect, Event, Load, Ticket};
-use tailchat_core::handshake::Role;
+use tailchat_core::engine::{ConnId, Effect, Event, Load, Ticket};
 use tailchat_core::ids::{ActorId, MessageId, RoomId};
 use tailchat_core::limits::TICK;
-use tailchat_core::wire::RoomFrame;
-use tailchat_store::error::StoreError;
 
 use crate::dice::Dice;
 use crate::happenings::Style;
-use crate::history::{answer, records};
-use crate::network::{Network, Parcel, PeerNo, other};
-use crate::peer::{OpenRoom, Opening, Peer};
+use crate::network::{Network, PeerNo};
+use crate::peer::Peer;
 use crate::plant::Plant;
 use crate::trace::Trace;
-use crate::witness::{Ever, Read, Witness, check_frame, check_length};
+use crate::witness::{Ever, Witness};
 use crate::{Counts, Failure, Outcome, Plan};
 
 /// Something that does not hold, in words.
@@ -110,8 +105,8 @@ pub(crate) struct World {
     pub(crate) counts: Counts,
     pub(crate) trace: Trace,
     pub(crate) next_ticket: u64,
-    witness: Witness,
-    ever: Ever,
+    pub(crate) witness: Witness,
+    pub(crate) ever: Ever,
     queue: BTreeMap<(u64, u64), Due>,
     queued: u64,
 }
@@ -183,7 +178,7 @@ impl World {
             .expect("peers have numbers from 0 and stay")
     }
 
-    fn is_alive(&self, no: PeerNo, life: u64) -> bool {
+    pub(crate) fn is_alive(&self, no: PeerNo, life: u64) -> bool {
         let peer = self.peers.get(no);
         peer.is_some_and(|peer| peer.life == life && peer.running.is_some())
     }
@@ -325,354 +320,5 @@ impl World {
             }
             Effect::Heard { .. } => Ok(()),
         }
-    }
-
-    fn append(&mut self, no: PeerNo, room: RoomId, batch: Batch, changes: Arc<[ArrivedChange]>) -> Checked {
-        let (life, plant) = (self.peer(no).life, self.plant);
-        if plant == Some(Plant::ShowBeforeFsync) {
-            self.show(no, room, &changes);
-        }
-        let Some(open) = self.peer(no).room(room) else {
-            return Err("writes to a room that is not open".into());
-        };
-        open.writing.push_back((batch, changes));
-        let early = plant == Some(Plant::AcknowledgeBeforeFsync);
-        if open.writing.len() > 1 && !early {
-            return Err("begins a second write before the first is done".into());
-        }
-        let delay = self.style.sync_delay(&mut self.dice);
-        self.schedule(delay, Due::Written { peer: no, life, room });
-        if early {
-            return self.tell(no, Event::Appended { room, batch });
-        }
-        Ok(())
-    }
-
-    /// A write is done, well or badly.
-    fn written(&mut self, no: PeerNo, room: RoomId) -> Checked {
-        let plant = self.plant;
-        let Some((batch, done)) = self.write(no, room)? else {
-            return Ok(());
-        };
-        if plant == Some(Plant::AcknowledgeBeforeFsync) {
-            return Ok(());
-        }
-        match done {
-            Err(why) if plant != Some(Plant::AcknowledgeFailure) => {
-                self.tell(no, Event::AppendFailed { room, batch, why })
-            }
-            _ => self.tell(no, Event::Appended { room, batch }),
-        }
-    }
-
-    /// Does the write that waits the longest in a room.
-    pub(crate) fn write(&mut self, no: PeerNo, room: RoomId) -> Checked<Option<(Batch, Result<(), String>)>> {
-        let peer = self.peer(no);
-        let Some(open) = peer
-            .running
-            .as_mut()
-            .and_then(|running| running.rooms.get_mut(&room))
-        else {
-            return Ok(None);
-        };
-        let Some((batch, changes)) = open.writing.pop_front() else {
-            return Ok(None);
-        };
-        let written = open.log.append(&records(&changes));
-        let poisoned = open.log.poisoned().is_some();
-        peer.suspect |= poisoned;
-        let device = peer.identity.device;
-        let done = match written {
-            Ok(()) => {
-                let shelf = peer.shelves.entry(room).or_default();
-                for ArrivedChange { change, .. } in changes.iter() {
-                    shelf.disk.add(&change.parts, change.tip);
-                }
-                let held = changes.iter().map(|ArrivedChange { change, .. }| {
-                    (
-                        device,
-                        room,
-                        change.parts.actor,
-                        change.tip.seq,
-                        change.tip.hash.short(),
-                    )
-                });
-                self.ever.extend(held);
-                Ok(())
-            }
-            Err(error @ StoreError::TooLarge { .. }) => {
-                return Err(format!("peer {no} asks for a write that no log takes: {error}"));
-            }
-            Err(error) => Err(error.to_string()),
-        };
-        if poisoned {
-            // The person reads the banner, sees to the disk and starts again.
-            let delay = self.dice.between(1_000_000, 10_000_000);
-            self.note(no, "is read-only", 0, format_args!(""));
-            self.schedule(delay, Due::Start { peer: no });
-        }
-        self.note(
-            no,
-            "wrote",
-            changes.len() as u64,
-            format_args!("{} changes: {done:?}", changes.len()),
-        );
-        Ok(Some((batch, done)))
-    }
-
-    fn show(&mut self, no: PeerNo, room: RoomId, changes: &[ArrivedChange]) {
-        if let Some(shelf) = self.peer(no).shelves.get_mut(&room) {
-            for ArrivedChange { change, arrival } in changes {
-                shelf.shown.fold(&change.parts, *arrival);
-            }
-        }
-    }
-
-    fn accept(&mut self, no: PeerNo, ticket: Ticket, ids: Vec<MessageId>) -> Checked {
-        // What the engine itself posts again has a ticket of its own.
-        let Some(posted) = self.posted.remove(&ticket) else {
-            return Ok(());
-        };
-        self.counts.accepted += 1;
-        self.counts.entries += ids.len() as u64;
-        if ids.len() != posted.texts.len() {
-            return Err(format!("accepted {} of {} drafts", ids.len(), posted.texts.len()));
-        }
-        let room = posted.room;
-        for (id, text) in ids.into_iter().zip(posted.texts) {
-            let shelf = self.peer(no).shelves.entry(room).or_default();
-            if shelf.disk.state.tip(id.actor).entries <= id.index {
-                return Err(format!("accepted {id} before it is durable"));
-            }
-            if let Some(text) = text {
-                self.accepted.push(Accepted {
-                    ticket,
-                    peer: no,
-                    room,
-                    id,
-                    text,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn loaded(&mut self, no: PeerNo, room: RoomId, load: Load, wanted: &[SeqRange]) -> Checked {
-        let Some(open) = self.peer(no).room(room) else {
-            return Ok(());
-        };
-        let block = match answer(&open.log, wanted) {
-            Ok(block) => block,
-            Err(error) if !self.trouble => return Err(format!("peer {no} cannot read: {error}")),
-            Err(_) => Vec::new(),
-        };
-        self.tell(no, Event::Loaded { load, block })
-    }
-
-    fn send(&mut self, no: PeerNo, conn: ConnId, frame: Vec<u8>) -> Checked {
-        self.counts.frames += 1;
-        let read = self.witness.read(conn, &frame, &self.rooms)?;
-        let mut gossip = false;
-        if let Read::Room(room, said) = &read {
-            let disk = self.peers.get(no).and_then(|peer| peer.shelves.get(room));
-            let disk = disk.ok_or("speaks of a room that it has not joined")?;
-            check_frame(said, *room, &disk.disk, &self.ever)?;
-            gossip = matches!(said, RoomFrame::Disk { .. });
-        }
-        self.trace.add(&frame);
-        match &read {
-            Read::Conn(said) => self.note(no, "says", conn.0, format_args!("on {}: {said:?}", conn.0)),
-            Read::Room(_, said) => self.note(no, "says", conn.0, format_args!("on {}: {said:?}", conn.0)),
-        }
-        if let Some(end) = self.net.ends.get_mut(&conn) {
-            end.sent += u64::from(!gossip);
-        }
-        self.ship(conn, Parcel::Frame(frame));
-        Ok(())
-    }
-
-    /// Puts something on its way from one end of a connection to the other.
-    pub(crate) fn ship(&mut self, from: ConnId, parcel: Parcel) {
-        let at_us = self.now_us + self.style.link_delay(&mut self.dice);
-        if let Some(at_us) = self.net.post(other(from), parcel, at_us) {
-            self.schedule(at_us - self.now_us, Due::Arrives { at: other(from) });
-        }
-    }
-
-    /// This end closes: the other hears of it after all that was sent.
-    pub(crate) fn close(&mut self, conn: ConnId) {
-        if let Some(end) = self.net.ends.get_mut(&conn).filter(|end| end.open) {
-            end.open = false;
-            end.inbox.clear();
-            self.ship(conn, Parcel::End);
-        }
-        self.sweep(conn);
-    }
-
-    fn sweep(&mut self, conn: ConnId) {
-        self.net.sweep(conn);
-        if !self.net.ends.contains_key(&conn) {
-            self.witness.forget(conn);
-        }
-    }
-
-    fn arrives(&mut self, at: ConnId) -> Checked {
-        let sender = self.net.ends.get(&other(at)).map(|end| end.peer);
-        let Some(end) = self.net.ends.get(&at) else {
-            return Ok(());
-        };
-        let (to, life) = (end.peer, end.life);
-        if sender.is_some_and(|from| self.net.is_blocked(from, to)) {
-            // The kernel sends it again until it gets through or the connection is given up.
-            let again = self.dice.between(50_000, 400_000);
-            self.schedule(again, Due::Arrives { at });
-            return Ok(());
-        }
-        let alive = self.is_alive(to, life);
-        let Some(end) = self.net.ends.get_mut(&at).filter(|end| !end.dead) else {
-            return Ok(());
-        };
-        let Some(parcel) = end.inbox.pop_front() else {
-            return Ok(());
-        };
-        if !end.open || !alive {
-            // A machine that is up again knows nothing of the connection and says so.
-            let up = self.peers.get(to).is_some_and(|peer| peer.running.is_some());
-            if up && matches!(parcel, Parcel::Frame(_)) {
-                self.ship(at, Parcel::End);
-            }
-            return Ok(());
-        }
-        match parcel {
-            Parcel::Frame(frame) => {
-                check_length(frame.len(), end).map_err(|what| format!("peer {to} {what}"))?;
-                end.received += 1;
-                self.note(
-                    to,
-                    "gets",
-                    frame.len() as u64,
-                    format_args!("{} bytes on {}", frame.len(), at.0),
-                );
-                self.tell(to, Event::Received { conn: at, frame })
-            }
-            Parcel::End => {
-                end.open = false;
-                self.note(to, "loses", at.0, format_args!("{}", at.0));
-                self.sweep(at);
-                self.tell(
-                    to,
-                    Event::Disconnected {
-                        conn: at,
-                        why: "closed by the peer".into(),
-                    },
-                )
-            }
-        }
-    }
-
-    fn dialled(&mut self, no: PeerNo, life: u64, addr: String) -> Checked {
-        let target = self.peers.iter().position(|peer| peer.addr() == addr);
-        let up = |target: &PeerNo| self.peers.get(*target).is_some_and(|peer| peer.running.is_some());
-        let reached = target
-            .filter(up)
-            .filter(|target| !self.net.is_blocked(no, *target) && !self.net.is_blocked(*target, no));
-        let Some(target) = reached else {
-            let why = "nobody answers".to_owned();
-            return self.tell(no, Event::DialFailed { addr, why });
-        };
-        let (dialler_host, host) = (self.peer(no).host.clone(), self.peer(target).host.clone());
-        let listener = (target, self.peer(target).life);
-        let id = self.net.connect((no, life), listener);
-        self.note(
-            no,
-            "dials",
-            target as u64,
-            format_args!("peer {target} on {}", id.0),
-        );
-        let listener = Event::Connected {
-            conn: other(id),
-            role: Role::Listener,
-            host: dialler_host,
-            dialled: None,
-        };
-        self.tell(target, listener)?;
-        let dialler = Event::Connected {
-            conn: id,
-            role: Role::Dialler,
-            host,
-            dialled: Some(addr),
-        };
-        self.tell(no, dialler)
-    }
-
-    /// A process starts; one that still runs is ended for it.
-    pub(crate) fn start(&mut self, no: PeerNo) -> Checked {
-        if self.peer(no).running.is_some() {
-            self.crash(no, false);
-        }
-        let peer = self.peer(no);
-        peer.start();
-        let (life, port) = (peer.life, peer.port);
-        let rooms: Vec<_> = peer
-            .shelves
-            .iter()
-            .filter(|(_, shelf)| shelf.wanted)
-            .map(|(room, _)| *room)
-            .collect();
-        let addrs = peer.addrs.clone();
-        self.note(no, "starts", life, format_args!("for the {life}. time"));
-        self.schedule(0, Due::Tick { peer: no, life });
-        self.tell(no, Event::Listening { port })?;
-        for room in rooms {
-            self.open(no, room)?;
-        }
-        self.peer(no).marker.clear();
-        for addr in addrs {
-            self.tell(no, Event::AddressAdded { addr })?;
-        }
-        Ok(())
-    }
-
-    /// Opens a room on a running peer.
-    pub(crate) fn open(&mut self, no: PeerNo, room: RoomId) -> Checked {
-        let plant = self.plant;
-        let peer = self.peer(no);
-        if peer.room(room).is_some() || peer.suspect {
-            return Ok(());
-        }
-        let (log, history) = match peer.open_log(room).map_err(|what| format!("peer {no} {what}"))? {
-            Opening::Open(log, history) => (*log, *history),
-            Opening::Later => {
-                let life = peer.life;
-                self.schedule(2_000_000, Due::Open { peer: no, life, room });
-                return Ok(());
-            }
-        };
-        let marked = peer.marker.remove(&room);
-        let actor = marked.filter(|(actor, tip)| history.state.tip(*actor) == *tip);
-        let mut actor = actor.map(|(actor, _)| actor);
-        let device = peer.identity.device;
-        let shelf = peer.shelves.entry(room).or_default();
-        if plant == Some(Plant::SameActor) {
-            actor = shelf.last_actor.filter(|actor| history.state.tip(*actor).seq > 0);
-        }
-        let opened = history.opened(device, actor);
-        let mut held = Vec::new();
-        for (actor, chain) in &history.chains {
-            let chain = (1..).zip(chain);
-            held.extend(chain.map(|(seq, hash)| (device, room, *actor, seq, hash.short())));
-        }
-        shelf.disk = history;
-        shelf.shown = std::mem::take(&mut shelf.disk.timeline);
-        let open = OpenRoom {
-            log,
-            writing: std::collections::VecDeque::new(),
-            sealed: None,
-        };
-        if let Some(running) = &mut peer.running {
-            running.rooms.insert(room, open);
-        }
-        self.ever.extend(held);
-        self.tell(no, Event::RoomOpened { room, opened })
     }
 }
