@@ -185,6 +185,11 @@ fn widths(rows: &[Vec<String>]) -> Vec<usize> {
     widths
 }
 
+/// What a person should know, whatever the command is about; never quiet.
+pub(crate) fn warn(warning: &str) {
+    say(&format!("tailchat: warning: {warning}"));
+}
+
 fn say(line: &str) {
     // A stderr that is gone cannot be told so.
     let _ = writeln!(io::stderr(), "{}", text::visible(line));

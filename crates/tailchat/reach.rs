@@ -17,7 +17,7 @@ use tailchat_node::control::{Answer, Code, Failure, Item, Request};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Everywhere;
-use crate::print::Output;
+use crate::print::{Output, warn};
 
 /// Whether a node of our own goes online.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -135,6 +135,14 @@ pub(crate) async fn with_client<T>(
         opened = opening => opened?,
         stopped = stops.next() => return Err(stopped.into()),
     };
+    // What a node of another process found, that process told.
+    if !client.is_remote() {
+        let node = client.hello().await?;
+        node.closed
+            .iter()
+            .chain(&node.warnings)
+            .for_each(|found| warn(found));
+    }
     let done = tokio::select! {
         done = work(&mut client) => done,
         stopped = stops.next() => Err(stopped.into()),

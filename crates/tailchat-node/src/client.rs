@@ -56,7 +56,7 @@ struct Local {
     page: VecDeque<Answer>,
     /// The page that is under way.
     next: Option<oneshot::Receiver<Page>>,
-    node: JoinHandle<Result<(), String>>,
+    node: JoinHandle<()>,
     stop: DropGuard,
 }
 
@@ -132,7 +132,7 @@ impl Client {
                 format!("opening the folder failed: {err}"),
             ))
         })?;
-        let start = opened.map_err(|refused| {
+        let mut start = opened.map_err(|refused| {
             if refused.locked {
                 Started::Locked(refused.failure)
             } else {
@@ -152,7 +152,10 @@ impl Client {
                 Ok(listener) => {
                     tokio::spawn(socket::serve(listener, asks.clone(), stop.clone()));
                 }
-                Err(err) => tracing::warn!("other commands cannot reach this one: {}: {err}", path.display()),
+                Err(err) => start.warnings.push(format!(
+                    "other commands cannot reach this one ({err}); make {} a folder that is yours alone",
+                    path.parent().unwrap_or(&path).display()
+                )),
             }
         }
         let (node, wakes) = Node::new(start, net, net_events, asked, config.online);
@@ -287,18 +290,15 @@ impl Client {
     /// Ends the connection; a node of our own stops cleanly: peers are told, the log is closed, the marker is written.
     ///
     /// # Errors
-    /// [`Failure`] if the clean stop failed; nothing that was acknowledged is lost by that.
+    /// [`Failure`] if the node ended badly; nothing that was acknowledged is lost by that.
     pub async fn close(self) -> Result<(), Failure> {
         let Way::Local(local) = self.way else {
             return Ok(());
         };
         let Local { node, stop, .. } = *local;
         drop(stop);
-        match node.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(why)) => Err(Failure::new(Code::Failed, why)),
-            Err(err) => Err(Failure::new(Code::Failed, format!("the node ended badly: {err}"))),
-        }
+        node.await
+            .map_err(|err| Failure::new(Code::Failed, format!("the node ended badly: {err}")))
     }
 }
 

@@ -252,6 +252,12 @@ pub struct NodeItem {
     pub listening: Vec<String>,
     /// Whether other programs can reach it: false if it lives only as long as this command.
     pub serving: bool,
+    /// Why rooms that are in the folder could not be opened.
+    #[serde(default)]
+    pub closed: Vec<String>,
+    /// What else a person should know of what was found when the folder was opened.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// A room.

@@ -1,7 +1,7 @@
 //! The data folder of a running node: opened once, then owned by a task of its own, since its writes may
 //! block. Knows names of facts; decides nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use tailchat_core::engine::Identity;
@@ -59,6 +59,10 @@ pub(crate) struct Start {
     pub(crate) identity: Identity,
     pub(crate) rooms: Vec<Loaded<RealDisk>>,
     pub(crate) addresses: Vec<String>,
+    /// Why rooms that are here are not open.
+    pub(crate) closed: Vec<String>,
+    /// What else a person should know of.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Why a folder was not opened.
@@ -119,12 +123,13 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
     })?;
     let identity = identity(&mut folder, name, default_name)?;
     let damaged = |err: StoreError| Failure::new(Code::Damaged, err.to_string());
+    let mut warnings = Vec::new();
     let addresses = match folder.read_fact(ADDRESSES) {
         Ok(fact) => fact
             .and_then(|fact| serde_json::from_slice(&fact).ok())
             .unwrap_or_default(),
         Err(err) => {
-            tracing::warn!("the remembered addresses are lost: {err}");
+            warnings.push(format!("the remembered addresses of peers are lost: {err}"));
             Vec::new()
         }
     };
@@ -132,16 +137,26 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
         tracing::warn!("the mark of the last stop cannot be read: {err}");
         None
     });
-    let mut rooms = Vec::new();
+    let (mut rooms, mut closed) = (Vec::new(), Vec::new());
     for dir in folder.room_dirs().map_err(damaged)? {
         match Journal::open(folder.disk(), &dir, random(), identity.device) {
+            // Otherwise what is done to this room would be done to another one's files.
+            Ok(loaded) if dir != room_dir(loaded.journal.room()) => closed.push(format!(
+                "{} holds the files of another room; give it the name {}, which is that room's, or restore it",
+                folder.path().join(&dir).display(),
+                loaded.journal.room().alias()
+            )),
             Ok(loaded) if RoomFacts::decode(loaded.journal.facts()).left => {}
             Ok(mut loaded) => {
+                warnings.extend(loaded.findings.iter().cloned());
                 loaded.opened.actor = clean.as_ref().and_then(|clean| continued(clean, &loaded));
                 rooms.push(loaded);
             }
             // One damaged room never keeps the others from opening.
-            Err(err) => tracing::error!("a room cannot be opened: {err}"),
+            Err(err @ JournalError::Store(StoreError::NoLog { .. })) => {
+                closed.push(format!("{err}, or remove the folder"));
+            }
+            Err(err) => closed.push(err.to_string()),
         }
     }
     Ok(Start {
@@ -149,6 +164,8 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
         identity,
         rooms,
         addresses,
+        closed,
+        warnings,
     })
 }
 
@@ -167,15 +184,12 @@ fn continued(clean: &CleanStop, loaded: &Loaded<RealDisk>) -> Option<ActorId> {
 fn identity(folder: &mut Folder, name: Option<&str>, default_name: &str) -> Result<Identity, Failure> {
     let fact = folder
         .read_fact(IDENTITY)
-        .map_err(|err| Failure::new(Code::Damaged, err.to_string()))?;
+        .map_err(|err| Failure::new(Code::Damaged, unknown_self(folder, &err)))?;
     let known = match fact {
-        Some(fact) => Some(serde_json::from_slice::<IdentityFact>(&fact).map_err(|err| {
-            let why = format!(
-                "{}: the fact \"{IDENTITY}\" does not decode ({err}); restore it from a backup",
-                folder.path().display()
-            );
-            Failure::new(Code::Damaged, why)
-        })?),
+        Some(fact) => Some(
+            serde_json::from_slice::<IdentityFact>(&fact)
+                .map_err(|err| Failure::new(Code::Damaged, unknown_self(folder, &err)))?,
+        ),
         None => None,
     };
     let renamed = name.is_some_and(|name| known.as_ref().is_none_or(|known| known.name != name));
@@ -196,6 +210,14 @@ fn identity(folder: &mut Folder, name: Option<&str>, default_name: &str) -> Resu
         device: fact.device,
         name: fact.name,
     })
+}
+
+fn unknown_self(folder: &Folder, err: &dyn std::error::Error) -> String {
+    format!(
+        "who you are cannot be read ({err}); restore the file from a backup, or remove it from {} to go on with your \
+         rooms as a new member",
+        folder.path().join("facts").display()
+    )
 }
 
 fn save_identity(folder: &mut Folder, fact: &IdentityFact) -> Result<(), String> {
@@ -355,29 +377,35 @@ fn carry_out(folder: &mut Folder, work: Work) -> Option<(mpsc::Sender<Done>, Don
 }
 
 /// Opens a room that is on disk, or makes it.
-fn open_room(folder: &Folder, room: RoomId, device: DeviceId) -> Result<Loaded<RealDisk>, String> {
-    let in_words = |err: JournalError| err.to_string();
+fn open_room(folder: &mut Folder, room: RoomId, device: DeviceId) -> Result<Loaded<RealDisk>, String> {
     let dir = room_dir(room);
-    let open = || Journal::open(folder.disk(), &dir, random(), device);
     let is_there = folder.path().join(&dir).is_dir();
-    let mut loaded = match if is_there {
-        open()
-    } else {
-        Err(no_log(folder.path().join(&dir)))
-    } {
-        Err(JournalError::Store(StoreError::NoLog { .. })) => {
-            Journal::create(folder.disk(), room, random()).map_err(in_words)?;
-            open().map_err(in_words)?
+    let opened = open_or_make(folder, room, device, is_there);
+    if opened.is_err() && !is_there {
+        // A room half made would be told of as a damaged one at every start.
+        let _ = folder.remove_room(&dir);
+    }
+    opened.map_err(|err| err.to_string())
+}
+
+fn open_or_make(
+    folder: &Folder,
+    room: RoomId,
+    device: DeviceId,
+    is_there: bool,
+) -> Result<Loaded<RealDisk>, JournalError> {
+    let open = || Journal::open(folder.disk(), &room_dir(room), random(), device);
+    let found = if is_there { Some(open()) } else { None };
+    let mut loaded = match found {
+        None | Some(Err(JournalError::Store(StoreError::NoLog { .. }))) => {
+            Journal::create(folder.disk(), room, random())?;
+            open()?
         }
-        opened => opened.map_err(in_words)?,
+        Some(opened) => opened?,
     };
     let facts = RoomFacts { left: false };
     if RoomFacts::decode(loaded.journal.facts()) != facts || loaded.journal.facts().is_none() {
-        loaded.journal.set_facts(facts.encode()).map_err(in_words)?;
+        loaded.journal.set_facts(facts.encode())?;
     }
     Ok(loaded)
-}
-
-fn no_log(path: PathBuf) -> JournalError {
-    JournalError::Store(StoreError::NoLog { path })
 }

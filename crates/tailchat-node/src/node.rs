@@ -66,6 +66,10 @@ pub(crate) struct Node {
     pub(crate) folder: FolderHandle,
     pub(crate) listening: Vec<SocketAddr>,
     pub(crate) serving: bool,
+    /// Why rooms that are in the folder are not open.
+    pub(crate) closed: Vec<String>,
+    /// What else was found when the folder was opened.
+    pub(crate) warnings: Vec<String>,
     pub(crate) next_ticket: u64,
     /// Who waits for a post's outcome.
     pub(crate) tickets: BTreeMap<Ticket, SessionId>,
@@ -102,6 +106,8 @@ impl Node {
             folder: start.folder,
             listening: net.as_ref().map(Net::listening).unwrap_or_default(),
             serving,
+            closed: start.closed,
+            warnings: start.warnings,
             next_ticket: 0,
             tickets: BTreeMap::new(),
             done: done_sender,
@@ -130,7 +136,7 @@ impl Node {
     }
 
     /// Runs until `stop`; then stops cleanly.
-    pub(crate) async fn run(mut self, mut wakes: Wakes, stop: CancellationToken) -> Result<(), String> {
+    pub(crate) async fn run(mut self, mut wakes: Wakes, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
@@ -144,7 +150,7 @@ impl Node {
             }
             self.serve_sessions();
         }
-        self.stop(wakes).await
+        self.stop(wakes).await;
     }
 
     pub(crate) fn now(&self) -> Now {
@@ -339,7 +345,7 @@ impl Node {
     }
 
     /// Lets writes under way end, tells the peers, and leaves the mark by which actors are continued.
-    async fn stop(mut self, mut wakes: Wakes) -> Result<(), String> {
+    async fn stop(mut self, mut wakes: Wakes) {
         let deadline = tokio::time::Instant::now() + STOP_WITHIN;
         while self.engine.is_writing() {
             tokio::select! {
@@ -361,10 +367,9 @@ impl Node {
             let _ = tokio::time::timeout(STOP_WITHIN, self.close_room(id)).await;
         }
         let wall_ms = self.now().wall_ms;
-        if clean {
-            self.folder.mark_clean_stop(stop, wall_ms).await
-        } else {
-            Ok(())
+        if clean && let Err(err) = self.folder.mark_clean_stop(stop, wall_ms).await {
+            // Nothing is lost by that: the next posts take fresh actors, as after a crash.
+            tracing::warn!("the mark of a clean stop is not written: {err}");
         }
     }
 

@@ -148,6 +148,8 @@ impl Node {
             name: self.engine.identity().name.clone(),
             listening: self.listening.iter().map(ToString::to_string).collect(),
             serving: self.serving,
+            closed: self.closed.clone(),
+            warnings: self.warnings.clone(),
         }
     }
 
@@ -207,7 +209,7 @@ impl Node {
             return if self.rooms.contains_key(&id) {
                 Ok(id)
             } else {
-                Err(no_room("with that ID"))
+                Err(self.no_room("with that ID"))
             };
         }
         let named: Vec<(RoomId, String)> = self
@@ -223,7 +225,7 @@ impl Node {
         };
         match found[..] {
             [(id, _)] => Ok(*id),
-            [] => Err(no_room(&format!("\"{text}\""))),
+            [] => Err(self.no_room(&format!("\"{text}\""))),
             _ => {
                 let names: Vec<_> = found.iter().map(|(id, name)| format!("{name} ({id})")).collect();
                 Err(Failure::new(
@@ -232,6 +234,18 @@ impl Node {
                 ))
             }
         }
+    }
+
+    /// The room that was asked for is not here, or it is one of those that could not be opened.
+    fn no_room(&self, which: &str) -> Failure {
+        if self.closed.is_empty() {
+            return no_room(which);
+        }
+        let why = format!(
+            "there is no room {which} among those that could be opened; {}",
+            self.closed.join("; ")
+        );
+        Failure::new(Code::Damaged, why)
     }
 
     /// A message by ID or the unique beginning of one.

@@ -10,24 +10,26 @@ use crate::reach::{Online, config, stream, with_node};
 
 /// `tailchat check`.
 pub(crate) async fn check(args: CheckArgs, everywhere: &Everywhere, out: &mut Output) -> Result<()> {
-    let mut whole = true;
+    let (mut whole, mut damaged) = (true, false);
     with_node(config(everywhere, Online::No)?, async |client| {
+        // A room that cannot even be opened is not whole.
+        whole &= args.room.is_some() || client.hello().await?.closed.is_empty();
         let request = Request::Check {
             room: args.room,
             repair: args.repair,
         };
         stream(client, request, out, |item, out| {
             let Item::Check(room) = item else { return Ok(()) };
-            whole &= is_whole(&room);
+            damaged |= !is_whole(&room);
             show(&room, out)
         })
         .await
     })
     .await?;
-    if whole {
+    if whole && !damaged {
         return Ok(());
     }
-    if !args.repair {
+    if damaged && !args.repair {
         out.note("`tailchat check --repair` sets damaged blocks aside; connected peers then fill the gap.");
     }
     Err(Told(Code::Damaged).into())

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use serde::Serialize;
 use tailchat_core::text;
-use tailchat_node::control::{Item, MemberItem, Request, RoomItem};
+use tailchat_node::control::{Code, Item, MemberItem, Request, RoomItem};
 
 use crate::args::{Everywhere, LeaveArgs, NewArgs, RoomArgs};
-use crate::print::{Output, confirm, counted};
+use crate::print::{Output, Told, confirm, counted};
 use crate::reach::{Online, config, gather, gather_one, with_node};
 use crate::{qr, time};
 
@@ -78,15 +78,19 @@ fn next_steps(room: &RoomItem, node_runs: bool) -> String {
 /// `tailchat rooms`.
 pub(crate) async fn rooms(everywhere: &Everywhere, out: &mut Output) -> Result<()> {
     with_node(config(everywhere, Online::No)?, async |client| {
+        let whole = client.hello().await?.closed.is_empty();
         let rooms = gather(client, Request::Rooms, room_item).await?;
-        if rooms.is_empty() {
+        if rooms.is_empty() && whole {
             out.note("You are in no room yet: `tailchat new NAME` makes one, `tailchat join ID` takes part in one.");
         }
         if out.is_json() {
-            return rooms.iter().try_for_each(|room| out.object(room));
+            rooms.iter().try_for_each(|room| out.object(room))?;
+        } else {
+            let rows: Vec<_> = rooms.iter().map(room_row).collect();
+            out.table(&rows)?;
         }
-        let rows: Vec<_> = rooms.iter().map(room_row).collect();
-        out.table(&rows)
+        // These are not all that the folder holds.
+        if whole { Ok(()) } else { Err(Told(Code::Damaged).into()) }
     })
     .await
 }

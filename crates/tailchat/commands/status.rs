@@ -45,6 +45,7 @@ pub(crate) async fn status(args: StatusArgs, everywhere: &Everywhere, out: &mut 
         Online::No
     };
     with_node(config(everywhere, online)?, async |client| {
+        let whole = args.room.is_some() || client.hello().await?.closed.is_empty();
         let request = Request::Status {
             room: args.room,
             wait: args.wait.map_or(Wait::No, at_most),
@@ -55,6 +56,10 @@ pub(crate) async fn status(args: StatusArgs, everywhere: &Everywhere, out: &mut 
         }
         if let Some(failure) = failure {
             return Err(failure.into());
+        }
+        if !whole {
+            // These are not all that the folder holds.
+            return Err(Told(Code::Damaged).into());
         }
         if rooms.is_empty() {
             out.note("You are in no room yet: `tailchat new NAME` makes one, `tailchat join ID` takes part in one.");
