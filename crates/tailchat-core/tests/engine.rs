@@ -24,6 +24,8 @@ struct Peer {
     disk: Vec<ArrivedChange>,
     timeline: Timeline,
     disk_fails: bool,
+    /// Writes that are answered later, if the disk is slow.
+    writing: Option<Vec<Event>>,
     /// Effects so far, in words.
     did: Vec<String>,
     sent: VecDeque<(ConnId, Vec<u8>)>,
@@ -44,6 +46,7 @@ impl Peer {
             disk: Vec::new(),
             timeline: Timeline::default(),
             disk_fails: false,
+            writing: None,
             did: Vec::new(),
             sent: VecDeque::new(),
             closed: Vec::new(),
@@ -85,7 +88,11 @@ impl Peer {
                     });
                 }
                 self.disk.extend(changes.iter().cloned());
-                return Some(Event::Appended { room, batch });
+                let appended = Event::Appended { room, batch };
+                match &mut self.writing {
+                    Some(writing) => writing.push(appended),
+                    None => return Some(appended),
+                }
             }
             Effect::Show { changes, .. } => {
                 self.did.push("show".into());
@@ -269,11 +276,8 @@ fn what_was_written_apart_is_exchanged_when_they_meet() {
     assert_eq!(heads(&ann), heads(&bob));
 }
 
-#[test]
-fn both_branches_of_a_copied_device_end_on_every_screen() {
-    let (mut ann, mut carol) = (Peer::new(1), Peer::new(3));
-    (0..5).for_each(|n| ann.post(&format!("both {n}")));
-    // The whole machine is copied, so the copy goes on with the same actor.
+/// The whole machine is copied, so the copy goes on with the same actor.
+fn twin(ann: &Peer) -> Peer {
     let mut copy = Peer::new(1);
     copy.disk.clone_from(&ann.disk);
     copy.timeline = ann.timeline.clone();
@@ -288,6 +292,14 @@ fn both_branches_of_a_copied_device_end_on_every_screen() {
         ..Opened::default()
     };
     copy.feed(Event::RoomOpened { room: ROOM, opened });
+    copy
+}
+
+#[test]
+fn both_branches_of_a_copied_device_end_on_every_screen() {
+    let (mut ann, mut carol) = (Peer::new(1), Peer::new(3));
+    (0..5).for_each(|n| ann.post(&format!("both {n}")));
+    let mut copy = twin(&ann);
     (0..3).for_each(|n| ann.post(&format!("first {n}")));
     (0..4).for_each(|n| copy.post(&format!("second {n}")));
     meet(&mut ann, &mut carol, ConnId(1));
@@ -307,6 +319,27 @@ fn both_branches_of_a_copied_device_end_on_every_screen() {
     assert_eq!(all["ann"], all["carol"]);
     assert_eq!(all["copy"], all["carol"]);
     assert!(carol.standing().contains(&PeerState::Apart));
+}
+
+#[test]
+fn what_is_being_written_when_a_fork_shows_is_posted_again_too() {
+    let mut ann = Peer::new(1);
+    (0..5).for_each(|n| ann.post(&format!("both {n}")));
+    let mut copy = twin(&ann);
+    meet(&mut ann, &mut copy, ConnId(1));
+    copy.writing = Some(Vec::new());
+    copy.post("on a slow disk");
+    ann.post("at the same moment");
+    talk(&mut ann, &mut copy, ConnId(1));
+    let written = copy.writing.take().unwrap();
+    written.into_iter().for_each(|event| copy.feed(event));
+    talk(&mut ann, &mut copy, ConnId(1));
+    for peer in [&ann, &copy] {
+        let mut texts = peer.texts();
+        texts.retain(|text| !text.starts_with("both"));
+        texts.sort();
+        assert_eq!(texts, ["at the same moment", "on a slow disk"]);
+    }
 }
 
 #[test]

@@ -55,6 +55,12 @@ impl super::room::Room {
         known && self.ours.contains(&actor) && self.fork_search.is_none() && !self.settled.contains(&actor)
     }
 
+    /// Whether all that is durable was posted again, and what was being written when the fork showed was not.
+    pub(super) fn fork_waits(&self) -> bool {
+        let search = self.fork_search.as_ref();
+        search.is_some_and(|search| search.repeating > Some(self.durable.tip(search.actor).seq))
+    }
+
     pub(super) fn forget_fork_search(&mut self, conn: ConnId) {
         self.fork_search
             .take_if(|search| search.conn == Some(conn) && search.repeating.is_none());
@@ -136,7 +142,7 @@ impl Engine {
     }
 
     /// Asks for the change in the middle, or, when the parting is known, for what follows it here.
-    fn fork_step(&mut self, room: RoomId, t: &mut Turn<'_>) {
+    pub(super) fn fork_step(&mut self, room: RoomId, t: &mut Turn<'_>) {
         let Some(state) = self.rooms.get_mut(&room) else {
             return;
         };
@@ -149,8 +155,10 @@ impl Engine {
             let from = *search.repeating.get_or_insert(search.differ);
             let to = tip(actor);
             if from > to {
-                state.settled.insert(actor);
-                state.fork_search = None;
+                if state.accepted.tip(actor).seq == to {
+                    state.settled.insert(actor);
+                    state.fork_search = None;
+                }
                 return;
             }
             return self.load(

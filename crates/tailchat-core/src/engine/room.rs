@@ -160,6 +160,7 @@ impl Engine {
             return;
         };
         room.failing = None;
+        let fork_waits = room.fork_waits();
         let mut repeated = Vec::new();
         for arrived in done.changes.iter() {
             room.durable.set(arrived.change.parts.actor, arrived.change.tip);
@@ -175,6 +176,9 @@ impl Engine {
         repeated
             .into_iter()
             .for_each(|first| self.fork_told(id, first, t));
+        if fork_waits {
+            self.fork_step(id, t);
+        }
         self.flush(id, t);
         self.catch_up(id, t);
     }
