@@ -15,6 +15,8 @@ const CONVERGE_WITHIN: Duration = Duration::from_secs(300);
 /// How long one peer may take to be seen in the middle of catching up.
 const MIDDLE_WITHIN: Duration = Duration::from_secs(60);
 
+/// How long the last messages may take from peer to peer.
+const SETTLED_WITHIN: Duration = Duration::from_secs(10);
 /// Days of the made corpus.
 const DAYS: u32 = 6;
 
@@ -108,10 +110,6 @@ fn connect(peers: &mut [Peer], kill: bool) -> Result<()> {
         peer.run(&["status", "--wait", &seconds])
             .with_context(|| format!("peer {n} does not converge"))?;
     }
-    // A peer may have been equal with those it met before the last of them caught up: once more, now for all.
-    for peer in peers.iter() {
-        peer.run(&["status", "--wait", "30"])?;
-    }
     println!(
         "converge: all equal {:.1} s after they met",
         began.elapsed().as_secs_f64()
@@ -131,11 +129,22 @@ fn catch_in_the_middle(peer: &Peer, before: u64) -> Result<u64> {
     }
 }
 
+/// How a peer stands once it has everything: it may have been equal with those it had met before the rest came.
+fn settled(peer: &Peer, messages: u64) -> Result<Value> {
+    let began = Instant::now();
+    loop {
+        let status = peer.status()?;
+        if status["messages"] == messages || began.elapsed() > SETTLED_WITHIN {
+            return Ok(status);
+        }
+    }
+}
+
 /// The same total, heads and exported timeline everywhere, and every record sound.
 fn compare(peers: &[Peer], room: &str, messages: u64, scratch: &Path) -> Result<()> {
     let mut first: Option<(Value, Vec<u8>)> = None;
     for (n, peer) in peers.iter().enumerate() {
-        let status = peer.status()?;
+        let status = settled(peer, messages)?;
         ensure!(
             status["messages"] == messages,
             "peer {n} has {}, {messages} were imported",

@@ -67,14 +67,20 @@ impl Peer {
         Ok(peer)
     }
 
-    /// Starts serving, again perhaps.
+    /// Starts serving; again at the same address, where the others look for it.
     pub(crate) fn serve(&mut self) -> Result<()> {
+        let anywhere = self.listening.is_empty();
+        let listen = if anywhere {
+            "127.0.0.1:0".to_owned()
+        } else {
+            self.listening.clone()
+        };
         let mut child = self
             .command(&[
                 "serve",
                 "--json",
                 "--listen",
-                "127.0.0.1:0",
+                &listen,
                 "--no-discovery",
                 "--quiet",
             ])
