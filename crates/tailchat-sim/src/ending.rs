@@ -86,7 +86,12 @@ impl World {
                 let mut pairs = members.iter().zip(members.iter().skip(1));
                 pairs.find_map(|(one, other)| self.unlike(*one, *other, *room))
             };
-            if let Some(what) = unrest.or_else(unlike) {
+            let lost = || {
+                let shelves = members.iter().filter_map(|no| self.shelf(*no, *room));
+                let mut checked = shelves.map(|shelf| self.check_accepted(*room, &shelf.shown));
+                checked.find_map(Result::err)
+            };
+            if let Some(what) = unrest.or_else(unlike).or_else(lost) {
                 return Some(what);
             }
         }
@@ -160,7 +165,6 @@ impl World {
                     return Err(format!("peer {no} has no room"));
                 };
                 self.check_content(&first.shown, &shelf.shown)
-                    .and_then(|()| self.check_accepted(*room, &shelf.shown))
                     .map_err(|what| format!("peer {no} {what}"))?;
                 if self.status(*no, *room).map(|status| status.durable) != Some(shelf.disk.state.clone()) {
                     return Err(format!("peer {no} holds another state than its disk"));
@@ -190,7 +194,7 @@ impl World {
         let mut lost = accepted.filter(|accepted| !lines.contains(&(accepted.id, &*accepted.text)));
         lost.next().map_or(Ok(()), |lost| {
             let (id, peer) = (lost.id, lost.peer);
-            Err(format!("does not show {id}, which peer {peer} had accepted"))
+            Err(format!("not all show {id}, which peer {peer} had accepted"))
         })
     }
 
