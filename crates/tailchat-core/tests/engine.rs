@@ -343,6 +343,37 @@ fn what_is_being_written_when_a_fork_shows_is_posted_again_too() {
 }
 
 #[test]
+fn a_fork_is_healed_though_the_connection_on_which_it_showed_fell_silent() {
+    let mut ann = Peer::new(1);
+    (0..5).for_each(|n| ann.post(&format!("both {n}")));
+    let mut copy = twin(&ann);
+    ann.post("ann's");
+    copy.post("the copy's");
+    ann.connect(ConnId(1), Role::Dialler);
+    copy.connect(ConnId(1), Role::Listener);
+    let conn = ConnId(1);
+    while copy.engine.room_status(ROOM).unwrap().forks.is_empty() {
+        if let Some(frame) = ann.says_on(conn) {
+            copy.feed(Event::Received { conn, frame });
+        }
+        if let Some(frame) = copy.says_on(conn) {
+            ann.feed(Event::Received { conn, frame });
+        }
+    }
+    ann.sent.clear();
+    copy.sent.clear();
+    meet(&mut ann, &mut copy, ConnId(2));
+    copy.feed(Event::Disconnected {
+        conn,
+        why: "silent for too long".into(),
+    });
+    copy.tick_for(Duration::from_secs(1));
+    talk(&mut ann, &mut copy, ConnId(2));
+    assert!(ann.texts().contains(&"the copy's".into()), "{:?}", ann.texts());
+    assert!(copy.texts().contains(&"ann's".into()), "{:?}", copy.texts());
+}
+
+#[test]
 fn a_peer_of_another_version_is_told_which_and_let_go() {
     let mut ann = Peer::new(1);
     ann.connect(ConnId(1), Role::Listener);

@@ -124,6 +124,21 @@ impl Engine {
         t.emit(Effect::Heard { room });
     }
 
+    /// Begins a search that could not begin when the fork showed, or that ended with its connection.
+    pub(super) fn search_again(&mut self, room: RoomId, t: &mut Turn<'_>) {
+        let Some(state) = self.rooms.get(&room).filter(|state| state.failing.is_none()) else {
+            return;
+        };
+        let found = self.conns.iter().find_map(|(id, conn)| {
+            let forked = &conn.links.get(&room)?.forked;
+            let actor = forked.iter().find(|actor| state.may_search(**actor))?;
+            Some((*id, *actor, state.durable.tip(*actor).seq))
+        });
+        if let Some((id, actor, seq)) = found {
+            self.fork_marked(id, room, actor, seq, t);
+        }
+    }
+
     /// Another copy of this device posted an entry of our actor again: the chains part there, though every
     /// peer that we met may be on our branch. What follows on it is posted again here, too.
     pub(super) fn fork_told(&mut self, room: RoomId, first: MessageId, t: &mut Turn<'_>) {
@@ -213,6 +228,7 @@ impl Engine {
         }
         let Some(block) = Block::decode(block).ok().filter(|block| !block.is_empty()) else {
             // The past cannot be read: it stays on this branch alone, and `check` names the damage.
+            state.settled.insert(search.actor);
             state.fork_search = None;
             return;
         };

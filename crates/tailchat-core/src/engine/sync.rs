@@ -519,6 +519,7 @@ impl Engine {
                 }
             }
             self.catch_up(room, t);
+            self.search_again(room, t);
             self.pass_on_disks(room, t);
         }
     }
