@@ -11,6 +11,7 @@ pub mod handshake;
 pub mod ids;
 pub mod limits;
 pub mod order;
+pub mod roster;
 pub mod state;
 pub mod text;
 pub mod timeline;

@@ -1,16 +1,23 @@
 //! What a room looks like: the fold of its entries. A pure function of the set of entries, whatever the
 //! order in which they came. Knows nothing of changes, disks or screens.
+//!
+//! [`told_by`] says what a change comes to; who keeps the lines, in memory as [`Timeline`] or in an index,
+//! keeps them by [`Place`] and asks [`Line::outranks`] where two stand at one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Bound;
+
+use serde::{Deserialize, Serialize};
 
 use crate::block::Arrival;
 use crate::change::Parts;
-use crate::entry::{Body, Entry, Profile, entry_sum};
-use crate::ids::{ActorId, DeviceId, MessageId, PersonId};
+use crate::entry::{Body, Entry, Stamp, entry_sum};
+use crate::ids::{ActorId, MessageId};
+use crate::limits::ORDER_AHEAD_MAX_MS;
+use crate::roster::{News, Roster};
 
 /// An entry's place: by order, then by author and number, the same on every peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
     /// [`crate::entry::Stamp::order`].
     pub order: u64,
@@ -40,7 +47,7 @@ impl Place {
 pub struct Line {
     /// Whose profile names the author: the entry's own actor, or the one that repeated the entry.
     pub author: ActorId,
-    /// When its author's clock says that it was written, in milliseconds since 1970.
+    /// When its author's clock says that it was written, in milliseconds since 1970; see [`shown_time`].
     pub sent_at_ms: i64,
     /// When and by whom it came to this disk; not part of what peers share.
     pub arrival: Arrival,
@@ -76,127 +83,146 @@ pub enum Says {
     },
 }
 
-/// A person in the room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// Who.
-    pub person: PersonId,
-    /// The name given last.
-    pub name: String,
-    /// The data folders with which the person writes.
-    pub devices: BTreeSet<DeviceId>,
+impl Line {
+    /// Whether this line stands where the other one does of the same entry: the author itself before who
+    /// repeated it, the least of these; so in any order of arrival it is the same one.
+    #[must_use]
+    pub fn outranks(&self, other: &Self, place: &Place) -> bool {
+        let rank = |author: ActorId| (author != place.id.actor, author);
+        rank(self.author) < rank(other.author)
+    }
 }
 
-/// The fold of a room's entries.
+/// What an entry comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A line, unless one that outranks it stands there.
+    Line(Place, Line),
+    /// Something for the [`Roster`].
+    News(News),
+}
+
+/// What the entries of a change come to, in their order. A repeat comes to two: that there is one, and what
+/// it repeats.
+#[must_use]
+pub fn told_by(parts: &Parts, arrival: Arrival) -> Vec<Told> {
+    let mut told = Vec::with_capacity(parts.entries.len());
+    for (index, bytes) in (parts.first_index..).zip(&parts.entries) {
+        let id = MessageId {
+            actor: parts.actor,
+            index,
+        };
+        tell_entry(id, bytes, arrival, &mut told);
+    }
+    told
+}
+
+fn tell_entry(id: MessageId, bytes: &[u8], arrival: Arrival, told: &mut Vec<Told>) {
+    let by = id.actor;
+    let entry = Entry::decode(bytes);
+    let place = place_of(id, entry.stamp, bytes);
+    match entry.body {
+        Body::Profile(profile) => told.push(Told::News(News::Profile { place, profile })),
+        Body::Leave => told.push(Told::News(News::Leave { place })),
+        // Shown under the ID and at the place of what it repeats: with the entry itself it is one line.
+        Body::Repeat(repeat) => {
+            let sum = entry_sum(&repeat.entry);
+            told.push(Told::News(News::Repeated(repeat.of, sum)));
+            let repeated = Entry::decode(&repeat.entry);
+            let place = place_of(repeat.of, repeated.stamp, &repeat.entry);
+            told.extend(tell_line(place, by, repeated, arrival));
+        }
+        _ => told.extend(tell_line(place, by, entry, arrival)),
+    }
+}
+
+/// Tells of what may be repeated. What may not, a repeat above all, is passed over: a chain of repeats in one
+/// entry would go as deep as the entry is long.
+fn tell_line(place: Place, by: ActorId, entry: Entry, arrival: Arrival) -> Option<Told> {
+    let says = match entry.body {
+        Body::Text(text) => Says::Message {
+            text: text.text.into(),
+            action: false,
+            reply_to: text.reply_to,
+        },
+        Body::Action(text) => Says::Message {
+            text: text.text.into(),
+            action: true,
+            reply_to: text.reply_to,
+        },
+        Body::Imported(import) => Says::Imported {
+            nick: import.nick.into(),
+            text: import.text.into(),
+            action: import.action,
+        },
+        Body::Unknown { kind } => Says::Unreadable { kind },
+        Body::RoomName(name) => return Some(Told::News(News::RoomName { place, name })),
+        Body::Profile(_) | Body::Leave | Body::Repeat(_) => return None,
+    };
+    let line = Line {
+        author: by,
+        sent_at_ms: shown_time(entry.stamp),
+        arrival,
+        says,
+    };
+    Some(Told::Line(place, line))
+}
+
+fn place_of(id: MessageId, stamp: Stamp, bytes: &[u8]) -> Place {
+    Place {
+        order: stamp.order,
+        id,
+        sum: entry_sum(bytes),
+    }
+}
+
+/// The time that is shown for a stamp: its author's clock, held within what the rules for writing allow, from
+/// [`ORDER_AHEAD_MAX_MS`] before the order up to it. So a range of times is a range of places too, whatever a
+/// peer wrote.
+#[must_use]
+pub fn shown_time(stamp: Stamp) -> i64 {
+    let order = i64::try_from(stamp.order).unwrap_or(i64::MAX);
+    let earliest = order.saturating_sub_unsigned(ORDER_AHEAD_MAX_MS + 1);
+    // Before 1970 the order is nought and says nothing of the time.
+    if stamp.order == 0 {
+        stamp.sent_at_ms.min(0)
+    } else {
+        stamp.sent_at_ms.clamp(earliest, order)
+    }
+}
+
+/// The fold of a room's entries, in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Timeline {
     lines: BTreeMap<Place, Line>,
-    /// The last profile of each actor.
-    profiles: BTreeMap<ActorId, (Place, Profile)>,
-    /// The last leave of each actor.
-    leaves: BTreeMap<ActorId, Place>,
-    /// The last name of the room.
-    name: Option<(Place, String)>,
-    /// The entries of forked actors that were posted again.
-    repeated: BTreeSet<(MessageId, u32)>,
+    roster: Roster,
 }
 
 impl Timeline {
     /// Takes in a change's entries. The same change again does nothing.
     pub fn fold(&mut self, parts: &Parts, arrival: Arrival) {
-        for (index, bytes) in (parts.first_index..).zip(&parts.entries) {
-            let id = MessageId {
-                actor: parts.actor,
-                index,
-            };
-            self.fold_entry(id, bytes, arrival);
-        }
-    }
-
-    fn fold_entry(&mut self, id: MessageId, bytes: &[u8], arrival: Arrival) {
-        let by = id.actor;
-        let Entry { stamp, body } = Entry::decode(bytes);
-        let place = Place {
-            order: stamp.order,
-            id,
-            sum: entry_sum(bytes),
-        };
-        match body {
-            Body::Profile(profile) => {
-                let mut last = self.profiles.remove(&by);
-                keep_last(&mut last, place, profile);
-                self.profiles.extend(last.map(|last| (by, last)));
-            }
-            Body::Leave => {
-                let last = self.leaves.entry(by).or_insert(place);
-                *last = place.max(*last);
-            }
-            // Shown under the ID and at the place of what it repeats: with the entry itself it is one line.
-            Body::Repeat(repeat) => {
-                self.repeated.insert((repeat.of, entry_sum(&repeat.entry)));
-                self.fold_line(repeat.of, by, &repeat.entry, arrival);
-            }
-            _ => self.fold_line(id, by, bytes, arrival),
-        }
-    }
-
-    /// Folds what may be repeated. What may not, a repeat above all, is passed over: a chain of repeats in one
-    /// entry would go as deep as the entry is long.
-    fn fold_line(&mut self, id: MessageId, by: ActorId, bytes: &[u8], arrival: Arrival) {
-        let Entry { stamp, body } = Entry::decode(bytes);
-        let place = Place {
-            order: stamp.order,
-            id,
-            sum: entry_sum(bytes),
-        };
-        let says = match body {
-            Body::Text(text) => Says::Message {
-                text: text.text.into(),
-                action: false,
-                reply_to: text.reply_to,
-            },
-            Body::Action(text) => Says::Message {
-                text: text.text.into(),
-                action: true,
-                reply_to: text.reply_to,
-            },
-            Body::Imported(import) => Says::Imported {
-                nick: import.nick.into(),
-                text: import.text.into(),
-                action: import.action,
-            },
-            Body::Unknown { kind } => Says::Unreadable { kind },
-            Body::RoomName(name) => return keep_last(&mut self.name, place, name),
-            Body::Profile(_) | Body::Leave | Body::Repeat(_) => return,
-        };
-        let line = Line {
-            author: by,
-            sent_at_ms: stamp.sent_at_ms,
-            arrival,
-            says,
-        };
-        match self.lines.get_mut(&place) {
-            None => {
-                self.lines.insert(place, line);
-            }
-            Some(there) => {
-                // The author itself before who repeated it, the least of these: in any order of arrival.
-                let rank = |author: ActorId| (author != id.actor, author);
-                if rank(line.author) < rank(there.author) {
-                    *there = line;
+        for told in told_by(parts, arrival) {
+            match told {
+                Told::News(news) => self.roster.hear(news),
+                Told::Line(place, line) => {
+                    let there = self.lines.get(&place);
+                    if there.is_none_or(|there| line.outranks(there, &place)) {
+                        self.lines.insert(place, line);
+                    }
                 }
             }
         }
     }
 
+    /// Who is in the room, and its name.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
     /// The lines in order.
     pub fn lines(&self) -> impl DoubleEndedIterator<Item = (&Place, &Line)> {
         self.lines.iter()
-    }
-
-    /// The lines above a place, it excluded, in order.
-    pub fn lines_after(&self, place: &Place) -> impl DoubleEndedIterator<Item = (&Place, &Line)> {
-        self.lines.range((Bound::Excluded(*place), Bound::Unbounded))
     }
 
     /// The line at a place.
@@ -206,33 +232,17 @@ impl Timeline {
     }
 
     /// The places at which a change's entries stand as lines.
+    #[must_use]
     pub fn places_of(&self, parts: &Parts) -> Vec<Place> {
-        let place_of = |(index, bytes): (u64, &Vec<u8>)| {
-            let entry = Entry::decode(bytes);
-            match entry.body {
-                Body::Repeat(repeat) => {
-                    let order = Entry::decode(&repeat.entry).stamp.order;
-                    Place {
-                        order,
-                        id: repeat.of,
-                        sum: entry_sum(&repeat.entry),
-                    }
-                }
-                _ => {
-                    let id = MessageId {
-                        actor: parts.actor,
-                        index,
-                    };
-                    Place {
-                        order: entry.stamp.order,
-                        id,
-                        sum: entry_sum(bytes),
-                    }
-                }
-            }
+        let arrival = Arrival {
+            at_ms: 0,
+            via: crate::ids::DeviceId::NONE,
         };
-        let places = (parts.first_index..).zip(&parts.entries).map(place_of);
-        places.filter(|place| self.lines.contains_key(place)).collect()
+        let place = |told| match told {
+            Told::Line(place, _) => Some(place),
+            Told::News(_) => None,
+        };
+        told_by(parts, arrival).into_iter().filter_map(place).collect()
     }
 
     /// Whether this imported message is in the room already, whoever imported it.
@@ -248,79 +258,17 @@ impl Timeline {
         same_order.into_iter().any(|(_, line)| same(line))
     }
 
-    /// The room's name, if anybody gave it one that has arrived.
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_ref().map(|(_, name)| name.as_str())
-    }
-
-    /// Who writes with an actor, if its profile has arrived.
-    #[must_use]
-    pub fn profile(&self, actor: ActorId) -> Option<&Profile> {
-        self.profiles.get(&actor).map(|(_, profile)| profile)
-    }
-
-    /// Every actor with which a device has written.
-    pub fn actors_of(&self, device: DeviceId) -> impl Iterator<Item = ActorId> {
-        let by_device = self
-            .profiles
-            .iter()
-            .filter(move |(_, (_, profile))| profile.device == device);
-        by_device.map(|(actor, _)| *actor)
-    }
-
-    /// The entries of forked actors that were posted again, by ID and [`entry_sum`].
-    #[must_use]
-    pub fn repeated(&self) -> &BTreeSet<(MessageId, u32)> {
-        &self.repeated
-    }
-
-    /// The people in the room, by ID: those with a device that has a profile and has not left since.
-    #[must_use]
-    pub fn members(&self) -> Vec<Member> {
-        // Of each device the last word over all its actors, then of each person the last name.
-        let mut devices: BTreeMap<DeviceId, (Place, bool, &Profile)> = BTreeMap::new();
-        for (actor, (place, profile)) in &self.profiles {
-            let left = self.leaves.get(actor).filter(|left| *left > place);
-            let word = (*left.unwrap_or(place), left.is_none(), profile);
-            let last = devices.entry(profile.device).or_insert(word);
-            if word.0 > last.0 {
-                *last = word;
-            }
-        }
-        let mut people: BTreeMap<PersonId, (Place, Member)> = BTreeMap::new();
-        for (device, (place, present, profile)) in devices {
-            if !present {
-                continue;
-            }
-            let (last, member) = people.entry(profile.person).or_insert_with(|| {
-                let member = Member {
-                    person: profile.person,
-                    name: String::new(),
-                    devices: BTreeSet::new(),
-                };
-                (place, member)
-            });
-            member.devices.insert(device);
-            if place >= *last {
-                *last = place;
-                member.name.clone_from(&profile.name);
-            }
-        }
-        people.into_values().map(|(_, member)| member).collect()
-    }
-}
-
-fn keep_last<T>(slot: &mut Option<(Place, T)>, place: Place, value: T) {
-    if slot.as_ref().is_none_or(|(last, _)| place >= *last) {
-        *slot = Some((place, value));
+    /// The lines above a place, it excluded, in order.
+    pub fn lines_after(&self, place: &Place) -> impl DoubleEndedIterator<Item = (&Place, &Line)> {
+        self.lines.range((Bound::Excluded(*place), Bound::Unbounded))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::{Imported, Repeat, Stamp, Text};
+    use crate::entry::{Profile, Repeat, Text};
+    use crate::ids::{DeviceId, PersonId};
     use proptest::prelude::*;
 
     const HERE: Arrival = Arrival {
@@ -402,6 +350,7 @@ mod tests {
         ];
         let names = |changes: &[Parts]| -> Vec<_> {
             fold(changes)
+                .roster()
                 .members()
                 .into_iter()
                 .map(|member| (member.name, member.devices.len()))
@@ -460,16 +409,13 @@ mod tests {
     }
 
     #[test]
-    fn an_imported_message_is_known_again_whoever_imported_it() {
-        let imported = Imported {
-            nick: "n".into(),
-            action: false,
-            text: "t".into(),
-        };
-        let timeline = fold(&[change(1, 0, vec![entry(7, Body::Imported(imported))])]);
-        assert!(timeline.has_imported(7, "n", false, "t"));
-        assert!(!timeline.has_imported(8, "n", false, "t"));
-        assert!(!timeline.has_imported(7, "n", true, "t"));
+    fn a_time_far_from_its_order_is_shown_near_it() {
+        let stamp = |order, sent_at_ms| shown_time(Stamp { order, sent_at_ms });
+        assert_eq!(stamp(1_000_000, 900_000), 900_000);
+        assert_eq!(stamp(1_000_000, 2_000_000), 1_000_000);
+        assert_eq!(stamp(1_000_000, i64::MIN), 1_000_000 - 300_001);
+        assert_eq!(stamp(0, -5), -5);
+        assert_eq!(stamp(0, 5), 0);
     }
 
     fn bodies() -> impl Strategy<Value = Vec<u8>> {

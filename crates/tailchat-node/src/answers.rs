@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tailchat_core::engine::{Engine, PeerState, PeerStatus};
 use tailchat_core::ids::{DeviceId, MessageId, PersonId, RoomId};
-use tailchat_core::timeline::{Line, Member, Place, Says, Timeline};
+use tailchat_core::roster::Member;
+use tailchat_core::timeline::{Line, Place, Says, Timeline};
 
 use crate::control::{
     AddressItem, MemberItem, MessageItem, MessageKind, PeerItem, RoomItem, Standing, StatusItem,
@@ -13,7 +14,7 @@ use crate::node::OpenRoom;
 
 /// A room's name, or the beginning of its ID as long as nobody's name for it has arrived.
 pub(crate) fn room_name(id: RoomId, timeline: &Timeline) -> String {
-    match timeline.name() {
+    match timeline.roster().name() {
         Some(name) if !name.is_empty() => name.to_owned(),
         _ => id.to_string().chars().take(13).collect(),
     }
@@ -31,7 +32,7 @@ pub(crate) struct View<'a> {
 
 impl<'a> View<'a> {
     pub(crate) fn new(id: RoomId, room: &'a OpenRoom, engine: &'a Engine) -> Self {
-        let members = room.timeline.members();
+        let members = room.timeline.roster().members();
         let people = members
             .iter()
             .flat_map(|m| m.devices.iter().map(|device| (*device, m.person)))
@@ -88,7 +89,7 @@ impl<'a> View<'a> {
             }
             Says::Unreadable { .. } => (MessageKind::Unreadable, String::new(), None, None),
         };
-        let profile = self.room.timeline.profile(line.author);
+        let profile = self.room.timeline.roster().profile(line.author);
         let author = nick.unwrap_or_else(|| match profile {
             Some(profile) => profile.name.clone(),
             None => line.author.to_string().chars().take(8).collect(),

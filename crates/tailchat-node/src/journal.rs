@@ -126,8 +126,8 @@ impl<D: Disk> Journal<D> {
                 "{changes} changes stand after a gap that peers will fill"
             ));
         }
-        let ours: BTreeSet<ActorId> = load.timeline.actors_of(device).collect();
-        let repeated = load.timeline.repeated().clone();
+        let ours: BTreeSet<ActorId> = load.timeline.roster().actors_of(device).collect();
+        let repeated = load.timeline.roster().repeated().clone();
         let opened = Opened {
             state: load.state,
             actor: None,

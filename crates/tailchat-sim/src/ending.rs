@@ -181,7 +181,10 @@ impl World {
         if !same {
             return Err("shows lines with another content than the first peer".into());
         }
-        if !forked && (ours.name(), ours.members()) != (theirs.name(), theirs.members()) {
+        if !forked
+            && (ours.roster().name(), ours.roster().members())
+                != (theirs.roster().name(), theirs.roster().members())
+        {
             return Err("differs from the first peer in the room's name or its members".into());
         }
         Ok(())
@@ -239,7 +242,7 @@ impl World {
                 }
                 // A change that a failed write left on disk and a peer brought again may have two arrivals.
                 if content(&after.shown) != content(&shelf.shown)
-                    || after.shown.members() != shelf.shown.members()
+                    || after.shown.roster().members() != shelf.shown.roster().members()
                 {
                     return Err(format!("peer {no} shows something else after a restart"));
                 }

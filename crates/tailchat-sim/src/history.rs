@@ -134,8 +134,8 @@ impl History {
             state: self.state.clone(),
             actor,
             clock: self.clock.clone(),
-            ours: self.timeline.actors_of(device).collect(),
-            repeated: self.timeline.repeated().clone(),
+            ours: self.timeline.roster().actors_of(device).collect(),
+            repeated: self.timeline.roster().repeated().clone(),
         }
     }
 }
