@@ -492,7 +492,7 @@ impl Loading {
 
     fn show(&mut self, parts: &Parts, arrival: Arrival) {
         for entry in &parts.entries {
-            self.clock.observe(&Entry::decode(entry));
+            self.clock.observe(&Entry::decode(entry), arrival.at_ms);
         }
         self.timeline.fold(parts, arrival);
     }

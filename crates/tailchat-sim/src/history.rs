@@ -106,17 +106,17 @@ impl History {
         let tip = self.state.tip(parts.actor);
         let previous = (tip.seq > 0).then_some(tip.hash);
         if (parts.seq, parts.first_index, parts.previous) == (tip.seq + 1, tip.entries, previous) {
-            self.add(parts, tip.after(&parts.entries, *hash));
+            self.add(parts, tip.after(&parts.entries, *hash), arrival.at_ms);
             self.timeline.fold(parts, *arrival);
         }
     }
 
     /// Takes a change that is durable, without showing it.
-    pub(crate) fn add(&mut self, parts: &Parts, tip: Tip) {
+    pub(crate) fn add(&mut self, parts: &Parts, tip: Tip, arrived_at_ms: i64) {
         self.state.set(parts.actor, tip);
         self.chains.entry(parts.actor).or_default().push(tip.hash);
         let entries = parts.entries.iter();
-        entries.for_each(|entry| self.clock.observe(&Entry::decode(entry)));
+        entries.for_each(|entry| self.clock.observe(&Entry::decode(entry), arrived_at_ms));
     }
 
     /// Whether the actor's chain has this change at this place.

@@ -123,8 +123,8 @@ impl World {
         let done = match written {
             Ok(()) => {
                 let shelf = peer.shelves.entry(room).or_default();
-                for ArrivedChange { change, .. } in changes.iter() {
-                    shelf.disk.add(&change.parts, change.tip);
+                for ArrivedChange { change, arrival } in changes.iter() {
+                    shelf.disk.add(&change.parts, change.tip, arrival.at_ms);
                 }
                 let held = changes.iter().map(|ArrivedChange { change, .. }| {
                     (

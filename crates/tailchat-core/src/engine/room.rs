@@ -238,7 +238,7 @@ impl Room {
         let author = arrived.change.parts.actor;
         for entry in &arrived.change.parts.entries {
             let entry = Entry::decode(entry);
-            self.clock.observe(&entry);
+            self.clock.observe(&entry, arrived.arrival.at_ms);
             match entry.body {
                 Body::Profile(profile) if profile.device == device => {
                     self.ours.insert(author);
