@@ -17,7 +17,7 @@ use tailchat_core::order::OrderClock;
 use tailchat_core::state::{RoomState, Tip};
 use tailchat_core::timeline::Timeline;
 use tailchat_store::block::Block as StoredBlock;
-use tailchat_store::change::{ChangeRecord, Span as StoredSpan};
+use tailchat_store::change::{ChangeRecord, Position, Span as StoredSpan};
 use tailchat_store::disk::Disk;
 use tailchat_store::error::StoreError;
 use tailchat_store::log::{DiskBytes, Log, Sealed, Sealer, Stored};
@@ -103,13 +103,13 @@ impl<D: Disk> Journal<D> {
         let journal = Self { log };
         let mut load = Loading::default();
         let mut findings: Vec<String> = found.findings.iter().map(ToString::to_string).collect();
-        for info in &found.blocks {
-            match journal.log.read_block(info.number) {
+        for number in found.blocks {
+            match journal.log.read_block(number) {
                 Ok(stored) => journal.load_block(&stored, &mut load, &mut findings),
                 Err(err) => findings.push(err.to_string()),
             }
         }
-        for record in &found.tail {
+        for record in found.tail.iter().flat_map(|(_, records)| records) {
             match journal.decode(record) {
                 Ok((parts, hash)) => load.add(&parts, hash, arrival(record)),
                 Err(err) => findings.push(err.to_string()),
@@ -169,11 +169,11 @@ impl<D: Disk> Journal<D> {
         Ok(self.log.set_local(facts)?)
     }
 
-    /// Makes changes durable.
+    /// Makes changes durable. Says where the log ends then.
     ///
     /// # Errors
     /// [`JournalError::Store`]; then none of them counts.
-    pub fn append(&mut self, changes: &[ArrivedChange]) -> Result<(), JournalError> {
+    pub fn append(&mut self, changes: &[ArrivedChange]) -> Result<Position, JournalError> {
         let record = |arrived: &ArrivedChange| ChangeRecord {
             actor: arrived.change.parts.actor,
             seq: arrived.change.parts.seq,
@@ -300,7 +300,7 @@ impl<D: Disk> Journal<D> {
     /// # Errors
     /// [`JournalError::Store`]
     pub fn retire_damaged(&mut self) -> Result<usize, JournalError> {
-        let numbers: Vec<_> = self.log.blocks().map(|info| info.number).collect();
+        let numbers: Vec<_> = self.log.blocks().collect();
         let mut retired = 0;
         for number in numbers {
             let sound = self.log.read_block(number).is_ok_and(|stored| {
@@ -318,8 +318,9 @@ impl<D: Disk> Journal<D> {
 
     /// Calls with every change on disk, blocks first.
     fn each_change(&self, take: &mut impl FnMut(&Parts, ChangeHash, &[u8])) -> Result<(), JournalError> {
-        let numbers: Vec<_> = self.log.blocks().map(|info| info.number).collect();
-        for number in numbers {
+        // Of what cannot be used, the check speaks.
+        let usable = |number: &_| self.log.block_info(*number).is_ok();
+        for number in self.log.blocks().filter(usable) {
             let stored = self.log.read_block(number)?;
             let changes = Block::decode(&stored.shared).and_then(|block| block.changes());
             for change in changes.map_err(|source| self.bad_block(source))? {

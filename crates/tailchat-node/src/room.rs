@@ -146,7 +146,7 @@ impl Worker {
         let journal = &mut self.journal;
         let outcome = match job {
             Job::Append { batch, changes } => {
-                let result = in_words(journal.append(&changes));
+                let result = in_words(journal.append(&changes).map(drop));
                 let outcome = Outcome::Appended {
                     batch,
                     result,

@@ -80,8 +80,10 @@ impl History {
     /// See [`HistoryError`].
     pub fn read<D: Disk>(log: &Log<D>, opened: &log::Opened) -> Result<Self, HistoryError> {
         let mut found = BTreeMap::<(ActorId, u64), Found>::new();
-        for info in &opened.blocks {
-            let stored = log.read_block(info.number)?;
+        // What cannot be used counts as missing.
+        let usable = |number: &&_| log.block_info(**number).is_ok();
+        for number in opened.blocks.iter().filter(usable) {
+            let stored = log.read_block(*number)?;
             let changes = Block::decode(&stored.shared)?.changes()?;
             for (change, arrival) in changes.into_iter().zip(decode_arrivals(&stored.local)?) {
                 let key = (change.parts.actor, change.parts.seq);
@@ -90,7 +92,7 @@ impl History {
                     .or_insert((change.parts, change.encoded.hash, arrival));
             }
         }
-        for record in &opened.tail {
+        for record in opened.tail.iter().flat_map(|(_, records)| records) {
             let (parts, hash, arrival) = parse(record)?;
             found
                 .entry((parts.actor, parts.seq))

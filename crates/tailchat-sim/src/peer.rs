@@ -198,7 +198,7 @@ impl Peer {
         };
         match self.disk.plant {
             Some(Plant::AppendBehindTorn) => self.put_back(&before.unwrap_or_default()),
-            Some(Plant::ForgetLast) => drop(opened.tail.pop()),
+            Some(Plant::ForgetLast) => drop(opened.tail.last_mut().and_then(|(_, last)| last.pop())),
             _ => {}
         }
         let history =

@@ -121,7 +121,7 @@ impl World {
         peer.suspect |= poisoned;
         let device = peer.identity.device;
         let done = match written {
-            Ok(()) => {
+            Ok(_) => {
                 let shelf = peer.shelves.entry(room).or_default();
                 for ArrivedChange { change, arrival } in changes.iter() {
                     shelf.disk.add(&change.parts, change.tip, arrival.at_ms);

@@ -10,7 +10,7 @@ use crate::change::{Span, StretchNumber};
 use crate::disk::Disk;
 use crate::error::{Damage, Finding, StoreError};
 use crate::fields::Fields;
-use crate::head::{FORMAT_MINOR, FileHead, FileId, FileKind, HEAD_LEN, HeadFault};
+use crate::head::{FORMAT_MAJOR, FORMAT_MINOR, FileHead, FileId, FileKind, HEAD_LEN, HeadFault};
 use crate::limits::{BLOCK_SPANS_MAX, SECTION_LEN_MAX};
 use crate::record::FileKey;
 
@@ -26,7 +26,8 @@ const SECTIONS: usize = 4;
 pub struct Block {
     /// Exactly the changes that it holds: a change is looked for here if, and only if, a span holds it.
     pub spans: Vec<Span>,
-    /// What an opening gets to see of it. Kept in memory for every block, so it should be short.
+    /// What can be had of it without the large sections. Kept in memory once it was asked for, so it should be
+    /// short.
     pub summary: Vec<u8>,
     /// What may be sent to peers.
     pub shared: Vec<u8>,
@@ -195,8 +196,28 @@ impl Block {
     }
 }
 
+impl BlockHead {
+    /// Whether the file belongs where it was found.
+    ///
+    /// # Errors
+    /// `Damaged`, misplaced.
+    pub fn belongs(&self, room: RoomId, number: StretchNumber) -> Result<(), BlockFault> {
+        if self.head.room == room && self.head.number == number.0 {
+            Ok(())
+        } else {
+            Err(BlockFault::Damaged(0..HEAD_LEN as u64, Damage::Misplaced))
+        }
+    }
+
+    /// What a person may want to know of it.
+    pub(crate) fn finding(&self, file: PathBuf) -> Option<Finding> {
+        let (range, why) = (0..HEAD_LEN as u64, Damage::HeadCopy);
+        self.bad_copy.map(|_| Finding::Damaged { file, range, why })
+    }
+}
+
 impl BlockInfo {
-    /// Reads and verifies what an opening needs of a file, without its large sections.
+    /// Reads and verifies what stands before a file's large sections.
     ///
     /// # Errors
     /// What does not fit.
@@ -244,13 +265,19 @@ impl BlockFault {
     }
 
     /// The error for a caller who asked for this block.
-    pub(crate) fn error(self, path: PathBuf, file_len: u64) -> StoreError {
+    pub(crate) fn error(&self, path: PathBuf, file_len: u64) -> StoreError {
         let (range, why) = self.parts(file_len);
         match self {
             Self::Io(cause) => StoreError::Io {
                 path,
                 doing: "read a block",
-                cause,
+                // The fault may be told more than once, and the system's error cannot be copied.
+                cause: io::Error::new(cause.kind(), cause.to_string()),
+            },
+            Self::Head(HeadFault::Newer(found)) => StoreError::Newer {
+                path,
+                found: *found,
+                known: FORMAT_MAJOR,
             },
             Self::Head(_) | Self::Damaged(..) => StoreError::Damaged { path, range, why },
         }
@@ -258,6 +285,9 @@ impl BlockFault {
 
     /// The finding for a caller who goes through all files.
     pub(crate) fn finding(&self, file: PathBuf, file_len: u64) -> Finding {
+        if matches!(self, Self::Head(HeadFault::Foreign)) {
+            return Finding::Foreign { file };
+        }
         let (range, why) = self.parts(file_len);
         Finding::Damaged { file, range, why }
     }

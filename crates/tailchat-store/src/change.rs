@@ -80,6 +80,20 @@ impl Span {
     }
 }
 
+/// How far a log has come: all of the stretches before `stretch`, and its first `changes` changes. Whoever
+/// reflects a log up to here skips so many of that stretch when the log is opened again.
+///
+/// It is not a count of what is readable: where an opening says that a tail is damaged, or finds fewer changes
+/// than were counted, the stretch has to be read from its start. A sealed stretch has its changes in another
+/// order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The last stretch.
+    pub stretch: StretchNumber,
+    /// How many changes it holds, a change that is there twice counted twice.
+    pub changes: u64,
+}
+
 /// The number of a stretch of the log: `tail-<n>.log` until it is sealed, `block-<n>.blk` after. From 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StretchNumber(pub u64);

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tailchat_core::ids::RoomId;
 
-use crate::block::BlockInfo;
-use crate::change::{ChangeRecord, StretchNumber};
+use crate::change::{ChangeRecord, Position, StretchNumber};
 use crate::disk::Disk;
 use crate::error::{Finding, StoreError};
 use crate::fields::short;
@@ -16,14 +15,17 @@ use crate::head::FileId;
 use crate::limits::{BATCH_LEN_MAX, RECORD_BODY_LEN_MAX, TAIL_CHANGE_BYTES, TAIL_LEN_ROTATE};
 use crate::tail::{Entry, Tail};
 
+mod blocks;
 mod check;
 mod open;
 mod read;
 mod seal;
 mod survey;
 
+pub use blocks::BlockReader;
+use blocks::Blocks;
 pub use check::{Report, check};
-pub use read::{BlockReader, Stored};
+pub use read::Stored;
 pub use seal::{Sealed, Sealer};
 
 /// The folder of all rooms, in the data folder.
@@ -43,7 +45,7 @@ pub struct Log<D> {
     /// The tail that takes new changes: the last one, or none if that one must not be written any more. Then
     /// the next write starts another.
     active: Option<StretchNumber>,
-    blocks: BTreeMap<StretchNumber, BlockInfo>,
+    blocks: Blocks<D>,
     local: Option<Vec<u8>>,
     poisoned: Option<String>,
 }
@@ -55,10 +57,14 @@ pub struct Opened {
     pub room: RoomId,
     /// The room's local facts, if any were ever set.
     pub local: Option<Vec<u8>>,
-    /// All readable blocks, in the log's order.
-    pub blocks: Vec<BlockInfo>,
-    /// All changes that are not sealed, in the log's order. One may be there twice, and in a block too.
-    pub tail: Vec<ChangeRecord>,
+    /// The blocks, in the log's order. None of them was read: see [`Log::block_info`].
+    pub blocks: Vec<StretchNumber>,
+    /// All changes that are not sealed, in the log's order, each stretch that holds any with its own. One may
+    /// be there twice, and in a block too.
+    pub tail: Vec<(StretchNumber, Vec<ChangeRecord>)>,
+    /// The stretches of `tail` with damage, which may hide changes: the n-th record there need not be the n-th
+    /// that was appended, so who reflects a part of such a stretch has to reflect all of it anew.
+    pub damaged: Vec<StretchNumber>,
     /// What a person may want to know.
     pub findings: Vec<Finding>,
 }
@@ -103,21 +109,23 @@ impl<D: Disk> Log<D> {
         self.poisoned.as_deref()
     }
 
-    /// Adds changes. When it returns `Ok` they are durable; one write and one sync pay for all of them.
+    /// Adds changes. When it returns `Ok` they are durable; one write and one sync pay for all of them. Says
+    /// where the log ends now.
     ///
     /// # Errors
     /// `Full` and `Write`: nothing was added, the same call may be tried again. `Poisoned`: the log takes
     /// nothing more until it is opened anew, and it is not known whether a later opening finds these changes:
     /// the caller must not write others with the same numbers. `TooLarge`: nothing was added.
-    pub fn append(&mut self, changes: &[ChangeRecord]) -> Result<(), StoreError> {
+    pub fn append(&mut self, changes: &[ChangeRecord]) -> Result<Position, StoreError> {
         if changes.is_empty() {
-            return Ok(());
+            return Ok(self.position());
         }
         let bodies = changes.iter().map(ChangeRecord::body_len);
         self.within_limits("a change", bodies.clone().max().unwrap_or(0), RECORD_BODY_LEN_MAX)?;
         self.within_limits("an append", bodies.sum(), BATCH_LEN_MAX)?;
         let entries: Vec<_> = changes.iter().map(Entry::Change).collect();
-        self.write(&entries)
+        self.write(&entries)?;
+        Ok(self.position())
     }
 
     /// Replaces the room's local facts, as durably as changes are added.
@@ -131,13 +139,29 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
-    /// The bytes that the log takes on disk.
+    /// Where the log ends: what it holds now is all before this.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        match self.active.and_then(|number| self.tails.get(&number)) {
+            Some(tail) => Position {
+                stretch: tail.number,
+                changes: tail.slots.len() as u64,
+            },
+            // No tail takes changes: the next one starts another, with this number or a greater one.
+            None => Position {
+                stretch: StretchNumber(self.next_number),
+                changes: 0,
+            },
+        }
+    }
+
+    /// The bytes that the log takes on disk. The first call asks the disk for the length of each block.
     #[must_use]
     pub fn disk_bytes(&self) -> DiskBytes {
         let tails = self.tails.values().map(|tail| tail.end).sum();
         DiskBytes {
             tails,
-            blocks: self.blocks.values().map(|block| block.file_len).sum(),
+            blocks: self.blocks.bytes(),
         }
     }
 

@@ -250,6 +250,11 @@ impl Content {
         Ok(content)
     }
 
+    /// Whether a record that was here cannot be read: then the others cannot be counted either.
+    pub(crate) fn holed(&self) -> bool {
+        self.damage.iter().any(|(_, why)| *why != Damage::HeadCopy)
+    }
+
     fn take(&mut self, found: &record::Found, bytes: &[u8]) {
         let body = found.body(bytes);
         match found.kind {

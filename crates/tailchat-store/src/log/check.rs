@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::Log;
 use super::survey::Survey;
-use crate::block::{Block, BlockFault};
+use super::{BlockReader, Log};
+use crate::block::BlockFault;
 use crate::disk::Disk;
 use crate::error::{Finding, StoreError};
-use crate::tail::block_path;
+use crate::head::HeadFault;
 
 /// What a check read and found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,20 +56,21 @@ pub fn check(disk: &impl Disk, dir: &Path) -> Result<Report, StoreError> {
             });
         }
     }
-    for (number, info) in &survey.blocks {
-        let path = block_path(dir, *number);
-        match disk
-            .read(&path)
-            .map_err(BlockFault::Io)
-            .and_then(|bytes| Block::decode(&bytes))
-        {
-            Ok(_) => {
+    let reader = BlockReader::new(disk.clone(), dir, survey.room);
+    for number in survey.blocks {
+        match reader.whole(number) {
+            Ok((_, head, len)) => {
                 report.files += 1;
-                report.bytes += info.file_len;
+                report.bytes += len;
+                report.findings.extend(head.finding(reader.shown(number)));
             }
-            Err(fault) => report
-                .findings
-                .push(fault.finding(disk.shown(&path), info.file_len)),
+            Err(fault @ BlockFault::Head(HeadFault::Newer(_))) => {
+                return Err(fault.error(reader.shown(number), 0));
+            }
+            Err(fault) => {
+                let finding = fault.finding(reader.shown(number), reader.length(number));
+                report.findings.push(finding);
+            }
         }
     }
     Ok(report)

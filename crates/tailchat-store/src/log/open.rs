@@ -1,15 +1,16 @@
 //! Creating a log, and opening one after whatever happened to it. Decides nothing that could lose a sound
 //! record: it cuts only behind the last one, and removes only what another verified file holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use tailchat_core::ids::RoomId;
 
+use super::blocks::Blocks;
 use super::survey::Survey;
 use super::{Log, Opened, ROOMS_DIR, room_dir, write_error};
-use crate::change::ChangeRecord;
+use crate::change::{ChangeRecord, StretchNumber};
 use crate::disk::Disk;
 use crate::error::{Finding, StoreError};
 use crate::limits::QUARANTINE_FILES_MAX;
@@ -38,7 +39,7 @@ impl<D: Disk> Log<D> {
             Err(StoreError::NoLog { .. }) => {}
             Err(error) => return Err(error),
         }
-        let mut log = Self::new(disk, dir, room, seed);
+        let mut log = Self::new(disk, dir, room, seed, BTreeSet::new());
         log.next_number = Survey::last_number(&names) + 1;
         log.start_tail(&[])
             .map_err(|(path, cause)| write_error(path, cause))?;
@@ -49,36 +50,39 @@ impl<D: Disk> Log<D> {
     /// finding says that the log is read-only. `seed` as for [`create`](Self::create).
     ///
     /// # Errors
-    /// `Newer`: nothing was touched. `NoLog`: no file says which room it is. `Io`: the folder cannot be
+    /// `Newer`: nothing was touched; of the blocks the last one alone is asked. `NoLog`: no file says which room it is. `Io`: the folder cannot be
     /// listed. A damaged file is no error but a finding.
     pub fn open(disk: D, dir: &Path, seed: [u8; 32]) -> Result<(Self, Opened), StoreError> {
         let mut survey = Survey::take(&disk, dir)?;
-        let mut log = Self::new(disk, dir.to_owned(), survey.room, seed);
+        let blocks = std::mem::take(&mut survey.blocks);
+        let mut log = Self::new(disk, dir.to_owned(), survey.room, seed, blocks);
         log.next_number = survey.last_number + 1;
-        log.blocks = std::mem::take(&mut survey.blocks);
         log.local = survey
             .tails
             .values()
             .rev()
             .find_map(|content| content.local.clone());
-        log.mend(&mut survey);
-        let mut tail = Vec::new();
-        for content in survey.tails.into_values() {
-            tail.extend(content.changes);
-        }
-        let (local, blocks) = (log.local.clone(), log.blocks.values().cloned().collect());
+        let again = log.mend(&mut survey);
+        let holed = survey.tails.iter().filter(|(_, content)| content.holed());
+        let damaged = holed.map(|(number, _)| *number).collect();
+        let found = survey.tails.into_iter();
+        let tail = found
+            .map(|(number, content)| (number, content.changes))
+            .chain(again);
         let opened = Opened {
             room: log.room,
-            local,
-            blocks,
-            tail,
+            local: log.local.clone(),
+            blocks: log.blocks().collect(),
+            tail: tail.filter(|(_, changes)| !changes.is_empty()).collect(),
+            damaged,
             findings: survey.findings,
         };
         Ok((log, opened))
     }
 
-    fn new(disk: D, dir: PathBuf, room: RoomId, seed: [u8; 32]) -> Self {
+    fn new(disk: D, dir: PathBuf, room: RoomId, seed: [u8; 32], blocks: BTreeSet<StretchNumber>) -> Self {
         Self {
+            blocks: Blocks::named(disk.clone(), &dir, room, blocks),
             disk,
             dir,
             room,
@@ -87,15 +91,14 @@ impl<D: Disk> Log<D> {
             next_number: 1,
             tails: BTreeMap::new(),
             active: None,
-            blocks: BTreeMap::new(),
             local: None,
             poisoned: None,
         }
     }
 
     /// Makes the folder as the survey says it is. Never fails: what cannot be mended is left as it is, and if
-    /// that makes writing unsafe, the log is poisoned.
-    fn mend(&mut self, survey: &mut Survey) {
+    /// that makes writing unsafe, the log is poisoned. Returns what had to be written again, and where.
+    fn mend(&mut self, survey: &mut Survey) -> Option<(StretchNumber, Vec<ChangeRecord>)> {
         for content in survey.tails.values_mut() {
             if let Some(torn) = content.torn.take() {
                 let finding = self.cut(content, &torn);
@@ -104,7 +107,7 @@ impl<D: Disk> Log<D> {
             self.tails.insert(content.tail.number, content.tail.clone());
         }
         self.pick_active(survey);
-        self.make_durable(survey);
+        let again = self.make_durable(survey);
         match self.disk.sync_dir(&self.dir) {
             Ok(()) => self.tidy(survey),
             // Names that are not durable: a tail removed for its block could take the block's name along.
@@ -117,6 +120,7 @@ impl<D: Disk> Log<D> {
                 why: why.clone(),
             });
         }
+        again
     }
 
     /// Copies torn bytes aside and cuts them off. Without space for the copy they stay, and the tail is not
@@ -162,22 +166,24 @@ impl<D: Disk> Log<D> {
 
     /// Syncs all tails: after a kill their last bytes may be in the page cache alone. What cannot be synced
     /// is written again, to a new tail.
-    fn make_durable(&mut self, survey: &Survey) {
-        let mut suspect: Vec<&ChangeRecord> = Vec::new();
+    fn make_durable(&mut self, survey: &Survey) -> Option<(StretchNumber, Vec<ChangeRecord>)> {
+        let mut suspect: Vec<ChangeRecord> = Vec::new();
         let mut failed = None;
         for content in survey.tails.values() {
             if let Err(cause) = self.disk.sync(&content.tail.path) {
-                suspect.extend(&content.changes);
+                suspect.extend_from_slice(&content.changes);
                 failed = Some(cause);
             }
         }
-        let Some(first) = failed else { return };
-        let entries: Vec<_> = suspect.into_iter().map(Entry::Change).collect();
+        let first = failed?;
+        let entries: Vec<_> = suspect.iter().map(Entry::Change).collect();
         if let Err((_, second)) = self.start_tail(&entries) {
             drop(self.poison(format!(
                 "the disk did not store what it holds ({first}; {second})"
             )));
+            return None;
         }
+        self.active.map(|number| (number, suspect))
     }
 
     /// Removes what a crash left behind. Best effort: whatever stays is found again at the next opening.

@@ -1,15 +1,13 @@
 //! Reading the past: by what is wanted, or block by block. Verifies again whatever it reads; refuses to guess
 //! what an unreadable stretch held.
 
-use std::path::PathBuf;
-
-use super::Log;
-use crate::block::{Block, BlockFault, BlockHead, BlockInfo};
+use super::{BlockReader, Log};
+use crate::block::{Block, BlockInfo};
 use crate::change::{ChangeRecord, Span, StretchNumber};
 use crate::disk::Disk;
-use crate::error::{Damage, StoreError};
+use crate::error::{Damage, Finding, StoreError};
 use crate::record::{self, RecordKind};
-use crate::tail::{Slot, Tail, block_path};
+use crate::tail::{Slot, Tail};
 
 /// An answer to a question for changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,42 +20,37 @@ pub enum Stored {
     Changes(Vec<ChangeRecord>),
 }
 
-/// Reads blocks with a disk of its own, so that a long reading may run on another thread.
-pub struct BlockReader<D> {
-    disk: D,
-    dir: PathBuf,
-}
+impl<D: Disk> Log<D> {
+    /// All blocks, in the log's order. None of them is read for it, so some may turn out to be unreadable.
+    pub fn blocks(&self) -> impl Iterator<Item = StretchNumber> {
+        self.blocks.numbers()
+    }
 
-impl<D: Disk> BlockReader<D> {
-    /// All of a block, verified.
+    /// What stands before a block's large sections; read at the first call.
     ///
     /// # Errors
-    /// `Io`, `Damaged`.
-    pub fn read(&self, number: StretchNumber) -> Result<Block, StoreError> {
-        read_block(&self.disk, &self.dir, number)
+    /// `Io`, `Damaged`, `Newer`; `NoStretch` if there is no such block.
+    pub fn block_info(&self, number: StretchNumber) -> Result<&BlockInfo, StoreError> {
+        self.blocks.info(number)
     }
-}
 
-impl<D: Disk> Log<D> {
-    /// All blocks, in the log's order.
-    pub fn blocks(&self) -> impl Iterator<Item = &BlockInfo> {
-        self.blocks.values()
+    /// What was met of blocks since the opening, or since the last call, that a person may want to know.
+    #[must_use]
+    pub fn take_findings(&self) -> Vec<Finding> {
+        self.blocks.take_findings()
     }
 
     /// What reads blocks without the log. A block that is there stays there.
     pub fn block_reader(&self) -> BlockReader<D> {
-        BlockReader {
-            disk: self.disk.clone(),
-            dir: self.dir.clone(),
-        }
+        self.blocks.reader()
     }
 
     /// All of a block, verified.
     ///
     /// # Errors
-    /// `Io`, `Damaged`.
+    /// `Io`, `Damaged`, `Newer`.
     pub fn read_block(&self, number: StretchNumber) -> Result<Block, StoreError> {
-        read_block(&self.disk, &self.dir, number)
+        self.blocks.read(number)
     }
 
     /// What stands first in the log of all that is wanted, and what follows it there: one block, or changes
@@ -67,11 +60,12 @@ impl<D: Disk> Log<D> {
     /// # Errors
     /// `Io`; `Damaged` if the first of it does not verify any more. Then, if it is a block,
     /// [`retire_block`](Self::retire_block) makes the log forget it, so that what comes from a peer takes its
-    /// place.
+    /// place. `Newer` if a block is of a newer version. A block that does not say what it holds is passed over;
+    /// see [`take_findings`](Self::take_findings).
     pub fn read(&self, wanted: &[Span], budget_bytes: usize) -> Result<Stored, StoreError> {
-        let in_block = self
-            .blocks
-            .values()
+        let blocks = self.blocks.usable()?;
+        let in_block = blocks
+            .iter()
             .find(|block| block.spans.iter().any(|span| meets(wanted, span)));
         let last = in_block.map(|block| block.number);
         let mut changes = Vec::new();
@@ -100,30 +94,10 @@ impl<D: Disk> Log<D> {
     /// here.
     ///
     /// # Errors
-    /// `NoStretch` if there is no such block, `Io` if it could not be renamed; then it is still in use.
+    /// `NoStretch` if there is no such block, `Newer` if it is not ours to touch, `Io` if it could not be
+    /// renamed; then it is still in use.
     pub fn retire_block(&mut self, number: StretchNumber) -> Result<(), StoreError> {
-        if !self.blocks.contains_key(&number) {
-            let path = self.disk.shown(&self.dir);
-            return Err(StoreError::NoStretch {
-                path,
-                what: "block",
-                number: number.0,
-            });
-        }
-        let path = block_path(&self.dir, number);
-        let kept = path.with_extension("blk.damaged");
-        let shown = self.disk.shown(&path);
-        let failed = |cause| StoreError::Io {
-            path: shown,
-            doing: "rename a block",
-            cause,
-        };
-        self.disk
-            .rename(&path, &kept)
-            .and_then(|()| self.disk.sync_dir(&self.dir))
-            .map_err(failed)?;
-        self.blocks.remove(&number);
-        Ok(())
+        self.blocks.retire(number)
     }
 
     /// Reads records that stand near each other with one read. `false` when it stopped at a bad one that is
@@ -198,22 +172,4 @@ fn verified(tail: &Tail, slot: &Slot, from: u64, bytes: &[u8]) -> Result<ChangeR
         .then(|| ChangeRecord::decode(body))
         .flatten();
     change.ok_or(Damage::Content)
-}
-
-fn read_block(disk: &impl Disk, dir: &std::path::Path, number: StretchNumber) -> Result<Block, StoreError> {
-    let path = block_path(dir, number);
-    let bytes = disk.read(&path).map_err(BlockFault::Io);
-    let len = bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
-    match bytes.and_then(|bytes| Block::decode(&bytes)) {
-        Ok((block, BlockHead { head, .. })) if head.number == number.0 => Ok(block),
-        Ok(_) => {
-            let path = disk.shown(&path);
-            Err(StoreError::Damaged {
-                path,
-                range: 0..len,
-                why: Damage::Misplaced,
-            })
-        }
-        Err(fault) => Err(fault.error(disk.shown(&path), len)),
-    }
 }

@@ -100,7 +100,7 @@ impl<D: Disk> Log<D> {
                 self.disk.remove(&tail.path)
             };
         }
-        self.blocks.insert(info.number, info);
+        self.blocks.insert(info);
     }
 
     /// Seals a tail at once, on the caller's thread.

@@ -1,22 +1,23 @@
 //! What a room's folder holds, read without touching it: the first half of an opening, and most of a check.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use tailchat_core::ids::RoomId;
 
-use crate::block::{Block, BlockFault, BlockInfo};
+use crate::block::{Block, BlockFault};
 use crate::change::StretchNumber;
 use crate::disk::Disk;
 use crate::error::{Damage, Finding, StoreError};
-use crate::head::{FORMAT_MAJOR, HEAD_LEN, HeadFault};
+use crate::head::{FORMAT_MAJOR, FileHead, FileKind, HEAD_LEN, HeadFault};
 use crate::tail::{Content, Name, block_path, kept_path, tail_path};
 
 /// A room's folder as it was found.
 pub(super) struct Survey {
     pub(super) room: RoomId,
     pub(super) tails: BTreeMap<StretchNumber, Content>,
-    pub(super) blocks: BTreeMap<StretchNumber, BlockInfo>,
+    /// The blocks by name, without those that were read for a tail's sake and cannot be used.
+    pub(super) blocks: BTreeSet<StretchNumber>,
     /// Tails whose block is there and verified: the crash came before they were removed. With the name that
     /// they get instead, if they hold more than the block can.
     pub(super) superseded: Vec<(PathBuf, Option<PathBuf>)>,
@@ -36,15 +37,14 @@ struct Surveyor<'a, D> {
     disk: &'a D,
     dir: &'a Path,
     survey: Survey,
-    /// The rooms of the files.
-    block_rooms: BTreeMap<StretchNumber, RoomId>,
 }
 
 impl Survey {
-    /// Reads a room's folder: all of each tail, and of each block what stands before its large sections.
+    /// Reads a room's folder: all of each tail; of the blocks their names, the head of the last one, and all of
+    /// those whose tail is there too.
     ///
     /// # Errors
-    /// `Newer` if any file is, `NoLog` if none says which room it is, `Io` if the folder cannot be listed.
+    /// `Newer` if anything that is read is, `NoLog` if none says which room it is, `Io` if the folder cannot be listed.
     pub(super) fn take<D: Disk>(disk: &D, dir: &Path) -> Result<Self, StoreError> {
         let failed = |cause| StoreError::Io {
             path: disk.shown(dir),
@@ -56,19 +56,19 @@ impl Survey {
             disk,
             dir,
             survey: Self::empty(),
-            block_rooms: BTreeMap::new(),
         };
         // Blocks first: whether a tail counts depends on them.
         let mut tails = Vec::new();
         for name in &names {
             match Name::parse(name) {
                 Name::Tail(number) => tails.push(number),
-                Name::Block(number) => surveyor.block(number)?,
+                Name::Block(number) => surveyor.block(number),
                 Name::Unsealed => surveyor.survey.unsealed.push(dir.join(name)),
                 Name::Torn => surveyor.survey.torn.push(dir.join(name)),
                 Name::Other => {}
             }
         }
+        surveyor.refuse_newer()?;
         for number in tails {
             surveyor.tail(number)?;
         }
@@ -88,7 +88,7 @@ impl Survey {
         Self {
             room: RoomId([0; 16]),
             tails: BTreeMap::new(),
-            blocks: BTreeMap::new(),
+            blocks: BTreeSet::new(),
             superseded: vec![],
             unfinished: vec![],
             unsealed: vec![],
@@ -100,26 +100,29 @@ impl Survey {
 }
 
 impl<D: Disk> Surveyor<'_, D> {
-    fn block(&mut self, number: StretchNumber) -> Result<(), StoreError> {
+    fn block(&mut self, number: StretchNumber) {
         self.survey.last_number = self.survey.last_number.max(number.0);
+        self.survey.blocks.insert(number);
+    }
+
+    /// Looks at the last block's version. A newer one writes a folder of its own, so one block is as good as
+    /// all of them; should they differ all the same, the others are refused when they are read.
+    fn refuse_newer(&self) -> Result<(), StoreError> {
+        let last = self.survey.blocks.last();
+        last.map_or(Ok(()), |number| self.block_room(*number).map(drop))
+    }
+
+    /// The room that a block's head names, if it is readable.
+    fn block_room(&self, number: StretchNumber) -> Result<Option<RoomId>, StoreError> {
         let path = block_path(self.dir, number);
-        match BlockInfo::load(self.disk, &path) {
-            Ok((info, front)) if front.head.number == number.0 => {
-                self.block_rooms.insert(number, front.head.room);
-                self.survey.blocks.insert(number, info);
-                match front.bad_copy {
-                    Some(_) => self.damaged(&path, 0..HEAD_LEN as u64, Damage::HeadCopy),
-                    None => Ok(()),
-                }
-            }
-            Ok(_) => self.damaged(&path, 0..HEAD_LEN as u64, Damage::Misplaced),
-            Err(BlockFault::Head(HeadFault::Unfinished)) => {
-                // A block gets its name when it is whole, so this one was whole once.
-                self.head_fault(&path, HeadFault::Damaged)
-            }
-            Err(BlockFault::Head(fault)) => self.head_fault(&path, fault),
-            Err(BlockFault::Damaged(range, why)) => self.damaged(&path, range, why),
-            Err(BlockFault::Io(_)) => self.damaged(&path, 0..self.length(&path), Damage::Unreadable),
+        let len = usize::try_from(self.length(&path)).unwrap_or(usize::MAX);
+        let Ok(bytes) = self.disk.read_at(&path, 0, len.min(HEAD_LEN)) else {
+            return Ok(None);
+        };
+        match FileHead::decode(FileKind::Block, &bytes) {
+            Ok((head, _)) => Ok(Some(head.room)),
+            Err(HeadFault::Newer(found)) => Err(self.newer(&path, found)),
+            Err(_) => Ok(None),
         }
     }
 
@@ -130,7 +133,9 @@ impl<D: Disk> Surveyor<'_, D> {
             return self.damaged(&path, 0..self.length(&path), Damage::Unreadable);
         };
         let content = Content::read(self.dir, &bytes);
-        if !matches!(content, Err(HeadFault::Foreign | HeadFault::Newer(_))) && self.superseded(number) {
+        let room = content.as_ref().ok().map(|content| content.room);
+        let ours = !matches!(content, Err(HeadFault::Foreign | HeadFault::Newer(_)));
+        if ours && self.superseded(number, room)? {
             let plain = content.is_ok_and(|content| !content.tail.keep && content.torn.is_none());
             let kept = (!plain).then(|| kept_path(self.dir, number, &bytes));
             self.survey.superseded.push((path, kept));
@@ -153,24 +158,39 @@ impl<D: Disk> Surveyor<'_, D> {
         }
     }
 
-    /// Whether the tail's block is there, whole and sound. Verifies all of it: the tail goes on its word.
-    fn superseded(&mut self, number: StretchNumber) -> bool {
-        if !self.survey.blocks.contains_key(&number) {
-            return false;
+    /// Whether the tail's block is there, whole and sound, and of the same room. Verifies all of it: the tail
+    /// goes on its word.
+    fn superseded(&mut self, number: StretchNumber, room: Option<RoomId>) -> Result<bool, StoreError> {
+        if !self.survey.blocks.contains(&number) {
+            return Ok(false);
         }
         let path = block_path(self.dir, number);
         let bytes = self.disk.read(&path).map_err(BlockFault::Io);
-        let fault = match bytes.and_then(|bytes| Block::decode(&bytes)) {
+        let found = bytes
+            .and_then(|bytes| Block::decode(&bytes))
+            .and_then(|(_, head)| {
+                head.belongs(room.unwrap_or(head.head.room), number)?;
+                Ok(head)
+            });
+        match found {
             // With one bad copy of its head the block can be used, but the tail had better stay.
-            Ok((_, front)) => return front.bad_copy.is_none(),
-            Err(fault) => fault,
-        };
-        let info = self.survey.blocks.remove(&number);
-        let len = info.map_or(0, |info| info.file_len);
-        self.survey
-            .findings
-            .push(fault.finding(self.disk.shown(&path), len));
-        false
+            Ok(head) => Ok(head.bad_copy.is_none()),
+            Err(BlockFault::Head(HeadFault::Newer(found))) => Err(self.newer(&path, found)),
+            Err(fault) => {
+                self.survey.blocks.remove(&number);
+                let finding = fault.finding(self.disk.shown(&path), self.length(&path));
+                self.survey.findings.push(finding);
+                Ok(false)
+            }
+        }
+    }
+
+    fn newer(&self, path: &Path, found: u16) -> StoreError {
+        StoreError::Newer {
+            path: self.disk.shown(path),
+            found,
+            known: FORMAT_MAJOR,
+        }
     }
 
     fn length(&self, path: &Path) -> u64 {
@@ -190,11 +210,7 @@ impl<D: Disk> Surveyor<'_, D> {
     fn head_fault(&mut self, path: &Path, fault: HeadFault) -> Result<(), StoreError> {
         let file = self.disk.shown(path);
         match fault {
-            HeadFault::Newer(found) => Err(StoreError::Newer {
-                path: file,
-                found,
-                known: FORMAT_MAJOR,
-            }),
+            HeadFault::Newer(found) => Err(self.newer(path, found)),
             HeadFault::Foreign => {
                 self.survey.findings.push(Finding::Foreign { file });
                 Ok(())
@@ -205,30 +221,40 @@ impl<D: Disk> Surveyor<'_, D> {
         }
     }
 
-    /// Settles which room it is, and leaves out files of others.
+    /// Settles which room it is, and leaves out tails of others.
     fn finish(mut self) -> Result<Survey, StoreError> {
-        let tails = self.survey.tails.values().rev().map(|content| content.room);
-        let rooms: Vec<RoomId> = tails.chain(self.block_rooms.values().rev().copied()).collect();
-        let name = self.dir.file_name().unwrap_or_default();
-        let by_name = rooms.iter().find(|room| *room.alias() == *name);
-        let Some(room) = by_name.or(rooms.first()).copied() else {
-            return Err(StoreError::NoLog {
-                path: self.disk.shown(self.dir),
-            });
-        };
+        let room = self.room()?;
         self.survey.room = room;
         let mut strange = Vec::new();
         self.survey.tails.retain(|number, content| {
             strange.extend((content.room != room).then(|| tail_path(self.dir, *number)));
             content.room == room
         });
-        for (number, _) in self.block_rooms.iter().filter(|(_, of)| **of != room) {
-            self.survey.blocks.remove(number);
-            strange.push(block_path(self.dir, *number));
-        }
         for path in strange {
             self.damaged(&path, 0..HEAD_LEN as u64, Damage::Misplaced)?;
         }
         Ok(self.survey)
+    }
+
+    /// The room of the files whose alias is the folder's name, else of the last tail, else of the last block.
+    fn room(&self) -> Result<RoomId, StoreError> {
+        let name = self.dir.file_name().unwrap_or_default();
+        let named = |room: &RoomId| *room.alias() == *name;
+        let mut rooms = self.survey.tails.values().rev().map(|content| content.room);
+        if let Some(room) = rooms.clone().find(named) {
+            return Ok(room);
+        }
+        let mut first = rooms.next();
+        // Only a folder without tails, or one that was renamed, comes here.
+        for number in self.survey.blocks.iter().rev() {
+            let room = self.block_room(*number)?;
+            if let Some(room) = room.filter(named) {
+                return Ok(room);
+            }
+            first = first.or(room);
+        }
+        first.ok_or_else(|| StoreError::NoLog {
+            path: self.disk.shown(self.dir),
+        })
     }
 }

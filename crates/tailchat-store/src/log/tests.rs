@@ -6,9 +6,11 @@ use crate::change::Span;
 use crate::sim_disk::SimDisk;
 use tailchat_core::ids::{ActorId, DeviceId};
 
+mod blocks;
 mod crashes;
 mod damage;
 mod faults;
+mod positions;
 mod witness;
 
 /// The length of a change that fills a tail.
@@ -43,7 +45,9 @@ fn span(actor: u8, first_seq: u64, last_seq: u64) -> Span {
 impl Log<SimDisk> {
     /// The same open log on a forked disk.
     fn on(&self, disk: SimDisk) -> Self {
+        let numbers = self.blocks().collect();
         Self {
+            blocks: Blocks::named(disk.clone(), &self.dir, self.room, numbers),
             disk,
             dir: self.dir.clone(),
             room: self.room,
@@ -52,10 +56,17 @@ impl Log<SimDisk> {
             next_number: self.next_number,
             tails: self.tails.clone(),
             active: self.active,
-            blocks: self.blocks.clone(),
             local: self.local.clone(),
             poisoned: self.poisoned.clone(),
         }
+    }
+}
+
+impl Opened {
+    /// All changes that are not sealed.
+    fn changes(&self) -> Vec<ChangeRecord> {
+        let stretches = self.tail.iter().flat_map(|(_, changes)| changes);
+        stretches.cloned().collect()
     }
 }
 
@@ -96,8 +107,8 @@ fn block_of(changes: &[ChangeRecord]) -> Block {
 /// Every change in the log, in its order, the blocks' ones rebuilt from what `block_of` made.
 fn all(log: &Log<SimDisk>, opened: &Opened) -> Vec<Key> {
     let mut changes = Vec::new();
-    for info in &opened.blocks {
-        let block = log.read_block(info.number).unwrap();
+    for number in &opened.blocks {
+        let block = log.read_block(*number).unwrap();
         let mut shared = block.shared.as_slice();
         for span in &block.spans {
             let (len, rest) = shared.split_first_chunk::<4>().unwrap();
@@ -108,7 +119,7 @@ fn all(log: &Log<SimDisk>, opened: &Opened) -> Vec<Key> {
     }
     changes.extend(
         opened
-            .tail
+            .changes()
             .iter()
             .map(|change| (change.actor, change.seq, change.change.clone())),
     );
@@ -145,10 +156,7 @@ fn what_was_appended_is_there_after_opening() {
     log.set_local(b"alias".to_vec()).unwrap();
     log.append(&changes[2..]).unwrap();
     let (log, opened) = open(&disk);
-    assert_eq!(
-        (opened.tail.as_slice(), opened.findings),
-        (changes.as_slice(), vec![])
-    );
+    assert_eq!((opened.changes(), &opened.findings), (changes.to_vec(), &vec![]));
     assert_eq!(
         (opened.room, opened.local.as_deref(), log.local()),
         (ROOM, Some(&b"alias"[..]), log.local())
@@ -180,9 +188,12 @@ fn a_full_tail_is_followed_by_another_that_carries_the_local_facts() {
     let block = block_of(&log.read_tail(first).unwrap());
     log.seal(first, &block).unwrap();
     let (log, opened) = open(&disk);
-    assert_eq!((opened.local, log.ripe()), (Some(b"facts".to_vec()), None));
-    assert_eq!(opened.tail, [change(1, 2, 10)]);
-    assert_eq!(opened.blocks[0].spans, [span(1, 1, 1)]);
+    assert_eq!(
+        (opened.local.clone(), log.ripe()),
+        (Some(b"facts".to_vec()), None)
+    );
+    assert_eq!(opened.changes(), [change(1, 2, 10)]);
+    assert_eq!(log.block_info(opened.blocks[0]).unwrap().spans, [span(1, 1, 1)]);
 }
 
 #[test]
@@ -267,7 +278,8 @@ fn what_is_over_a_limit_is_refused_and_nothing_written() {
     assert!(refused(log.append(&[change(1, 1, RECORD_BODY_LEN_MAX)])));
     let many: Vec<_> = (1..=9).map(|seq| change(1, seq, 1 << 20)).collect();
     assert!(refused(log.append(&many)));
-    assert!(refused(log.set_local(vec![0; RECORD_BODY_LEN_MAX + 1])));
+    let local = log.set_local(vec![0; RECORD_BODY_LEN_MAX + 1]);
+    assert!(refused(local.map(|()| log.position())));
     assert_eq!(disk.files(), before);
 }
 

@@ -187,7 +187,7 @@ fn a_crash_while_a_room_is_created_leaves_a_room_or_none() {
                 let mut log = Log::create(disk.clone(), ROOM, [2; 32]).unwrap();
                 log.append(&[change(1, 1, 10)]).unwrap();
                 let (_, opened) = open(&disk);
-                assert_eq!(opened.tail, [change(1, 1, 10)]);
+                assert_eq!(opened.changes(), [change(1, 1, 10)]);
             }
         }
     }
@@ -217,7 +217,7 @@ fn torn_bytes_are_kept_aside_and_old_ones_go() {
         assert_eq!(*range, len..len + torn.len() as u64);
         assert_eq!(disk.read(kept).unwrap(), torn[..torn.len() - 2]);
         assert_eq!(
-            (opened.tail, disk.read(&path).unwrap()),
+            (opened.changes(), disk.read(&path).unwrap()),
             (vec![change(1, 1, 10)], whole.clone())
         );
     }

@@ -46,18 +46,18 @@ fn look(disk: &SimDisk) -> Option<(Vec<Key>, bool)> {
     let checked = check(disk, &room_dir(ROOM));
     let (mut log, mut opened) = Log::open(disk.clone(), &room_dir(ROOM), [5; 32]).ok()?;
     let mut reported = !opened.findings.is_empty() || checked.is_ok_and(|report| !report.findings.is_empty());
-    for number in log.blocks().map(|block| block.number).collect::<Vec<_>>() {
+    for number in log.blocks().collect::<Vec<_>>() {
         if log.read_block(number).is_err() {
             reported = true;
             log.retire_block(number).unwrap();
-            opened.blocks.retain(|block| block.number != number);
+            opened.blocks.retain(|block| *block != number);
         }
     }
     let changes = all(&log, &opened);
     log.append(&[change(9, 1, 10)]).unwrap();
     let (_, again) = open(disk);
     assert_eq!(
-        again.tail.last(),
+        again.changes().last(),
         Some(&change(9, 1, 10)),
         "the log goes on after damage"
     );
@@ -140,7 +140,7 @@ fn damage_in_the_middle_is_named_by_file_and_place_and_never_cut() {
             why
         }]
     );
-    assert_eq!(opened.tail, [&changes[..2], &changes[3..]].concat());
+    assert_eq!(opened.changes(), [&changes[..2], &changes[3..]].concat());
     assert_eq!(disk.read(&path).unwrap(), bytes);
     assert_eq!(log.read(&[span(1, 3, 3)], 0).unwrap(), Stored::Nothing);
     // A peer sends what is missing.
@@ -268,7 +268,10 @@ fn a_record_kind_of_a_newer_version_outlives_sealing() {
     );
     disk.plant(&path, &bytes);
     let (mut log, opened) = open(&disk);
-    assert_eq!((opened.tail, opened.findings), (vec![change(1, 1, 10)], vec![]));
+    assert_eq!(
+        (opened.changes(), opened.findings),
+        (vec![change(1, 1, 10)], vec![])
+    );
     log.append(&[change(1, 2, LARGE)]).unwrap();
     log.append(&[change(1, 3, 10)]).unwrap();
     let block = block_of(&log.read_tail(StretchNumber(1)).unwrap());
@@ -322,7 +325,7 @@ fn a_tail_stays_as_long_as_its_block_is_not_sound() {
         panic!("no damage")
     };
     assert_eq!((file, *found), (&path, why));
-    assert_eq!((opened.tail.len(), log.ripe()), (4, Some(StretchNumber(3))));
+    assert_eq!((opened.changes().len(), log.ripe()), (4, Some(StretchNumber(3))));
     log.seal(StretchNumber(3), &block).unwrap();
     assert_eq!(log.read_block(StretchNumber(3)).unwrap(), block);
     assert!(!disk.files().contains_key(&tail));
@@ -336,16 +339,24 @@ fn a_block_with_one_damaged_copy_of_its_head_is_used_and_reported() {
     bytes[20] ^= 1;
     disk.plant(&path, &bytes);
     let (log, opened) = open(&disk);
+    assert_eq!(opened.findings, vec![]);
     assert!(matches!(
-        opened.findings.as_slice(),
+        log.read(&[span(1, 1, 1)], 0),
+        Ok(Stored::Block(StretchNumber(1), _))
+    ));
+    assert!(matches!(
+        log.take_findings().as_slice(),
         [Finding::Damaged {
             why: Damage::HeadCopy,
             ..
         }]
     ));
     assert!(matches!(
-        log.read(&[span(1, 1, 1)], 0),
-        Ok(Stored::Block(StretchNumber(1), _))
+        log.check().unwrap().findings.as_slice(),
+        [Finding::Damaged {
+            why: Damage::HeadCopy,
+            ..
+        }]
     ));
 }
 
@@ -364,7 +375,10 @@ fn a_tail_that_holds_more_than_its_block_is_kept_after_a_crash_too() {
     // The process ends before the log learns of the block.
     drop(sealed);
     let (_, opened) = open(&disk);
-    assert_eq!((opened.blocks.len(), opened.tail), (1, vec![change(1, 4, 10)]));
+    assert_eq!(
+        (opened.blocks.len(), opened.changes()),
+        (1, vec![change(1, 4, 10)])
+    );
     assert!(!disk.files().contains_key(&path));
     assert!(disk.files().values().any(|kept| *kept == bytes));
 }

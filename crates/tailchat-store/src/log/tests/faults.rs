@@ -93,7 +93,7 @@ fn one_failed_sync_is_survived_and_the_second_ends_the_writing() {
     assert_eq!(log.ripe(), Some(StretchNumber(1)));
     disk.crash(0);
     let (mut log, opened) = open(&disk);
-    assert_eq!(opened.tail, [change(1, 1, 10), change(1, 2, 10)]);
+    assert_eq!(opened.changes(), [change(1, 1, 10), change(1, 2, 10)]);
     // Write, failed sync, then create, write and failed sync of the next tail.
     disk.fail(1..2, Fault::Io);
     disk.fail(4..5, Fault::Io);
@@ -123,7 +123,7 @@ fn a_write_that_cannot_be_taken_back_ends_the_writing() {
         Err(StoreError::Poisoned { .. })
     ));
     let (_, opened) = open(&disk);
-    assert_eq!(opened.tail, vec![]);
+    assert_eq!(opened.changes(), vec![]);
     assert!(matches!(opened.findings.as_slice(), [Finding::Torn { .. }]));
 }
 
@@ -138,11 +138,11 @@ fn a_full_disk_refuses_and_goes_on_when_there_is_space() {
     }
     let fork = disk.fork();
     fork.crash(0);
-    assert_eq!(open(&fork).1.tail, [change(1, 1, 10)]);
+    assert_eq!(open(&fork).1.changes(), [change(1, 1, 10)]);
     disk.set_capacity(None);
     log.append(&[change(1, 2, 100)]).unwrap();
     disk.crash(0);
-    assert_eq!(open(&disk).1.tail, [change(1, 1, 10), change(1, 2, 100)]);
+    assert_eq!(open(&disk).1.changes(), [change(1, 1, 10), change(1, 2, 100)]);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_torn_tail_on_a_full_disk_is_opened_and_cut_when_there_is_space() {
         opened.findings.as_slice(),
         [Finding::Torn { kept_in: None, .. }]
     ));
-    assert_eq!((opened.tail, log.ripe()), (vec![change(1, 1, 10)], None));
+    assert_eq!((opened.changes(), log.ripe()), (vec![change(1, 1, 10)], None));
     assert!(matches!(
         log.append(&[change(1, 2, 10)]),
         Err(StoreError::Full { .. })
@@ -173,7 +173,7 @@ fn a_torn_tail_on_a_full_disk_is_opened_and_cut_when_there_is_space() {
         [Finding::Torn { kept_in: Some(_), .. }]
     ));
     assert_eq!(
-        (opened.tail, log.local()),
+        (opened.changes(), log.local()),
         (vec![change(1, 1, 10), change(1, 2, 10)], Some(&b"facts"[..]))
     );
 }
@@ -185,7 +185,7 @@ fn a_room_that_cannot_be_synced_at_opening_is_read_only() {
     // List, read, then the sync and all that could help.
     disk.fail(2..u64::MAX, Fault::Io);
     let (mut log, opened) = open(&disk);
-    assert_eq!(opened.tail, [change(1, 1, 10)]);
+    assert_eq!(opened.changes(), [change(1, 1, 10)]);
     assert!(matches!(opened.findings.as_slice(), [Finding::ReadOnly { .. }]));
     assert!(matches!(
         log.append(&[change(1, 2, 10)]),
@@ -217,7 +217,7 @@ fn a_write_that_was_taken_back_stays_away_after_a_power_cut() {
         Unsynced::Length { .. } => Keep::Nothing,
         _ => Keep::All,
     });
-    assert_eq!(open(&disk).1.tail, vec![]);
+    assert_eq!(open(&disk).1.changes(), vec![]);
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Witness {
             }
         });
         match result {
-            Ok(()) => self.acknowledged.extend(keys),
+            Ok(_) => self.acknowledged.extend(keys),
             // Refused for good: it must never be seen again.
             Err(StoreError::Full { .. } | StoreError::Write { .. }) => {}
             Err(StoreError::Poisoned { .. }) => self.open_question.extend(keys),
