@@ -57,7 +57,15 @@ const LADDER: &[Rung] = &[
     Rung {
         name: "tailchat-index",
         rule: "index finds: it knows core's entries and SQLite, nothing of sockets or screens",
-        may_know: MayKnow::Only(&["postcard", "rusqlite", "serde", "tailchat-core", "thiserror"]),
+        may_know: MayKnow::Only(&[
+            "blake3",
+            "fs-err",
+            "postcard",
+            "rusqlite",
+            "serde",
+            "tailchat-core",
+            "thiserror",
+        ]),
     },
     Rung {
         name: "tailchat-net",

@@ -1,0 +1,226 @@
+//! What an opening needs to know of a room without reading its log: how far the log is reflected, where its
+//! chains stand, who is in it. Every part carries a sum; what does not verify is as good as missing.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{OptionalExtension, Row, params};
+use tailchat_core::ids::{ActorId, ChangeHash, RoomId};
+use tailchat_core::order::OrderClock;
+use tailchat_core::roster::Roster;
+use tailchat_core::state::{RoomState, Tip};
+
+use crate::error::{Doing, IndexError};
+use crate::index::Index;
+
+/// A place in a room's log: after so many changes of that stretch, and all of the stretches before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The stretch's number.
+    pub stretch: u64,
+    /// Changes of it.
+    pub changes: u64,
+}
+
+/// A room as the index reflects it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// How far.
+    pub position: Position,
+    /// The numbers of the stretches that it reflects. If the log lacks one of them, the index is ahead of it.
+    pub stretches: BTreeSet<u64>,
+    /// Where the chains stand.
+    pub state: RoomState,
+    /// The orders seen.
+    pub clock: OrderClock,
+    /// Who is in the room.
+    pub roster: Roster,
+}
+
+/// A room's row.
+pub(crate) struct RoomRow {
+    pub(crate) id: i64,
+    pub(crate) position: Option<Position>,
+    pub(crate) clock: OrderClock,
+    pub(crate) roster: Roster,
+}
+
+impl Index {
+    /// What an opening of the room may go on from; none if the index has to be built from the whole log.
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub fn checkpoint(&self, room: RoomId) -> Result<Option<Checkpoint>, IndexError> {
+        let Some(row) = self.read_room(room)? else {
+            return Ok(None);
+        };
+        let Some(position) = row.position else {
+            return Ok(None);
+        };
+        Ok(Some(Checkpoint {
+            position,
+            stretches: self.read_stretches(row.id)?,
+            state: self.read_tips(row.id)?,
+            clock: row.clock,
+            roster: row.roster,
+        }))
+    }
+
+    pub(crate) fn read_room(&self, room: RoomId) -> Result<Option<RoomRow>, IndexError> {
+        let doing = "read a room";
+        let query = "SELECT r.id, r.roster, r.sum, f.stretch, f.changes, f.clock, f.sum
+                     FROM room r JOIN reflected f ON f.room = r.id WHERE r.room = ?";
+        let mut statement = self.db.prepare_cached(query).doing(doing)?;
+        let read = |row: &Row<'_>| {
+            let roster: (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
+            let position: (Option<u64>, Option<u64>) = (row.get(3)?, row.get(4)?);
+            let clock: (Vec<u8>, Vec<u8>) = (row.get(5)?, row.get(6)?);
+            Ok((row.get::<_, i64>(0)?, roster, position, clock))
+        };
+        let found = statement.query_row([room.0], read).optional().doing(doing)?;
+        let Some((id, roster, position, clock)) = found else {
+            return Ok(None);
+        };
+        let position = match position {
+            (Some(stretch), Some(changes)) => Some(Position { stretch, changes }),
+            _ => None,
+        };
+        if roster.1 != roster_sum(id, room, &roster.0) || clock.1 != reflected_sum(id, position, &clock.0) {
+            return Err(IndexError::Damaged("the sum of a room does not fit"));
+        }
+        let (Ok(clock), Ok(roster)) = (postcard::from_bytes(&clock.0), postcard::from_bytes(&roster.0))
+        else {
+            return Err(IndexError::Damaged("a room does not decode"));
+        };
+        Ok(Some(RoomRow {
+            id,
+            position,
+            clock,
+            roster,
+        }))
+    }
+
+    fn read_stretches(&self, room: i64) -> Result<BTreeSet<u64>, IndexError> {
+        let doing = "read a room's stretches";
+        let query = "SELECT number FROM stretch WHERE room = ?";
+        let mut statement = self.db.prepare_cached(query).doing(doing)?;
+        let numbers = statement.query_map([room], |row| row.get(0)).doing(doing)?;
+        numbers.collect::<Result<_, _>>().doing(doing)
+    }
+
+    fn read_tips(&self, room: i64) -> Result<RoomState, IndexError> {
+        let doing = "read a room's tips";
+        let query = "SELECT actor, seq, entries, messages, hash, sum FROM tip WHERE room = ?";
+        let mut statement = self.db.prepare_cached(query).doing(doing)?;
+        let read = |row: &Row<'_>| {
+            let tip = Tip {
+                seq: row.get(1)?,
+                entries: row.get(2)?,
+                messages: row.get(3)?,
+                hash: ChangeHash(row.get(4)?),
+            };
+            Ok((ActorId(row.get(0)?), tip, row.get::<_, Vec<u8>>(5)?))
+        };
+        let mut state = RoomState::default();
+        for found in statement.query_map([room], read).doing(doing)? {
+            let (actor, tip, sum) = found.doing(doing)?;
+            if sum != tip_sum(room, actor, &tip) {
+                return Err(IndexError::Damaged("the sum of a tip does not fit"));
+            }
+            state.set(actor, tip);
+        }
+        Ok(state)
+    }
+
+    pub(crate) fn write_roster(&self, room: RoomId, row: &RoomRow) -> Result<(), IndexError> {
+        let roster = encoded(&row.roster);
+        let sum = roster_sum(row.id, room, &roster);
+        let order = "INSERT INTO room (id, room, roster, sum) VALUES (?, ?, ?, ?)
+                     ON CONFLICT (id) DO UPDATE SET roster = excluded.roster, sum = excluded.sum";
+        let mut statement = self.db.prepare_cached(order).doing("keep a room")?;
+        statement
+            .execute(params![row.id, room.0, roster, sum])
+            .doing("keep a room")?;
+        Ok(())
+    }
+
+    pub(crate) fn write_reflected(&self, row: &RoomRow) -> Result<(), IndexError> {
+        let clock = encoded(&row.clock);
+        let sum = reflected_sum(row.id, row.position, &clock);
+        let (stretch, changes) = (
+            row.position.map(|position| position.stretch),
+            row.position.map(|position| position.changes),
+        );
+        let order =
+            "INSERT OR REPLACE INTO reflected (room, stretch, changes, clock, sum) VALUES (?, ?, ?, ?, ?)";
+        let mut statement = self.db.prepare_cached(order).doing("keep a position")?;
+        statement
+            .execute(params![row.id, stretch, changes, clock, sum])
+            .doing("keep a position")?;
+        Ok(())
+    }
+
+    pub(crate) fn write_stretch(&self, room: i64, number: u64) -> Result<(), IndexError> {
+        let order = "INSERT OR IGNORE INTO stretch (room, number) VALUES (?, ?)";
+        let mut statement = self.db.prepare_cached(order).doing("keep a stretch")?;
+        statement.execute(params![room, number]).doing("keep a stretch")?;
+        Ok(())
+    }
+
+    pub(crate) fn write_tip(&self, room: i64, actor: ActorId, tip: &Tip) -> Result<(), IndexError> {
+        let order = "INSERT OR REPLACE INTO tip (room, actor, seq, entries, messages, hash, sum)
+                     VALUES (?, ?, ?, ?, ?, ?, ?)";
+        let sum = tip_sum(room, actor, tip);
+        let mut statement = self.db.prepare_cached(order).doing("keep a tip")?;
+        statement
+            .execute(params![
+                room,
+                actor.0,
+                tip.seq,
+                tip.entries,
+                tip.messages,
+                tip.hash.0,
+                sum
+            ])
+            .doing("keep a tip")?;
+        Ok(())
+    }
+}
+
+fn encoded<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_allocvec(value).expect("writing to memory cannot fail")
+}
+
+fn roster_sum(id: i64, room: RoomId, roster: &[u8]) -> Vec<u8> {
+    let mut hasher = blake3::Hasher::new_derive_key("tailchat 2026 index roster v1");
+    hasher.update(&id.to_le_bytes()).update(&room.0).update(roster);
+    short(&hasher)
+}
+
+fn reflected_sum(id: i64, position: Option<Position>, clock: &[u8]) -> Vec<u8> {
+    let mut hasher = blake3::Hasher::new_derive_key("tailchat 2026 index position v1");
+    let position = position.map_or((u64::MAX, u64::MAX), |position| {
+        (position.stretch, position.changes)
+    });
+    hasher.update(&id.to_le_bytes());
+    hasher
+        .update(&position.0.to_le_bytes())
+        .update(&position.1.to_le_bytes());
+    hasher.update(clock);
+    short(&hasher)
+}
+
+fn tip_sum(room: i64, actor: ActorId, tip: &Tip) -> Vec<u8> {
+    let mut hasher = blake3::Hasher::new_derive_key("tailchat 2026 index tip v1");
+    hasher.update(&room.to_le_bytes()).update(&actor.0);
+    for number in [tip.seq, tip.entries, tip.messages] {
+        hasher.update(&number.to_le_bytes());
+    }
+    hasher.update(&tip.hash.0);
+    short(&hasher)
+}
+
+fn short(hasher: &blake3::Hasher) -> Vec<u8> {
+    let mut sum = vec![0; 16];
+    hasher.finalize_xof().fill(&mut sum);
+    sum
+}

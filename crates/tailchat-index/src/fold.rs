@@ -1,0 +1,207 @@
+//! The fold of entries into tables. The same as [`tailchat_core::timeline::Timeline`] in whatever order they
+//! come and however often; the tests hold both side by side.
+
+use rusqlite::{CachedStatement, OptionalExtension, params};
+use tailchat_core::block::Arrival;
+use tailchat_core::change::Parts;
+use tailchat_core::entry::Entry;
+use tailchat_core::ids::{ActorId, RoomId};
+use tailchat_core::state::Tip;
+use tailchat_core::timeline::{Line, Place, Says, Told, told_by};
+
+use crate::checkpoint::{Position, RoomRow};
+use crate::error::{Doing, IndexError};
+use crate::index::Index;
+
+/// Changes that are durable in a room's log, and what follows from them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Folded<'a> {
+    /// The changes.
+    pub changes: &'a [(&'a Parts, Arrival)],
+    /// The tips that moved. None while a whole log is read: then they are told at its end.
+    pub tips: &'a [(ActorId, Tip)],
+    /// The stretches that the changes stand in.
+    pub stretches: &'a [u64],
+    /// How far the log is reflected then; none as long as that cannot be said.
+    pub position: Option<Position>,
+}
+
+pub(crate) const KIND_TEXT: i64 = 0;
+pub(crate) const KIND_ACTION: i64 = 1;
+pub(crate) const KIND_IMPORTED: i64 = 2;
+pub(crate) const KIND_IMPORTED_ACTION: i64 = 3;
+/// The kind byte of an unreadable entry is added.
+pub(crate) const KIND_UNREADABLE: i64 = 0x100;
+
+impl Index {
+    /// Takes changes in, all or nothing.
+    ///
+    /// # Errors
+    /// [`IndexError`]; then nothing of it is in.
+    pub fn fold(&mut self, room: RoomId, folded: Folded<'_>) -> Result<(), IndexError> {
+        self.db.execute_batch("BEGIN").doing("begin")?;
+        let done = self.fold_in(room, folded).and_then(|row| {
+            self.db
+                .execute_batch("COMMIT")
+                .doing("keep changes")
+                .map(|()| row)
+        });
+        match done {
+            Ok(row) => {
+                self.rooms.insert(room, row);
+                Ok(())
+            }
+            Err(err) => {
+                // The numbers given to parties and rooms meanwhile are not kept either.
+                self.parties.clear();
+                self.rooms.clear();
+                let _ = self.db.execute_batch("ROLLBACK");
+                Err(err)
+            }
+        }
+    }
+
+    fn fold_in(&mut self, room: RoomId, folded: Folded<'_>) -> Result<RoomRow, IndexError> {
+        let mut row = self.room(room)?;
+        let before = (row.clock.clone(), row.position);
+        let mut heard = false;
+        for (parts, arrival) in folded.changes {
+            for entry in &parts.entries {
+                row.clock.observe(&Entry::decode(entry), arrival.at_ms);
+            }
+            for told in told_by(parts, *arrival) {
+                match told {
+                    Told::Line(place, line) => self.put_line(row.id, &place, &line)?,
+                    Told::News(news) => {
+                        heard = true;
+                        row.roster.hear(news);
+                    }
+                }
+            }
+        }
+        for (actor, tip) in folded.tips {
+            self.write_tip(row.id, *actor, tip)?;
+        }
+        for stretch in folded.stretches {
+            self.write_stretch(row.id, *stretch)?;
+        }
+        row.position = folded.position.or(row.position);
+        if heard {
+            self.write_roster(room, &row)?;
+        }
+        if before != (row.clock.clone(), row.position) {
+            self.write_reflected(&row)?;
+        }
+        Ok(row)
+    }
+
+    fn put_line(&mut self, room: i64, place: &Place, line: &Line) -> Result<(), IndexError> {
+        let key = place_bytes(place);
+        let id = self.next_line;
+        let order = "INSERT OR IGNORE INTO place (room, place, line) VALUES (?, ?, ?)";
+        let fresh = self.execute(order, params![room, key, id])? == 1;
+        if fresh {
+            self.next_line += 1;
+            return self.write_line(room, id, place, line);
+        }
+        let there = self.line_at(room, &key)?;
+        match there {
+            Some((id, there)) if line.outranks(&there, place) => {
+                self.execute("DELETE FROM line WHERE id = ?", [id])?;
+                self.write_line(room, id, place, line)?;
+                self.reword(id)
+            }
+            Some(_) => Ok(()),
+            None => Err(IndexError::Damaged("a place has no line")),
+        }
+    }
+
+    fn line_at(&self, room: i64, key: &[u8]) -> Result<Option<(i64, Line)>, IndexError> {
+        let doing = "find a line";
+        let query = format!(
+            "SELECT {}, l.id FROM place p JOIN line l ON l.id = p.line
+             JOIN party a ON a.id = l.author JOIN party v ON v.id = l.via WHERE p.room = ? AND p.place = ?",
+            crate::lines::COLUMNS
+        );
+        let mut statement = self.db.prepare_cached(&query).doing(doing)?;
+        let found = statement
+            .query_row(params![room, key], |row| {
+                Ok((row.get(10)?, crate::lines::line_of(row)?.1))
+            })
+            .optional();
+        found.doing(doing)
+    }
+
+    fn write_line(&mut self, room: i64, id: i64, place: &Place, line: &Line) -> Result<(), IndexError> {
+        let actor = self.party(place.id.actor.0)?;
+        let author = self.party(line.author.0)?;
+        let via = self.party(line.arrival.via.0)?;
+        let (kind, nick, reply_to, text) = match &line.says {
+            Says::Message {
+                text,
+                action,
+                reply_to,
+            } => {
+                let kind = if *action { KIND_ACTION } else { KIND_TEXT };
+                (
+                    kind,
+                    None,
+                    reply_to.as_ref().map(crate::lines::message_bytes),
+                    &**text,
+                )
+            }
+            Says::Imported { nick, text, action } => {
+                let kind = if *action {
+                    KIND_IMPORTED_ACTION
+                } else {
+                    KIND_IMPORTED
+                };
+                (kind, Some(&**nick), None, &**text)
+            }
+            Says::Unreadable { kind } => (KIND_UNREADABLE + i64::from(*kind), None, None, ""),
+        };
+        let order =
+            "INSERT INTO line (id, room, actor, number, author, sent_at_ms, arrived_at_ms, via, kind, nick,
+                     reply_to, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let (sent, arrived) = (line.sent_at_ms, line.arrival.at_ms);
+        self.execute(
+            order,
+            params![
+                id,
+                room,
+                actor,
+                number(place.id.index),
+                author,
+                sent,
+                arrived,
+                via,
+                kind,
+                nick,
+                reply_to,
+                text
+            ],
+        )?;
+        Ok(())
+    }
+
+    pub(crate) fn execute(&self, order: &str, values: impl rusqlite::Params) -> Result<usize, IndexError> {
+        let mut statement: CachedStatement<'_> = self.db.prepare_cached(order).doing("keep a line")?;
+        statement.execute(values).doing("keep a line")
+    }
+}
+
+/// An entry's number as SQLite keeps it: what does not fit is no entry's, and stands at the end.
+pub(crate) fn number(index: u64) -> i64 {
+    i64::try_from(index).unwrap_or(i64::MAX)
+}
+
+/// A place as bytes that sort as places do.
+pub(crate) fn place_bytes(place: &Place) -> [u8; 36] {
+    let mut bytes = [0; 36];
+    let (order, rest) = bytes.split_at_mut(8);
+    order.copy_from_slice(&place.order.to_be_bytes());
+    let (id, sum) = rest.split_at_mut(24);
+    id.copy_from_slice(&crate::lines::message_bytes(&place.id));
+    sum.copy_from_slice(&place.sum.to_be_bytes());
+    bytes
+}

@@ -1,0 +1,327 @@
+//! The index beside the timeline in memory, which says what it has to be; and the index after damage.
+
+#![expect(clippy::unwrap_used, reason = "a failed test may panic")]
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use tailchat_core::block::Arrival;
+use tailchat_core::change::Parts;
+use tailchat_core::entry::{Body, Entry, Imported, Profile, Repeat, Stamp, Text};
+use tailchat_core::ids::{ActorId, ChangeHash, DeviceId, MessageId, PersonId, RoomId};
+use tailchat_core::order::OrderClock;
+use tailchat_core::state::Tip;
+use tailchat_core::timeline::{Line, Place, Timeline};
+use tailchat_index::{Asked, Folded, From, Index, Opening, Position};
+
+const ROOM: RoomId = RoomId([7; 16]);
+const HERE: Arrival = Arrival {
+    at_ms: 1_000,
+    via: DeviceId([9; 16]),
+};
+const ALL: Asked = Asked {
+    from: From::Start,
+    since_ms: None,
+    until_ms: None,
+    limit: usize::MAX,
+};
+
+fn entry(order: u64, sent_at_ms: i64, body: Body) -> Vec<u8> {
+    let stamp = Stamp { order, sent_at_ms };
+    Entry { stamp, body }.encode()
+}
+
+fn text(order: u64, text: &str) -> Vec<u8> {
+    let (text, reply_to) = (text.into(), None);
+    entry(order, order.cast_signed(), Body::Text(Text { text, reply_to }))
+}
+
+fn change(actor: u8, first_index: u64, entries: Vec<Vec<u8>>) -> Parts {
+    Parts {
+        actor: ActorId([actor; 16]),
+        seq: first_index + 1,
+        first_index,
+        previous: None,
+        entries,
+    }
+}
+
+fn id() -> impl Strategy<Value = MessageId> {
+    (0..4_u8, 0..5_u64).prop_map(|(actor, index)| MessageId {
+        actor: ActorId([actor; 16]),
+        index,
+    })
+}
+
+/// Entries that meet often: few orders, few texts, repeats of what may be there.
+fn entries() -> impl Strategy<Value = Vec<u8>> {
+    let order = 0..6_u64;
+    let plain = prop_oneof![
+        ("[ab]", proptest::option::of(id())).prop_map(|(text, reply_to)| Body::Text(Text { text, reply_to })),
+        "[ab]".prop_map(|text| Body::Action(Text { text, reply_to: None })),
+        ("[nm]", any::<bool>(), "[ab]").prop_map(|(nick, action, text)| Body::Imported(Imported {
+            nick,
+            action,
+            text
+        })),
+        "[ab]".prop_map(Body::RoomName),
+        (0..3_u8, "[ab]").prop_map(|(who, name)| Body::Profile(Profile {
+            person: PersonId([who; 32]),
+            device: DeviceId([who; 16]),
+            name
+        })),
+        Just(Body::Leave),
+    ];
+    let stamped = (order.clone(), -3..9_i64, plain).prop_map(|(order, sent, body)| entry(order, sent, body));
+    let repeat = (order, id(), stamped.clone())
+        .prop_map(|(order, of, repeated)| entry(order, 5, Body::Repeat(Repeat { of, entry: repeated })));
+    let unknown = proptest::collection::vec(any::<u8>(), 1..6);
+    prop_oneof![4 => stamped, 2 => repeat, 1 => unknown]
+}
+
+fn lines(index: &Index, asked: &Asked) -> Vec<(Place, Line)> {
+    index.lines(ROOM, asked).unwrap()
+}
+
+fn expected(timeline: &Timeline) -> Vec<(Place, Line)> {
+    timeline
+        .lines()
+        .map(|(place, line)| (*place, line.clone()))
+        .collect()
+}
+
+fn fold(index: &mut Index, changes: &[Parts], position: u64) {
+    let changes: Vec<_> = changes.iter().map(|parts| (parts, HERE)).collect();
+    let folded = Folded {
+        changes: &changes,
+        tips: &[],
+        stretches: &[1],
+        position: Some(Position {
+            stretch: 1,
+            changes: position,
+        }),
+    };
+    index.fold(ROOM, folded).unwrap();
+}
+
+/// A disk's index with a few lines in it, closed.
+fn small(path: &Path) {
+    let (mut index, _) = Index::open(path).unwrap();
+    let changes = [change(1, 0, vec![text(10, "one"), text(11, "two")])];
+    fold(&mut index, &changes, 1);
+    let tip = Tip {
+        seq: 1,
+        entries: 2,
+        messages: 2,
+        hash: ChangeHash([3; 32]),
+    };
+    let folded = Folded {
+        tips: &[(ActorId([1; 16]), tip)],
+        ..Folded::default()
+    };
+    index.fold(ROOM, folded).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn built_in_any_order_and_any_portions_it_is_what_the_timeline_is(
+        chains in proptest::collection::vec(proptest::collection::vec(entries(), 1..6), 4),
+        swaps in proptest::collection::vec(any::<(prop::sample::Index, prop::sample::Index)>(), 0..20),
+        portion in 1..7_usize,
+    ) {
+        let mut changes: Vec<Parts> = (0..).zip(chains).flat_map(|(actor, chain)| {
+            (0..).zip(chain).map(move |(index, entry)| change(actor, index, vec![entry]))
+        }).collect();
+        let mut timeline = Timeline::default();
+        changes.iter().for_each(|change| timeline.fold(change, HERE));
+        let mut clock = OrderClock::default();
+        changes.extend(changes.clone());
+        for (one, other) in swaps {
+            let (one, other) = (one.index(changes.len()), other.index(changes.len()));
+            changes.swap(one, other);
+        }
+        changes.iter().flat_map(|change| &change.entries).for_each(|entry| {
+            clock.observe(&Entry::decode(entry), HERE.at_ms);
+        });
+        let mut index = Index::in_memory().unwrap();
+        for some in changes.chunks(portion) {
+            fold(&mut index, some, 1);
+        }
+        prop_assert_eq!(lines(&index, &ALL), expected(&timeline));
+        let checkpoint = index.checkpoint(ROOM).unwrap().unwrap();
+        prop_assert_eq!(&checkpoint.roster, timeline.roster());
+        prop_assert_eq!(checkpoint.clock, clock);
+        for (place, line) in timeline.lines() {
+            prop_assert!(index.has_message(ROOM, place.id).unwrap());
+            if let tailchat_core::timeline::Says::Imported { nick, text, action } = &line.says {
+                prop_assert!(index.has_imported(ROOM, place.order, nick, *action, text).unwrap());
+                prop_assert!(!index.has_imported(ROOM, place.order, nick, *action, "other").unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_is_that_part_of_the_timeline(
+        chain in proptest::collection::vec(entries(), 1..40),
+        since in proptest::option::of(-5..9_i64),
+        until in proptest::option::of(-5..9_i64),
+        limit in 1..9_usize,
+        newest in 0..12_u64,
+    ) {
+        let changes = [change(1, 0, chain)];
+        let mut timeline = Timeline::default();
+        timeline.fold(&changes[0], HERE);
+        let mut index = Index::in_memory().unwrap();
+        fold(&mut index, &changes, 1);
+        let wanted = expected(&timeline).into_iter().filter(|(_, line)| {
+            since.is_none_or(|since| line.sent_at_ms >= since) && until.is_none_or(|until| line.sent_at_ms < until)
+        });
+        let wanted: Vec<_> = wanted.collect();
+        let asked = |from| Asked { from, since_ms: since, until_ms: until, limit };
+        let mut paged = lines(&index, &asked(From::Start));
+        while let Some((last, _)) = paged.last() {
+            let page = lines(&index, &asked(From::After(*last)));
+            if page.is_empty() { break }
+            paged.extend(page);
+        }
+        prop_assert_eq!(&paged, &wanted);
+        let first = wanted.len().saturating_sub(usize::try_from(newest).unwrap());
+        let tail = &wanted[first..];
+        let page = lines(&index, &asked(From::Newest(newest)));
+        prop_assert_eq!(&page[..], &tail[..limit.min(tail.len())]);
+    }
+}
+
+#[test]
+fn what_was_kept_is_there_after_a_restart() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("index.db");
+    small(&path);
+    let (index, opening) = Index::open(&path).unwrap();
+    assert_eq!(opening, Opening::Fine);
+    let checkpoint = index.checkpoint(ROOM).unwrap().unwrap();
+    assert_eq!(
+        checkpoint.position,
+        Position {
+            stretch: 1,
+            changes: 1
+        }
+    );
+    assert_eq!(checkpoint.stretches, [1].into());
+    assert_eq!(checkpoint.state.tip(ActorId([1; 16])).entries, 2);
+    assert_eq!(lines(&index, &ALL).len(), 2);
+}
+
+#[test]
+fn an_index_cut_short_anywhere_or_of_another_kind_is_replaced_or_sound() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("index.db");
+    small(&path);
+    let whole = std::fs::read(&path).unwrap();
+    let lengths = (0..whole.len()).step_by(1009).chain([1, 99, 100, 4095, 4096]);
+    for len in lengths {
+        std::fs::write(&path, &whole[..len]).unwrap();
+        let (index, _) = Index::open(&path).unwrap();
+        let usable = index
+            .checkpoint(ROOM)
+            .is_ok_and(|checkpoint| checkpoint.is_some())
+            && index.lines(ROOM, &ALL).is_ok_and(|lines| lines.len() == 2);
+        let empty = index
+            .checkpoint(ROOM)
+            .is_ok_and(|checkpoint| checkpoint.is_none());
+        let failing = index.checkpoint(ROOM).is_err() || index.lines(ROOM, &ALL).is_err();
+        assert!(
+            usable || empty || failing,
+            "cut to {len} bytes it tells something else"
+        );
+    }
+    for other in [&b"something else altogether, longer than a header of SQLite, so that nothing of it fits, as long as needed"[..], &[0; 4096]] {
+        std::fs::write(&path, other).unwrap();
+        let (mut index, opening) = Index::open(&path).unwrap();
+        assert!(matches!(opening, Opening::Replaced(_)), "{opening:?}");
+        fold(&mut index, &[change(1, 0, vec![text(1, "again")])], 1);
+        assert_eq!(lines(&index, &ALL).len(), 1);
+        drop(index);
+    }
+}
+
+#[test]
+fn an_index_of_a_newer_version_is_built_again() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("index.db");
+    small(&path);
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch("PRAGMA user_version = 99").unwrap();
+    drop(db);
+    let (index, opening) = Index::open(&path).unwrap();
+    assert!(matches!(opening, Opening::Replaced(why) if why.contains("version 99")));
+    assert_eq!(index.checkpoint(ROOM).unwrap(), None);
+}
+
+#[test]
+fn a_checkpoint_that_was_altered_is_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("index.db");
+    for alteration in [
+        "UPDATE tip SET seq = 2",
+        "UPDATE tip SET hash = zeroblob(32)",
+        "UPDATE reflected SET changes = 9",
+        "UPDATE room SET roster = zeroblob(9)",
+    ] {
+        let _ = std::fs::remove_file(&path);
+        small(&path);
+        let db = rusqlite::Connection::open(&path).unwrap();
+        db.execute_batch(alteration).unwrap();
+        drop(db);
+        let (index, _) = Index::open(&path).unwrap();
+        assert!(index.checkpoint(ROOM).is_err(), "{alteration}");
+    }
+}
+
+#[test]
+fn where_nothing_can_be_kept_it_is_kept_in_memory() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (mut index, opening) = Index::open(&scratch.path().join("nowhere/index.db")).unwrap();
+    assert!(matches!(opening, Opening::InMemory(_)));
+    assert!(index.is_in_memory());
+    fold(&mut index, &[change(1, 0, vec![text(1, "here")])], 1);
+    assert_eq!(lines(&index, &ALL).len(), 1);
+}
+
+#[test]
+fn a_forgotten_room_is_gone_at_once_and_swept_to_the_last_line() {
+    let mut index = Index::in_memory().unwrap();
+    let many = (0..5_000).map(|order| text(order, "many")).collect();
+    fold(&mut index, &[change(1, 0, many)], 1);
+    index.forget(ROOM).unwrap();
+    assert!(lines(&index, &ALL).is_empty());
+    assert_eq!(index.checkpoint(ROOM).unwrap(), None);
+    // The room comes back before it is swept, and keeps what it has now.
+    fold(&mut index, &[change(1, 0, vec![text(1, "new")])], 1);
+    let mut steps = 0;
+    while index.sweep().unwrap() {
+        steps += 1;
+        assert!(steps < 100, "it never ends");
+    }
+    assert!(steps >= 3, "{steps} steps");
+    assert_eq!(lines(&index, &ALL).len(), 1);
+    assert_eq!(index.checkpoint(ROOM).unwrap().unwrap().stretches, [1].into());
+}
+
+#[test]
+fn messages_are_found_by_the_beginning_of_their_number() {
+    let mut index = Index::in_memory().unwrap();
+    let many = (0..120).map(|order| text(order, "many")).collect();
+    fold(&mut index, &[change(1, 0, many)], 1);
+    let actor = ActorId([1; 16]);
+    let found = |digits: &str| -> Vec<u64> {
+        let found = index.messages_of(ROOM, actor, digits, 4).unwrap();
+        found.into_iter().map(|id| id.index).collect()
+    };
+    assert_eq!(found("11"), [11, 110, 111, 112]);
+    assert_eq!(found("119"), [119]);
+    assert_eq!(found(""), [0, 1, 2, 3]);
+    assert!(found("x").is_empty());
+}
