@@ -1,101 +1,250 @@
 //! `cargo xtask bench`: what the documents claim, measured on release builds and real processes, next to what
-//! the same machine's disk and loopback need in the same run.
+//! the same machine needs in the same run. Knows the parts and what they share; each figure is taken in a file
+//! of its own.
 
-use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use tailchat_core::block::Arrival;
-use tailchat_core::engine::ArrivedChange;
-use tailchat_core::entry::{Body, Entry, Stamp, Text};
-use tailchat_core::ids::{ActorId, DeviceId, RoomId};
-use tailchat_core::state::RoomState;
+use clap::ValueEnum;
 use tailchat_node::client::{Client, Config};
-use tailchat_node::control::{Answer, Item, Request, Wait};
-use tailchat_node::journal::Journal;
-use tailchat_store::disk::RealDisk;
+use tailchat_node::control::{Request, Wait};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
-use crate::peers::{self, Meter, Peer};
-use crate::{corpus, workspace};
+use crate::corpus::{self, Said};
+use crate::peers::{self, Peer};
 
-/// Messages timed one by one for each latency.
-const SAMPLES: usize = 300;
+mod disk;
+mod import;
+mod live;
+mod meet;
+mod memory;
+mod meter;
+mod newcomer;
+mod probe;
+mod report;
+mod rooms;
+mod screen;
+
+use probe::Probe;
+use report::Table;
+use rooms::{Form, Made};
+
 /// Days of the made corpus: some 196,000 messages.
 const DAYS: u32 = 300;
-/// Messages of the small room.
-const SMALL: usize = 1_000;
-/// Typed messages whose size at rest is taken, and the actors that write them.
-const TYPED: usize = 50_000;
-const TYPISTS: u8 = 50;
+/// Seconds that a peer may take to have what another has.
+const EQUAL_WITHIN: &str = "300";
+/// Rooms of the figures about many rooms.
+const ROOMS: usize = 100;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A folder of IRC logs named YYYY-MM-DD.txt; without one, a made corpus of about the same size
+    /// A folder of IRC logs named YYYY-MM-DD.txt; without one, a made corpus
     #[arg(long, value_name = "DIR")]
     corpus: Option<PathBuf>,
+    /// Messages in a room; goals are judged at the most of them
+    #[arg(
+        long,
+        value_name = "N",
+        value_delimiter = ',',
+        default_value = report::SIZES,
+        value_parser = report::size
+    )]
+    sizes: Vec<usize>,
+    /// Only this part; may be given several times
+    #[arg(long, value_name = "PART")]
+    only: Vec<Part>,
     /// Only print; leave docs/BENCHMARKS.md as it is
     #[arg(long)]
     dry_run: bool,
 }
 
-/// One line of the table.
-struct Figure {
-    what: String,
-    measured: String,
-    goal: &'static str,
-    met: bool,
+/// What is measured together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The first screen of a room
+    Screen,
+    /// A live message between two peers
+    Live,
+    /// Peers that meet again with nothing new
+    Reconnect,
+    /// Peers that meet again and both wrote
+    Apart,
+    /// An empty peer catches up
+    Newcomer,
+    /// Messages brought in from elsewhere
+    Import,
+    /// What a node holds in memory
+    Memory,
+    /// Bytes on disk
+    Disk,
+}
+
+impl Part {
+    fn run(self, bench: &mut Bench) -> Result<()> {
+        match self {
+            Self::Screen => screen::run(bench),
+            Self::Live => live::run(bench),
+            Self::Reconnect => meet::reconnect(bench),
+            Self::Apart => meet::apart(bench),
+            Self::Newcomer => newcomer::run(bench),
+            Self::Import => import::run(bench),
+            Self::Memory => memory::run(bench),
+            Self::Disk => disk::run(bench),
+        }
+    }
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let program = peers::build()?;
-    let scratch = tempfile::tempdir()?;
-    let files = corpus::files(args.corpus.as_deref(), DAYS, scratch.path())?;
-    let texts = corpus::texts(&files)?;
-    let mut figures = Vec::new();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    figures.push(at_rest(&texts, scratch.path())?);
-    let small = pair(&program, scratch.path(), "small")?;
-    runtime.block_on(async {
-        let mut ann = client(&small.0).await?;
-        for some in texts.get(..SMALL).unwrap_or(&texts).chunks(100) {
-            send(&mut ann, some.to_vec()).await?;
+    let began = Instant::now();
+    let mut bench = Bench::new(args)?;
+    let wanted = |part: &&Part| args.only.is_empty() || args.only.contains(part);
+    let mut failed = Vec::new();
+    for part in Part::value_variants().iter().filter(wanted) {
+        eprintln!(
+            "bench: {part:?}, {:.0} s after the start",
+            began.elapsed().as_secs_f64()
+        );
+        // The others' figures are worth having all the same.
+        if let Err(error) = part.run(&mut bench) {
+            eprintln!("bench: {part:?} failed: {error:#}");
+            failed.push(format!("{part:?}"));
         }
-        latencies(&small, scratch.path(), "1,000 messages", &mut figures).await
-    })?;
-    drop(small);
-    let large = pair(&program, scratch.path(), "large")?;
-    let messages = import(&large.0, &files, &mut figures)?;
-    runtime.block_on(latencies(
-        &large,
-        scratch.path(),
-        &format!("{} messages", grouped(messages)),
-        &mut figures,
-    ))?;
-    catch_up(&program, &large.0, scratch.path(), &mut figures)?;
-    report(args, &figures)
+    }
+    let text = bench.text(args, began.elapsed())?;
+    println!("{text}");
+    ensure!(failed.is_empty(), "these parts failed: {}", failed.join(", "));
+    if args.dry_run {
+        return Ok(());
+    }
+    let whole = args.only.is_empty() && report::are_all(&args.sizes);
+    ensure!(
+        whole,
+        "docs/BENCHMARKS.md takes a run of all parts and sizes; add --dry-run"
+    );
+    report::write(&text)
 }
 
-/// Two peers in one room, connected.
-fn pair(program: &Path, scratch: &Path, name: &str) -> Result<(Peer, Peer)> {
-    let ann = Peer::start(program, scratch.join(format!("{name}-a")))?;
-    let bob = Peer::start(program, scratch.join(format!("{name}-b")))?;
-    let room = invite(&ann, "bench")?;
-    bob.run(&["join", &room, "--wait", "20"])?;
-    Ok((ann, bob))
+/// What all parts use.
+struct Bench {
+    program: PathBuf,
+    sizes: Vec<usize>,
+    said: Vec<Said>,
+    probe: Probe,
+    table: Table,
+    runtime: Runtime,
+    /// Rooms are made once for all parts; peers get copies.
+    made: RefCell<BTreeMap<(Form, usize, usize), Rc<Made>>>,
+    scratch: TempDir,
 }
 
-fn invite(peer: &Peer, name: &str) -> Result<String> {
-    let made = peer.json(&["new", name])?;
-    let invite = made.first().and_then(|room| room["invite"].as_str());
-    invite.map(ToOwned::to_owned).context("no room was made")
+impl Bench {
+    fn new(args: &Args) -> Result<Self> {
+        let program = peers::build()?;
+        let scratch = tempfile::tempdir()?;
+        let files = corpus::files(args.corpus.as_deref(), DAYS, scratch.path())?;
+        let mut sizes = args.sizes.clone();
+        sizes.sort_unstable();
+        sizes.dedup();
+        Ok(Self {
+            program,
+            sizes,
+            said: corpus::said(&files)?,
+            probe: Probe::new(scratch.path())?,
+            table: Table::default(),
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?,
+            made: RefCell::default(),
+            scratch,
+        })
+    }
+
+    fn text(&self, args: &Args, took: Duration) -> Result<String> {
+        let source = match args.corpus {
+            Some(_) => "the #ubuntu corpus",
+            None => "a made corpus",
+        };
+        Ok(format!(
+            "On {}, with {source}, in {:.0} minutes. In the same run: {}.\n\n{}",
+            report::machine(),
+            took.as_secs_f64() / 60.0,
+            self.probe.told()?,
+            self.table.text(&self.sizes)?
+        ))
+    }
+
+    /// A folder for the peers of one figure, which goes with them.
+    fn place(&self) -> Result<TempDir> {
+        Ok(tempfile::tempdir_in(self.scratch.path())?)
+    }
+
+    /// So many rooms with so many messages in all.
+    fn rooms(&self, form: Form, rooms: usize, messages: usize) -> Result<Rc<Made>> {
+        let key = (form, rooms, messages);
+        if let Some(made) = self.made.borrow().get(&key) {
+            return Ok(Rc::clone(made));
+        }
+        eprintln!("bench: making {messages} messages, {form}, in rooms: {rooms}");
+        let folder = self
+            .scratch
+            .path()
+            .join(format!("made-{form:?}-{rooms}-{messages}"));
+        let made = Rc::new(Made::make(&folder, form, &self.said, rooms, messages)?);
+        self.made.borrow_mut().insert(key, Rc::clone(&made));
+        Ok(made)
+    }
+
+    /// A peer that has the rooms and was never opened since it has them.
+    fn peer(&self, place: &TempDir, name: &str, made: &Made) -> Result<Peer> {
+        let peer = Peer::new(&self.program, place.path().join(name));
+        peer.run(&["rooms", "--quiet"])?;
+        copy(&made.folder.join("rooms"), &peer.data.join("rooms"))?;
+        Ok(peer)
+    }
+
+    /// The same, opened once, so that it has whatever it derives from its logs.
+    fn opened_peer(&self, place: &TempDir, name: &str, made: &Made) -> Result<Peer> {
+        let peer = self.peer(place, name, made)?;
+        first_opening(&peer, made)?;
+        Ok(peer)
+    }
+
+    /// Two peers that have the rooms, serve and are not connected.
+    fn two(&self, place: &TempDir, made: &Made) -> Result<(Peer, Peer)> {
+        let mut ann = self.opened_peer(place, "ann", made)?;
+        let mut bob = self.opened_peer(place, "bob", made)?;
+        ann.serve()?;
+        bob.serve()?;
+        Ok((ann, bob))
+    }
+
+    /// Two peers that have the rooms and are connected.
+    fn pair(&self, place: &TempDir, made: &Made) -> Result<(Peer, Peer)> {
+        let (ann, bob) = self.two(place, made)?;
+        bob.run(&["peers", "add", &ann.listening])?;
+        bob.run(&["status", "--wait", EQUAL_WITHIN])?;
+        ann.run(&["status", "--wait", EQUAL_WITHIN])?;
+        Ok((ann, bob))
+    }
 }
 
+/// Opens a folder for the first time and says how long that takes until the newest message is told.
+fn first_opening(peer: &Peer, made: &Made) -> Result<Duration> {
+    let began = Instant::now();
+    peer.run(&["rooms", "--quiet"])?;
+    let said = peer.run(&["log", made.first()?, "--last", "1", "--quiet"])?;
+    let took = began.elapsed();
+    ensure!(rooms::shows_newest(&said), "the newest message is not told");
+    Ok(took)
+}
+
+/// A connection to a peer's running node.
 async fn client(peer: &Peer) -> Result<Client> {
     let config = Config {
         data: peer.data.clone(),
@@ -109,10 +258,10 @@ async fn client(peer: &Peer) -> Result<Client> {
     Ok(client)
 }
 
-async fn send(client: &mut Client, texts: Vec<String>) -> Result<()> {
+async fn send(client: &mut Client, room: &str, text: String) -> Result<()> {
     let request = Request::Send {
-        room: "bench".into(),
-        texts,
+        room: room.to_owned(),
+        texts: vec![text],
         action: false,
         reply_to: None,
         on: 0,
@@ -122,328 +271,31 @@ async fn send(client: &mut Client, texts: Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// From request to reply, and from request to the other peer's screen.
-async fn latencies(pair: &(Peer, Peer), scratch: &Path, size: &str, figures: &mut Vec<Figure>) -> Result<()> {
-    pair.0.run(&["status", "--wait", "120"])?;
-    let (mut ann, mut bob) = (client(&pair.0).await?, client(&pair.1).await?);
-    let log = Request::Log {
-        room: "bench".into(),
+/// Asks for whatever is shown in a room from now on.
+async fn follow(client: &mut Client, room: &str) -> Result<()> {
+    let request = Request::Log {
+        room: room.to_owned(),
         last: Some(0),
         since_ms: None,
         until_ms: None,
         follow: true,
     };
-    bob.request(log).await?;
-    let mut probe = Probe::new(scratch)?;
-    let (mut replies, mut arrivals, mut syncs, mut trips) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for n in 0..SAMPLES {
-        let text = format!("measured {n}");
-        syncs.push(probe.sync()?);
-        trips.push(probe.round_trip()?);
-        let began = Instant::now();
-        send(&mut ann, vec![text.clone()]).await?;
-        replies.push(began.elapsed());
-        match bob.next().await? {
-            Answer::Item(Item::Message(message)) if message.text == text => arrivals.push(began.elapsed()),
-            other => bail!("expected \"{text}\", got {other:?}"),
+    Ok(client.request(request).await?)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("{} cannot be listed", from.display()))? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            copy(&entry.path(), &to)?;
+        } else if kind.is_file() {
+            fs::copy(entry.path(), to)?;
+        } else {
+            bail!("{} is neither file nor folder", entry.path().display());
         }
     }
-    let (sync, trip) = (middle(syncs), middle(trips));
-    let mut figure = |what: &str, times: Vec<Duration>, unit: Duration, of: &str, goal, most: f64| {
-        let p50 = middle(times);
-        let ratio = p50.as_secs_f64() / unit.as_secs_f64();
-        figures.push(Figure {
-            what: format!("{what}, room of {size}"),
-            measured: format!("p50 {} = {ratio:.2} x {of} ({})", millis(p50), millis(unit)),
-            goal,
-            met: ratio <= most,
-        });
-    };
-    figure(
-        "one `send`, control request to reply",
-        replies,
-        sync,
-        "one fsync",
-        "<= 3 fsyncs",
-        3.0,
-    );
-    let unit = sync + trip;
-    figure(
-        "one live message, control request at A to shown at B",
-        arrivals,
-        unit,
-        "(fsync + loopback round trip)",
-        "<= 3 x",
-        3.0,
-    );
     Ok(())
-}
-
-fn import(peer: &Peer, files: &[PathBuf], figures: &mut Vec<Figure>) -> Result<u64> {
-    let files: Vec<_> = files
-        .iter()
-        .map(|file| file.to_string_lossy().into_owned())
-        .collect();
-    let mut args = vec!["import", "bench", "--format", "irc"];
-    args.extend(files.iter().map(String::as_str));
-    let began = Instant::now();
-    let told = peer.json(&args)?;
-    let time = began.elapsed();
-    let added = told
-        .first()
-        .and_then(|told| told["added"].as_u64())
-        .context("the import says nothing")?;
-    let rate = per_second(added, time);
-    figures.push(Figure {
-        what: format!(
-            "import of {} messages, durable, a connected peer catching up meanwhile",
-            grouped(added)
-        ),
-        measured: format!("{} messages a second", grouped(rate)),
-        goal: ">= 20,000 a second",
-        met: rate >= 20_000,
-    });
-    Ok(added)
-}
-
-/// A newcomer fetches everything through a meter.
-fn catch_up(program: &Path, from: &Peer, scratch: &Path, figures: &mut Vec<Figure>) -> Result<()> {
-    let newcomer = Peer::start(program, scratch.join("newcomer"))?;
-    let rooms = from.json(&["rooms"])?;
-    let room = rooms
-        .first()
-        .and_then(|room| room["room"].as_str())
-        .context("no room")?;
-    let meter = Meter::to(&from.listening)?;
-    let began = Instant::now();
-    newcomer.run(&["join", room, "--peer", &meter.address, "--wait", "120"])?;
-    let time = began.elapsed();
-    let wire = meter.bytes();
-    newcomer.run(&["status", "--wait", "60"])?;
-    let status = newcomer.status()?;
-    let messages = status["messages"].as_u64().context("no count")?;
-    let seconds = time.as_secs_f64();
-    figures.push(Figure {
-        what: format!(
-            "catch-up of {} messages to an empty peer, durable",
-            grouped(messages)
-        ),
-        measured: format!(
-            "{seconds:.2} s, {} messages a second",
-            grouped(per_second(messages, time))
-        ),
-        goal: "<= 15 s",
-        met: seconds <= 15.0,
-    });
-    figures.push(ratio_figure(
-        "the same on the wire, both directions".into(),
-        wire,
-        messages,
-        "<= 100 bytes a message",
-        100.0,
-    ));
-    for (who, peer) in [
-        ("the peer that had it (import, all clients)", from),
-        ("the newcomer", &newcomer),
-    ] {
-        if let Some(bytes) = peer.peak_memory() {
-            let mib = bytes / 1024 / 1024;
-            figures.push(Figure {
-                what: format!("peak memory of {who}"),
-                measured: format!("{mib} MiB"),
-                goal: "<= 250 MB",
-                met: bytes <= 250_000_000,
-            });
-        }
-    }
-    let disk = status["disk_bytes"].as_u64().context("no size")?;
-    figures.push(ratio_figure(
-        "the imported room at rest, tail included".into(),
-        disk,
-        messages,
-        "-",
-        f64::INFINITY,
-    ));
-    Ok(())
-}
-
-/// Typed messages, a change each, through the production log and its sealing.
-fn at_rest(texts: &[String], scratch: &Path) -> Result<Figure> {
-    let folder = scratch.join("typed");
-    fs::create_dir_all(&folder)?;
-    let mut journal = Journal::create(RealDisk::new(&folder), RoomId([1; 16]), [2; 32])?;
-    let mut state = RoomState::default();
-    let mut batch = Vec::new();
-    for (n, text) in (0_u64..).zip(texts.iter().cycle().take(TYPED)) {
-        let typist = u8::try_from(n * 7 % u64::from(TYPISTS)).unwrap_or(0);
-        // Somebody writes every eleven seconds, on average.
-        let order = 1_700_000_000_000 + n * 11_000 + n * 7919 % 9000;
-        let stamp = Stamp {
-            order,
-            sent_at_ms: order.cast_signed(),
-        };
-        let entry = Entry {
-            stamp,
-            body: Body::Text(Text {
-                text: text.clone(),
-                reply_to: None,
-            }),
-        };
-        let change = state.author(ActorId([typist.wrapping_mul(37); 16]), vec![entry.encode()]);
-        let arrival = Arrival {
-            at_ms: order.cast_signed() + 40,
-            via: DeviceId([typist; 16]),
-        };
-        batch.push(ArrivedChange { change, arrival });
-        if batch.len() == 512 {
-            journal.append(&batch)?;
-            batch.clear();
-        }
-    }
-    journal.append(&batch)?;
-    let tail = journal.disk_bytes().tails;
-    let mut sealed = 0;
-    while let Some(sealing) = journal.sealing()? {
-        let done = sealing.run()?;
-        sealed += done
-            .info()
-            .spans
-            .iter()
-            .map(|span| span.last_seq - span.first_seq + 1)
-            .sum::<u64>();
-        journal.sealed(done);
-    }
-    let bytes = journal.disk_bytes().blocks;
-    ensure!(sealed > 0 && tail > 0, "nothing was sealed");
-    let what = format!(
-        "at rest, sealed: {} typed messages by {TYPISTS} actors, a change each",
-        grouped(sealed)
-    );
-    Ok(ratio_figure(what, bytes, sealed, "<= 100 bytes a message", 100.0))
-}
-
-fn ratio_figure(what: String, bytes: u64, messages: u64, goal: &'static str, most: f64) -> Figure {
-    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    let ratio = bytes as f64 / messages as f64;
-    Figure {
-        what,
-        measured: format!("{ratio:.1} bytes a message"),
-        goal,
-        met: ratio <= most,
-    }
-}
-
-/// What the machine itself needs for a message: taken turn by turn with what is measured, since these machines
-/// are shared.
-struct Probe {
-    file: File,
-    near: TcpStream,
-}
-
-impl Probe {
-    fn new(scratch: &Path) -> Result<Self> {
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(scratch.join("probe"))?;
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let near = TcpStream::connect(listener.local_addr()?)?;
-        let (mut far, _) = listener.accept()?;
-        near.set_nodelay(true)?;
-        far.set_nodelay(true)?;
-        std::thread::spawn(move || {
-            let mut buffer = [0; 200];
-            while far.read_exact(&mut buffer).is_ok() && far.write_all(&buffer).is_ok() {}
-        });
-        Ok(Self { file, near })
-    }
-
-    /// One append of 200 bytes, made durable.
-    fn sync(&mut self) -> Result<Duration> {
-        let began = Instant::now();
-        self.file.write_all(&[7; 200])?;
-        self.file.sync_data()?;
-        Ok(began.elapsed())
-    }
-
-    /// 200 bytes there and back over loopback.
-    fn round_trip(&mut self) -> Result<Duration> {
-        let mut buffer = [7; 200];
-        let began = Instant::now();
-        self.near.write_all(&buffer)?;
-        self.near.read_exact(&mut buffer)?;
-        Ok(began.elapsed())
-    }
-}
-
-fn middle(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
-}
-
-fn millis(time: Duration) -> String {
-    format!("{:.2} ms", time.as_secs_f64() * 1000.0)
-}
-
-fn per_second(count: u64, time: Duration) -> u64 {
-    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
-    count.saturating_mul(1000) / millis
-}
-
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-fn report(args: &Args, figures: &[Figure]) -> Result<()> {
-    let mut table = String::from("| what | measured | goal | met |\n|---|---|---|---|\n");
-    for figure in figures {
-        let met = if figure.met { "yes" } else { "**no**" };
-        writeln!(
-            table,
-            "| {} | {} | {} | {met} |",
-            figure.what, figure.measured, figure.goal
-        )?;
-    }
-    println!("{table}");
-    if args.dry_run {
-        return Ok(());
-    }
-    let file = workspace::root()?.join("docs/BENCHMARKS.md");
-    let text = fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let (begin, end) = ("<!-- bench: begin -->\n", "<!-- bench: end -->");
-    let (head, rest) = text
-        .split_once(begin)
-        .context("docs/BENCHMARKS.md has lost its mark for the table's begin")?;
-    let (_, foot) = rest
-        .split_once(end)
-        .context("docs/BENCHMARKS.md has lost its mark for the table's end")?;
-    let source = if args.corpus.is_some() {
-        "the #ubuntu corpus"
-    } else {
-        "a made corpus"
-    };
-    let machine = machine_name();
-    fs::write(
-        &file,
-        format!("{head}{begin}On {machine}, with {source}:\n\n{table}{end}{foot}"),
-    )?;
-    Ok(())
-}
-
-fn machine_name() -> String {
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"))
-        .unwrap_or(": an unknown processor");
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    format!("{cores} cores of {}", model.trim_start_matches(['\t', ' ', ':']))
 }

@@ -77,17 +77,19 @@ fn make(days: u32, scratch: &Path) -> Result<PathBuf> {
                 _ => writeln!(text, "{time} <nick{nick}> {said}")?,
             }
         }
-        fs::write(
-            folder.join(format!(
-                "{}-{:02}-{:02}.txt",
-                2000 + day / 336,
-                day / 28 % 12 + 1,
-                day % 28 + 1
-            )),
-            text,
-        )?;
+        fs::write(folder.join(day_file(2000, day)), text)?;
     }
     Ok(folder)
+}
+
+/// A log's name; months have 28 days, so that each is a date.
+fn day_file(year: u32, day: u32) -> String {
+    format!(
+        "{}-{:02}-{:02}.txt",
+        year + day / 336,
+        day / 28 % 12 + 1,
+        day % 28 + 1
+    )
 }
 
 fn word(seed: &mut u64) -> &'static str {
@@ -107,17 +109,49 @@ fn next(seed: &mut u64, end: u64) -> u64 {
     (*seed >> 33) % end
 }
 
-/// The texts of a corpus, as they might be typed.
-pub(crate) fn texts(files: &[PathBuf]) -> Result<Vec<String>> {
-    let mut texts = Vec::new();
+/// A message of a corpus.
+pub(crate) struct Said {
+    pub(crate) nick: String,
+    pub(crate) text: String,
+}
+
+/// The messages of a corpus, in order; what is no plain message is left out.
+pub(crate) fn said(files: &[PathBuf]) -> Result<Vec<Said>> {
+    let mut all = Vec::new();
     for file in files {
         let bytes = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let said = text
-            .lines()
-            .filter_map(|line| line.split_once("> "))
-            .map(|(_, said)| said.trim().to_owned());
-        texts.extend(said.filter(|said| !said.is_empty()));
+        let messages = text.lines().filter_map(|line| {
+            let (front, text) = line.split_once("> ")?;
+            let (_, nick) = front.split_once('<')?;
+            let (nick, text) = (nick.to_owned(), text.trim().to_owned());
+            (!text.is_empty()).then_some(Said { nick, text })
+        });
+        all.extend(messages);
     }
-    Ok(texts)
+    ensure!(!all.is_empty(), "nobody says anything in the corpus");
+    Ok(all)
+}
+
+/// Writes so many messages as IRC logs, beginning again at the first when all are written. They get days of their
+/// own, since an import takes the same message at the same minute once.
+pub(crate) fn write_irc(said: &[Said], count: usize, folder: &Path) -> Result<Vec<PathBuf>> {
+    fs::create_dir_all(folder)?;
+    let mut said = said.iter().cycle().take(count).peekable();
+    let mut files = Vec::new();
+    for day in 0.. {
+        if said.peek().is_none() {
+            break;
+        }
+        let mut text = String::new();
+        for (line, said) in (0..LINES_A_DAY).zip(&mut said) {
+            let minute = line * 1440 / LINES_A_DAY;
+            let (hour, minute) = (minute / 60, minute % 60);
+            writeln!(text, "[{hour:02}:{minute:02}] <{}> {}", said.nick, said.text)?;
+        }
+        let file = folder.join(day_file(2010, day));
+        fs::write(&file, text)?;
+        files.push(file);
+    }
+    Ok(files)
 }

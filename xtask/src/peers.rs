@@ -1,12 +1,11 @@
 //! Real peers for chores to use: processes of the release binary with folders of their own, on loopback. Ends
 //! only what it started.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -55,14 +54,19 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// A peer that serves a new folder.
-    pub(crate) fn start(program: &Path, data: PathBuf) -> Result<Self> {
-        let mut peer = Self {
+    /// A peer that does not serve yet.
+    pub(crate) fn new(program: &Path, data: PathBuf) -> Self {
+        Self {
             program: program.to_owned(),
             data,
             serving: None,
             listening: String::new(),
-        };
+        }
+    }
+
+    /// A peer that serves a new folder.
+    pub(crate) fn start(program: &Path, data: PathBuf) -> Result<Self> {
+        let mut peer = Self::new(program, data);
         peer.serve()?;
         Ok(peer)
     }
@@ -102,6 +106,25 @@ impl Peer {
             .as_str()
             .context("the peer does not listen")?
             .to_owned();
+        Ok(())
+    }
+
+    /// Starts serving at another port, where nobody looks for it.
+    pub(crate) fn serve_elsewhere(&mut self) -> Result<()> {
+        self.listening.clear();
+        self.serve()
+    }
+
+    /// Ends the process in order.
+    pub(crate) fn stop(&mut self) -> Result<()> {
+        if let Some(mut child) = self.serving.take() {
+            let told = Command::new("kill")
+                .args(["-TERM", &child.id().to_string()])
+                .status()?;
+            ensure!(told.success(), "the peer cannot be told to stop");
+            let ended: ExitStatus = child.wait()?;
+            ensure!(ended.success(), "the peer ended with {ended}");
+        }
         Ok(())
     }
 
@@ -167,16 +190,76 @@ impl Peer {
         serde_json::from_str(&line).with_context(|| format!("status says \"{line}\""))
     }
 
-    /// Resident memory of the process at its greatest, in bytes, where the system tells.
-    pub(crate) fn peak_memory(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()?)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        line.trim()
-            .trim_end_matches(" kB")
-            .trim()
-            .parse::<u64>()
-            .ok()
-            .map(|kib| kib * 1024)
+    /// What the process holds in memory.
+    pub(crate) fn memory(&self) -> Result<Memory> {
+        let status = self.proc("status")?;
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+            kib.map(|kib| kib * 1024)
+                .with_context(|| format!("the system does not tell {name}"))
+        };
+        Ok(Memory {
+            resident: bytes("VmRSS:")?,
+            peak: bytes("VmHWM:")?,
+        })
+    }
+
+    /// How long the process has computed until now.
+    pub(crate) fn cpu(&self) -> Result<Cpu> {
+        let stat = self.proc("stat")?;
+        // The name, which may hold anything, stands in parentheses; utime and stime are the 12th and 13th after it.
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
+        let mut threads = BTreeMap::new();
+        let pid = self.pid().context("the peer does not run")?;
+        for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+            let thread = thread?;
+            // It may have ended since.
+            let told = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+            let nanos = told
+                .split_whitespace()
+                .next()
+                .and_then(|first| first.parse().ok());
+            threads.insert(
+                thread.file_name().to_string_lossy().into_owned(),
+                nanos.unwrap_or(0),
+            );
+        }
+        Ok(Cpu { ticks, threads })
+    }
+
+    fn proc(&self, file: &str) -> Result<String> {
+        let pid = self.pid().context("the peer does not run")?;
+        Ok(fs::read_to_string(format!("/proc/{pid}/{file}"))?)
+    }
+}
+
+/// Resident memory, in bytes.
+pub(crate) struct Memory {
+    pub(crate) resident: u64,
+    /// The most since the process started.
+    pub(crate) peak: u64,
+}
+
+/// Time that a process has computed, in two units: exact for the threads that live, and coarse for all.
+pub(crate) struct Cpu {
+    ticks: u64,
+    threads: BTreeMap<String, u64>,
+}
+
+/// The system's tick, the same on every Linux that has `/proc/PID/stat`.
+const TICK: Duration = Duration::from_millis(10);
+
+impl Cpu {
+    pub(crate) fn since(&self, before: &Self) -> Duration {
+        let threads = self.threads.iter();
+        let nanos = threads.map(|(id, now)| now.saturating_sub(before.threads.get(id).copied().unwrap_or(0)));
+        let exact = Duration::from_nanos(nanos.sum());
+        let ticks = u32::try_from(self.ticks.saturating_sub(before.ticks)).unwrap_or(u32::MAX);
+        // What a thread that ended meanwhile computed stands in the ticks alone.
+        exact.max(TICK.saturating_mul(ticks.saturating_sub(1)))
     }
 }
 
@@ -185,50 +268,4 @@ impl Drop for Peer {
         // The folder goes next; there is nobody to tell.
         let _ = self.kill();
     }
-}
-
-/// Passes connections on to a peer and counts what goes through, so that the wire is measured from outside.
-pub(crate) struct Meter {
-    pub(crate) address: String,
-    bytes: Arc<AtomicU64>,
-}
-
-impl Meter {
-    /// Listens on loopback for as long as the process lives.
-    pub(crate) fn to(peer: &str) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = listener.local_addr()?.to_string();
-        let bytes = Arc::new(AtomicU64::new(0));
-        let (peer, count) = (peer.to_owned(), Arc::clone(&bytes));
-        std::thread::spawn(move || {
-            for near in listener.incoming().flatten() {
-                if let Ok(far) = TcpStream::connect(&peer) {
-                    let ends = (near.try_clone(), far.try_clone());
-                    if let (Ok(near_too), Ok(far_too)) = ends {
-                        let (count_out, count_in) = (Arc::clone(&count), Arc::clone(&count));
-                        std::thread::spawn(move || pass_on(near, far, &count_out));
-                        std::thread::spawn(move || pass_on(far_too, near_too, &count_in));
-                    }
-                }
-            }
-        });
-        Ok(Self { address, bytes })
-    }
-
-    /// Bytes so far, both ways.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-}
-
-fn pass_on(mut from: TcpStream, mut to: TcpStream, count: &AtomicU64) {
-    let _ = (from.set_nodelay(true), to.set_nodelay(true));
-    let mut buffer = vec![0; 64 * 1024];
-    while let Ok(len @ 1..) = from.read(&mut buffer) {
-        count.fetch_add(len as u64, Ordering::Relaxed);
-        if to.write_all(buffer.get(..len).unwrap_or_default()).is_err() {
-            break;
-        }
-    }
-    let _ = to.shutdown(std::net::Shutdown::Write);
 }
