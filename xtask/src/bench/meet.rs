@@ -12,6 +12,7 @@ use super::probe::Times;
 use super::report::{Goal, Line, Reading, Unit};
 use super::rooms::Form;
 use super::{Bench, EQUAL_WITHIN, ROOMS, client, follow, send};
+use crate::corpus::Said;
 use crate::peers::Peer;
 
 /// Times that peers meet with nothing new.
@@ -20,7 +21,7 @@ const MEETINGS: usize = 5;
 const QUIET: Duration = Duration::from_millis(400);
 const QUIET_WITHIN: Duration = Duration::from_secs(20);
 /// Messages that each side writes apart.
-const APART: u32 = 1_000;
+const APART: usize = 1_000;
 /// The way from one peer to the other when round trips are counted: far more than what is computed meanwhile.
 const LONG_WAY: Duration = Duration::from_millis(100);
 const SHOWN_WITHIN: Duration = Duration::from_secs(120);
@@ -34,8 +35,9 @@ pub(super) fn reconnect(bench: &mut Bench) -> Result<()> {
         let mut meter = Meter::to(&ann.listening, Duration::ZERO)?;
         bob.run(&["peers", "add", &meter.address])?;
         bob.run(&["status", "--wait", EQUAL_WITHIN])?;
-        let (mut times, mut bytes) = (Times::default(), 0);
+        let (mut times, mut trips, mut bytes) = (Times::default(), Times::default(), 0);
         for _ in 0..MEETINGS {
+            (0..20).try_for_each(|_| bench.probe.round_trip().map(|trip| trips.push(trip)))?;
             let met = meet_again(&mut ann, &mut bob, &mut meter, QUIET)?;
             times.push(met.until - met.since);
             bytes = met.bytes.max(bytes);
@@ -48,8 +50,7 @@ pub(super) fn reconnect(bench: &mut Bench) -> Result<()> {
                 ..Goal::default()
             },
         };
-        let trip = bench.probe.round_trip()?;
-        let time = Reading::times(&times).against(times.middle(), trip, "a round trip");
+        let time = Reading::times(&times).against(times.middle(), trips.middle(), "a round trip");
         bench.table.put(
             &line("reconnect, first to last byte,", Unit::Millis, 20.0),
             size,
@@ -85,7 +86,7 @@ pub(super) fn apart(bench: &mut Bench) -> Result<()> {
         let mut meter = Meter::to(&ann.listening, LONG_WAY)?;
         let joined = bench
             .runtime
-            .block_on(join(&ann, &bob, &mut meter, made.first()?))?;
+            .block_on(join((&ann, &bob), &mut meter, made.first()?, &bench.said))?;
         let wire = meter.quiet(LONG_WAY * 4, QUIET_WITHIN)?;
         let nothing_new = meet_again(&mut ann, &mut bob, &mut meter, LONG_WAY * 4)?;
         let trip = (LONG_WAY * 2).as_secs_f64();
@@ -99,7 +100,7 @@ pub(super) fn apart(bench: &mut Bench) -> Result<()> {
                 ..Goal::default()
             },
         };
-        let each = wire.bytes as f64 / f64::from(APART * 2);
+        let each = wire.bytes as f64 / (APART * 2) as f64;
         let figures = [
             (
                 line("CPU of one side", Unit::Millis, Some(60.0)),
@@ -121,12 +122,12 @@ pub(super) fn apart(bench: &mut Bench) -> Result<()> {
                 ),
                 Reading::of(trips),
             ),
-            // What is computed meanwhile counts, so a half is left for it.
+            // What is computed meanwhile counts too; a frame that has to wait for another's answer takes a half more.
             (
                 line(
                     "of these beyond a reconnect with nothing new",
                     Unit::RoundTrips,
-                    Some(1.5),
+                    Some(1.25),
                 ),
                 Reading::of(beside),
             ),
@@ -145,17 +146,13 @@ struct Joined {
     cpu: [Duration; 2],
 }
 
-async fn join(ann: &Peer, bob: &Peer, meter: &mut Meter, room: &str) -> Result<Joined> {
+async fn join((ann, bob): (&Peer, &Peer), meter: &mut Meter, room: &str, said: &[Said]) -> Result<Joined> {
     let mut readers = Vec::new();
+    let mut said = said.iter().cycle();
     for peer in [ann, bob] {
         let mut writer = client(peer).await?;
-        for n in 0..APART {
-            send(
-                &mut writer,
-                room,
-                format!("message {n}, which nobody else has seen yet"),
-            )
-            .await?;
+        for said in said.by_ref().take(APART) {
+            send(&mut writer, room, said.text.clone()).await?;
         }
         let mut reader = client(peer).await?;
         follow(&mut reader, room).await?;
@@ -178,7 +175,7 @@ async fn join(ann: &Peer, bob: &Peer, meter: &mut Meter, room: &str) -> Result<J
 }
 
 /// Until so many messages were shown.
-async fn see(reader: &mut Client, count: u32) -> Result<()> {
+async fn see(reader: &mut Client, count: usize) -> Result<()> {
     for _ in 0..count {
         match reader.next().await? {
             Answer::Item(Item::Message(_)) => {}
