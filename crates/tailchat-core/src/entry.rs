@@ -91,11 +91,11 @@ pub struct Repeat {
 }
 
 const PROFILE: u8 = 1;
-const TEXT: u8 = 2;
-const ACTION: u8 = 3;
+pub(crate) const TEXT: u8 = 2;
+pub(crate) const ACTION: u8 = 3;
 const ROOM_NAME: u8 = 4;
 const LEAVE: u8 = 5;
-const IMPORTED: u8 = 6;
+pub(crate) const IMPORTED: u8 = 6;
 const REPEAT: u8 = 7;
 
 #[derive(Serialize, Deserialize)]
@@ -181,6 +181,11 @@ fn read<T: DeserializeOwned>(bytes: &[u8], body: impl FnOnce(T) -> Body) -> Opti
         stamp,
         body: body(stamped.body),
     })
+}
+
+/// Where an entry stands, as [`Entry::decode`] has it of an entry that it cannot read.
+pub(crate) fn stamp_of(entry: &[u8]) -> Stamp {
+    rest_stamp(entry.get(1..).unwrap_or_default())
 }
 
 /// The stamp that every kind's body begins with, of an entry whose rest cannot be read.

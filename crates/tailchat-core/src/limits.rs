@@ -29,10 +29,19 @@ pub const ACTORS_MAX: usize = 8192;
 /// a fresh actor; the gate refuses more.
 pub const ACTOR_ENTRIES_MAX: u64 = 1 << 31;
 
-/// Bytes of a block before compression. A sender starts the next block; a receiver refuses more.
+/// Bytes of a block's columns after inflation, and of its entries. A reader refuses more before it makes room
+/// for them.
 pub const BLOCK_LEN_MAX: usize = 4 * 1024 * 1024;
+/// Changes in a block. A reader refuses more by the spans alone. No writer comes near: the changes of a block
+/// take at most [`BLOCK_CHANGES_LEN_MAX`], and the shortest of them 101 bytes.
+pub const BLOCK_ROWS_MAX: usize = 12 * 1024;
+/// Entries in a block. As [`BLOCK_ROWS_MAX`]: 256 entries of one byte make a change of at least 390.
+pub const BLOCK_ENTRIES_MAX: usize = 704 * 1024;
 /// Bytes of changes that a sender gathers into one block. The rest waits for the next `Want`.
 pub const BLOCK_CHANGES_LEN: usize = 512 * 1024;
+/// Bytes of changes that one block may come to: a tail that was just short of [`BLOCK_CHANGES_LEN`], and one
+/// write more. Nothing checks it; it follows, and the limits above and [`FRAME_MAX`] are made for it.
+pub const BLOCK_CHANGES_LEN_MAX: usize = BLOCK_CHANGES_LEN + APPEND_LEN + CHANGE_LEN_MAX;
 
 /// Bytes of the first frame of a connection. The connection is closed at more.
 pub const FRAME_HELLO_MAX: usize = 256;

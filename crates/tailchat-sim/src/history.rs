@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use tailchat_core::block::{Arrival, Block, BlockError, SeqRange, decode_arrivals, encode_arrivals, select};
+use tailchat_core::block::{Arrival, Block, BlockError, SeqRange, select};
 use tailchat_core::change::{self, NotAChange, Parts};
 use tailchat_core::engine::{ArrivedChange, Opened};
 use tailchat_core::entry::Entry;
@@ -84,8 +84,9 @@ impl History {
         let usable = |number: &&_| log.block_info(**number).is_ok();
         for number in opened.blocks.iter().filter(usable) {
             let stored = log.read_block(*number)?;
-            let changes = Block::decode(&stored.shared)?.changes()?;
-            for (change, arrival) in changes.into_iter().zip(decode_arrivals(&stored.local)?) {
+            let block = Block::decode(&stored.shared)?;
+            let arrivals = block.decode_arrivals(&stored.local)?;
+            for (change, arrival) in block.changes()?.into_iter().zip(arrivals) {
                 let key = (change.parts.actor, change.parts.seq);
                 found
                     .entry(key)
@@ -224,7 +225,7 @@ pub fn seal<D: Disk>(log: &mut Log<D>) -> Result<Option<Sealed>, HistoryError> {
         spans: spans.collect(),
         summary: Vec::new(),
         shared,
-        local: encode_arrivals(&arrivals),
+        local: block.encode_arrivals(&arrivals),
     };
     Ok(Some(sealer.seal(&stored)?))
 }

@@ -277,9 +277,9 @@ impl Engine {
 }
 
 fn last_hash(block: &[u8]) -> ChangeHash {
-    let last = Block::decode(block)
+    let last = Block::spans_of(block)
         .ok()
-        .and_then(|block| block.spans().first().map(|span| span.last));
+        .and_then(|spans| spans.first().map(|span| span.last));
     last.unwrap_or(ChangeHash([0; 32]))
 }
 

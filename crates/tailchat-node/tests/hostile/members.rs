@@ -181,7 +181,7 @@ async fn a_block_that_lies_ends_the_connection() {
     )
     .encode();
     let cut = good.split_last().unwrap().1.to_vec();
-    let newer = [vec![2], good].concat();
+    let newer = [vec![200], good].concat();
     let lies = [
         ("a wrong hash", of(&[part(1, 0)])),
         ("a chain from nowhere", of(&[part(1, 1 << 31)])),
