@@ -231,33 +231,6 @@ impl Timeline {
         self.lines.get(place)
     }
 
-    /// The places at which a change's entries stand as lines.
-    #[must_use]
-    pub fn places_of(&self, parts: &Parts) -> Vec<Place> {
-        let arrival = Arrival {
-            at_ms: 0,
-            via: crate::ids::DeviceId::NONE,
-        };
-        let place = |told| match told {
-            Told::Line(place, _) => Some(place),
-            Told::News(_) => None,
-        };
-        told_by(parts, arrival).into_iter().filter_map(place).collect()
-    }
-
-    /// Whether this imported message is in the room already, whoever imported it.
-    #[must_use]
-    pub fn has_imported(&self, order: u64, nick: &str, action: bool, text: &str) -> bool {
-        let same_order = self
-            .lines
-            .range(Place::start_of(order)..Place::start_of(order + 1));
-        let same = |line: &Line| {
-            matches!(&line.says, Says::Imported { nick: n, text: t, action: a }
-            if **n == *nick && **t == *text && *a == action)
-        };
-        same_order.into_iter().any(|(_, line)| same(line))
-    }
-
     /// The lines above a place, it excluded, in order.
     pub fn lines_after(&self, place: &Place) -> impl DoubleEndedIterator<Item = (&Place, &Line)> {
         self.lines.range((Bound::Excluded(*place), Bound::Unbounded))

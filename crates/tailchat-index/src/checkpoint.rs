@@ -1,7 +1,7 @@
 //! What an opening needs to know of a room without reading its log: how far the log is reflected, where its
 //! chains stand, who is in it. Every part carries a sum; what does not verify is as good as missing.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Row, params};
 use tailchat_core::ids::{ActorId, ChangeHash, RoomId};
@@ -12,8 +12,8 @@ use tailchat_core::state::{RoomState, Tip};
 use crate::error::{Doing, IndexError};
 use crate::index::Index;
 
-/// A place in a room's log: after so many changes of that stretch, and all of the stretches before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// So many changes of a stretch of a room's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The stretch's number.
     pub stretch: u64,
@@ -24,10 +24,8 @@ pub struct Position {
 /// A room as the index reflects it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// How far.
-    pub position: Position,
-    /// The numbers of the stretches that it reflects. If the log lacks one of them, the index is ahead of it.
-    pub stretches: BTreeSet<u64>,
+    /// How many changes of which stretches of the log. If the log lacks one of them, the index is ahead of it.
+    pub stretches: BTreeMap<u64, u64>,
     /// Where the chains stand.
     pub state: RoomState,
     /// The orders seen.
@@ -39,7 +37,8 @@ pub struct Checkpoint {
 /// A room's row.
 pub(crate) struct RoomRow {
     pub(crate) id: i64,
-    pub(crate) position: Option<Position>,
+    /// Whether its log was read from the beginning.
+    pub(crate) whole: bool,
     pub(crate) clock: OrderClock,
     pub(crate) roster: Roster,
 }
@@ -50,14 +49,10 @@ impl Index {
     /// # Errors
     /// [`IndexError`]
     pub fn checkpoint(&self, room: RoomId) -> Result<Option<Checkpoint>, IndexError> {
-        let Some(row) = self.read_room(room)? else {
-            return Ok(None);
-        };
-        let Some(position) = row.position else {
+        let Some(row) = self.read_room(room)?.filter(|row| row.whole) else {
             return Ok(None);
         };
         Ok(Some(Checkpoint {
-            position,
             stretches: self.read_stretches(row.id)?,
             state: self.read_tips(row.id)?,
             clock: row.clock,
@@ -67,24 +62,19 @@ impl Index {
 
     pub(crate) fn read_room(&self, room: RoomId) -> Result<Option<RoomRow>, IndexError> {
         let doing = "read a room";
-        let query = "SELECT r.id, r.roster, r.sum, f.stretch, f.changes, f.clock, f.sum
+        let query = "SELECT r.id, r.roster, r.sum, f.whole, f.clock, f.sum
                      FROM room r JOIN reflected f ON f.room = r.id WHERE r.room = ?";
         let mut statement = self.db.prepare_cached(query).doing(doing)?;
         let read = |row: &Row<'_>| {
             let roster: (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
-            let position: (Option<u64>, Option<u64>) = (row.get(3)?, row.get(4)?);
-            let clock: (Vec<u8>, Vec<u8>) = (row.get(5)?, row.get(6)?);
-            Ok((row.get::<_, i64>(0)?, roster, position, clock))
+            let clock: (Vec<u8>, Vec<u8>) = (row.get(4)?, row.get(5)?);
+            Ok((row.get::<_, i64>(0)?, roster, row.get(3)?, clock))
         };
         let found = statement.query_row([room.0], read).optional().doing(doing)?;
-        let Some((id, roster, position, clock)) = found else {
+        let Some((id, roster, whole, clock)) = found else {
             return Ok(None);
         };
-        let position = match position {
-            (Some(stretch), Some(changes)) => Some(Position { stretch, changes }),
-            _ => None,
-        };
-        if roster.1 != roster_sum(id, room, &roster.0) || clock.1 != reflected_sum(id, position, &clock.0) {
+        if roster.1 != roster_sum(id, room, &roster.0) || clock.1 != reflected_sum(id, whole, &clock.0) {
             return Err(IndexError::Damaged("the sum of a room does not fit"));
         }
         let (Ok(clock), Ok(roster)) = (postcard::from_bytes(&clock.0), postcard::from_bytes(&roster.0))
@@ -93,18 +83,32 @@ impl Index {
         };
         Ok(Some(RoomRow {
             id,
-            position,
+            whole,
             clock,
             roster,
         }))
     }
 
-    fn read_stretches(&self, room: i64) -> Result<BTreeSet<u64>, IndexError> {
+    fn read_stretches(&self, room: i64) -> Result<BTreeMap<u64, u64>, IndexError> {
         let doing = "read a room's stretches";
-        let query = "SELECT number FROM stretch WHERE room = ?";
+        let query = "SELECT number, changes, sum FROM stretch WHERE room = ?";
         let mut statement = self.db.prepare_cached(query).doing(doing)?;
-        let numbers = statement.query_map([room], |row| row.get(0)).doing(doing)?;
-        numbers.collect::<Result<_, _>>().doing(doing)
+        let read = |row: &Row<'_>| {
+            let position = Position {
+                stretch: row.get(0)?,
+                changes: row.get(1)?,
+            };
+            Ok((position, row.get::<_, Vec<u8>>(2)?))
+        };
+        let mut stretches = BTreeMap::new();
+        for found in statement.query_map([room], read).doing(doing)? {
+            let (position, sum) = found.doing(doing)?;
+            if sum != stretch_sum(room, position) {
+                return Err(IndexError::Damaged("the sum of a stretch does not fit"));
+            }
+            stretches.insert(position.stretch, position.changes);
+        }
+        Ok(stretches)
     }
 
     fn read_tips(&self, room: i64) -> Result<RoomState, IndexError> {
@@ -145,24 +149,22 @@ impl Index {
 
     pub(crate) fn write_reflected(&self, row: &RoomRow) -> Result<(), IndexError> {
         let clock = encoded(&row.clock);
-        let sum = reflected_sum(row.id, row.position, &clock);
-        let (stretch, changes) = (
-            row.position.map(|position| position.stretch),
-            row.position.map(|position| position.changes),
-        );
-        let order =
-            "INSERT OR REPLACE INTO reflected (room, stretch, changes, clock, sum) VALUES (?, ?, ?, ?, ?)";
+        let sum = reflected_sum(row.id, row.whole, &clock);
+        let order = "INSERT OR REPLACE INTO reflected (room, whole, clock, sum) VALUES (?, ?, ?, ?)";
         let mut statement = self.db.prepare_cached(order).doing("keep a position")?;
         statement
-            .execute(params![row.id, stretch, changes, clock, sum])
+            .execute(params![row.id, row.whole, clock, sum])
             .doing("keep a position")?;
         Ok(())
     }
 
-    pub(crate) fn write_stretch(&self, room: i64, number: u64) -> Result<(), IndexError> {
-        let order = "INSERT OR IGNORE INTO stretch (room, number) VALUES (?, ?)";
+    pub(crate) fn write_stretch(&self, room: i64, position: Position) -> Result<(), IndexError> {
+        let order = "INSERT OR REPLACE INTO stretch (room, number, changes, sum) VALUES (?, ?, ?, ?)";
+        let sum = stretch_sum(room, position);
         let mut statement = self.db.prepare_cached(order).doing("keep a stretch")?;
-        statement.execute(params![room, number]).doing("keep a stretch")?;
+        statement
+            .execute(params![room, position.stretch, position.changes, sum])
+            .doing("keep a stretch")?;
         Ok(())
     }
 
@@ -196,16 +198,20 @@ fn roster_sum(id: i64, room: RoomId, roster: &[u8]) -> Vec<u8> {
     short(&hasher)
 }
 
-fn reflected_sum(id: i64, position: Option<Position>, clock: &[u8]) -> Vec<u8> {
-    let mut hasher = blake3::Hasher::new_derive_key("tailchat 2026 index position v1");
-    let position = position.map_or((u64::MAX, u64::MAX), |position| {
-        (position.stretch, position.changes)
-    });
-    hasher.update(&id.to_le_bytes());
+fn reflected_sum(id: i64, whole: bool, clock: &[u8]) -> Vec<u8> {
+    let mut hasher = blake3::Hasher::new_derive_key("tailchat 2026 index clock v1");
     hasher
-        .update(&position.0.to_le_bytes())
-        .update(&position.1.to_le_bytes());
-    hasher.update(clock);
+        .update(&id.to_le_bytes())
+        .update(&[u8::from(whole)])
+        .update(clock);
+    short(&hasher)
+}
+
+fn stretch_sum(room: i64, position: Position) -> Vec<u8> {
+    let mut hasher = blake3::Hasher::new_derive_key("tailchat 2026 index stretch v1");
+    for number in [room.cast_unsigned(), position.stretch, position.changes] {
+        hasher.update(&number.to_le_bytes());
+    }
     short(&hasher)
 }
 

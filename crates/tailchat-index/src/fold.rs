@@ -20,10 +20,10 @@ pub struct Folded<'a> {
     pub changes: &'a [(&'a Parts, Arrival)],
     /// The tips that moved. None while a whole log is read: then they are told at its end.
     pub tips: &'a [(ActorId, Tip)],
-    /// The stretches that the changes stand in.
-    pub stretches: &'a [u64],
-    /// How far the log is reflected then; none as long as that cannot be said.
+    /// How many changes of their stretch are reflected then.
     pub position: Option<Position>,
+    /// Says that the log was read from its beginning, so that from now on an opening may go on from here.
+    pub whole: bool,
 }
 
 pub(crate) const KIND_TEXT: i64 = 0;
@@ -63,7 +63,7 @@ impl Index {
 
     fn fold_in(&mut self, room: RoomId, folded: Folded<'_>) -> Result<RoomRow, IndexError> {
         let mut row = self.room(room)?;
-        let before = (row.clock.clone(), row.position);
+        let before = (row.clock.clone(), row.whole);
         let mut heard = false;
         for (parts, arrival) in folded.changes {
             for entry in &parts.entries {
@@ -82,14 +82,14 @@ impl Index {
         for (actor, tip) in folded.tips {
             self.write_tip(row.id, *actor, tip)?;
         }
-        for stretch in folded.stretches {
-            self.write_stretch(row.id, *stretch)?;
+        if let Some(position) = folded.position {
+            self.write_stretch(row.id, position)?;
         }
-        row.position = folded.position.or(row.position);
+        row.whole |= folded.whole;
         if heard {
             self.write_roster(room, &row)?;
         }
-        if before != (row.clock.clone(), row.position) {
+        if before != (row.clock.clone(), row.whole) {
             self.write_reflected(&row)?;
         }
         Ok(row)

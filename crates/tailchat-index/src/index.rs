@@ -50,9 +50,20 @@ impl Index {
             Ok(Err(foreign)) => foreign,
             Err(err) => err.to_string(),
         };
+        match Self::replace(path)? {
+            (index, Opening::Fine) => Ok((index, Opening::Replaced(why))),
+            in_memory => Ok(in_memory),
+        }
+    }
+
+    /// An empty index at `path` in place of what is there; in memory if that is not possible.
+    ///
+    /// # Errors
+    /// [`IndexError`] if not even that is possible.
+    pub fn replace(path: &Path) -> Result<(Self, Opening), IndexError> {
         match remove(path).and_then(|()| Self::of_file(path)) {
-            Ok(Ok(index)) => Ok((index, Opening::Replaced(why))),
-            Ok(Err(again)) => Ok((Self::in_memory()?, Opening::InMemory(again))),
+            Ok(Ok(index)) => Ok((index, Opening::Fine)),
+            Ok(Err(why)) => Ok((Self::in_memory()?, Opening::InMemory(why))),
             Err(err) => Ok((Self::in_memory()?, Opening::InMemory(err.to_string()))),
         }
     }
@@ -114,7 +125,7 @@ impl Index {
         }
         let row = RoomRow {
             id: self.next_room,
-            position: None,
+            whole: false,
             clock: Default::default(),
             roster: Default::default(),
         };
@@ -122,6 +133,17 @@ impl Index {
         self.write_roster(room, &row)?;
         self.write_reflected(&row)?;
         Ok(row)
+    }
+
+    /// Whether all of the room's log is reflected.
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub fn is_whole(&self, room: RoomId) -> Result<bool, IndexError> {
+        match self.rooms.get(&room) {
+            Some(row) => Ok(row.whole),
+            None => Ok(self.read_room(room)?.is_some_and(|row| row.whole)),
+        }
     }
 
     /// The number that a room's lines hang on; none if there are none.

@@ -23,10 +23,11 @@ const STATEMENTS: usize = 64;
 /// A line's place stands in `place`, once, since it is long; `line.id` is the row in `words` too.
 const TABLES: &str = "
 CREATE TABLE room (id INTEGER PRIMARY KEY, room BLOB NOT NULL UNIQUE, roster BLOB NOT NULL, sum BLOB NOT NULL) STRICT;
-CREATE TABLE reflected (
-    room INTEGER PRIMARY KEY, stretch INTEGER, changes INTEGER, clock BLOB NOT NULL, sum BLOB NOT NULL
-) STRICT;
-CREATE TABLE stretch (room INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (room, number)) STRICT, WITHOUT ROWID;
+CREATE TABLE reflected (room INTEGER PRIMARY KEY, whole INTEGER NOT NULL, clock BLOB NOT NULL, sum BLOB NOT NULL) STRICT;
+CREATE TABLE stretch (
+    room INTEGER NOT NULL, number INTEGER NOT NULL, changes INTEGER NOT NULL, sum BLOB NOT NULL,
+    PRIMARY KEY (room, number)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE tip (
     room INTEGER NOT NULL, actor BLOB NOT NULL,
     seq INTEGER NOT NULL, entries INTEGER NOT NULL, messages INTEGER NOT NULL, hash BLOB NOT NULL, sum BLOB NOT NULL,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tailchat_core::engine::{Engine, PeerState, PeerStatus};
 use tailchat_core::ids::{DeviceId, MessageId, PersonId, RoomId};
-use tailchat_core::roster::Member;
-use tailchat_core::timeline::{Line, Place, Says, Timeline};
+use tailchat_core::roster::{Member, Roster};
+use tailchat_core::timeline::{Line, Place, Says};
 
 use crate::control::{
     AddressItem, MemberItem, MessageItem, MessageKind, PeerItem, RoomItem, Standing, StatusItem,
@@ -13,8 +13,8 @@ use crate::control::{
 use crate::node::OpenRoom;
 
 /// A room's name, or the beginning of its ID as long as nobody's name for it has arrived.
-pub(crate) fn room_name(id: RoomId, timeline: &Timeline) -> String {
-    match timeline.roster().name() {
+pub(crate) fn room_name(id: RoomId, roster: &Roster) -> String {
+    match roster.name() {
         Some(name) if !name.is_empty() => name.to_owned(),
         _ => id.to_string().chars().take(13).collect(),
     }
@@ -32,7 +32,7 @@ pub(crate) struct View<'a> {
 
 impl<'a> View<'a> {
     pub(crate) fn new(id: RoomId, room: &'a OpenRoom, engine: &'a Engine) -> Self {
-        let members = room.timeline.roster().members();
+        let members = room.roster.members();
         let people = members
             .iter()
             .flat_map(|m| m.devices.iter().map(|device| (*device, m.person)))
@@ -89,7 +89,7 @@ impl<'a> View<'a> {
             }
             Says::Unreadable { .. } => (MessageKind::Unreadable, String::new(), None, None),
         };
-        let profile = self.room.timeline.roster().profile(line.author);
+        let profile = self.room.roster.profile(line.author);
         let author = nick.unwrap_or_else(|| match profile {
             Some(profile) => profile.name.clone(),
             None => line.author.to_string().chars().take(8).collect(),
@@ -129,7 +129,7 @@ impl<'a> View<'a> {
         let mark = if query.is_empty() { "" } else { "?" };
         RoomItem {
             room: self.id.to_string(),
-            name: room_name(self.id, &self.room.timeline),
+            name: room_name(self.id, &self.room.roster),
             invite: format!("tailchat:{}{mark}{}", self.id, query.join("&")),
             messages: status.as_ref().map_or(0, |status| status.durable.messages()),
             members: self.members(),
@@ -180,7 +180,7 @@ impl<'a> View<'a> {
         };
         Some(StatusItem {
             room: self.id.to_string(),
-            name: room_name(self.id, &self.room.timeline),
+            name: room_name(self.id, &self.room.roster),
             messages: status.durable.messages(),
             changes: status.durable.changes(),
             heads: status.durable.heads().iter().map(ToString::to_string).collect(),
@@ -231,7 +231,7 @@ pub(crate) fn addresses<'a>(
             item.connected = true;
             item.problem = None;
             item.peer = Some(peer.name.clone());
-            item.rooms.push(room_name(id, &room.timeline));
+            item.rooms.push(room_name(id, &room.roster));
         }
     }
     items.into_values().collect()

@@ -8,7 +8,6 @@ use crate::answers::room_name;
 use crate::control::{Answer, CheckItem, Code, Item};
 use crate::journal::Checked;
 use crate::node::Node;
-use crate::requests::busy;
 use crate::room::Job;
 use crate::session::{AfterDisk, Pending, SessionId};
 
@@ -37,7 +36,7 @@ impl Node {
         let name = self
             .rooms
             .get(&room)
-            .map(|open| room_name(room, &open.timeline))
+            .map(|open| room_name(room, &open.roster))
             .unwrap_or_default();
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
@@ -65,10 +64,10 @@ impl Node {
             // Opened anew, the room knows what it lacks, and peers fill it.
             session.state = Pending::Disk(AfterDisk::Check { rooms, repair, found });
             let device = self.engine.identity().device;
-            drop(self.close_room(room));
-            if !self.folder.open_room(room, device, id, self.done.clone()) {
-                self.fail(id, Code::Failed, busy().why);
-            }
+            let at_rest = self.close_room(room);
+            self.opening += 1;
+            self.folder
+                .reopen_room(room, device, Some(id), at_rest, self.done.clone());
             return;
         }
         let state = self.check_next(id, rooms, repair, found);

@@ -1,22 +1,27 @@
 //! The data folder of a running node: opened once, then owned by a task of its own, since its writes may
 //! block. Knows names of facts; decides nothing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tailchat_core::engine::Identity;
+use tailchat_core::engine::{Identity, Opened};
 use tailchat_core::ids::{ActorId, DeviceId, PersonId, RoomId};
+use tailchat_core::roster::Roster;
+use tailchat_core::state::RoomState;
+use tailchat_index::Checkpoint;
 use tailchat_store::disk::RealDisk;
 use tailchat_store::error::StoreError;
 use tailchat_store::folder::{Folder, FolderError};
 use tailchat_store::log::room_dir;
-use tailchat_store::marker::CleanStop;
+use tailchat_store::marker::{CleanRoom, CleanStop};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
 use crate::control::{Code, Failure};
-use crate::journal::{Journal, JournalError, Loaded};
+use crate::indexing::{self, IndexHandle, Told};
+use crate::journal::{Journal, JournalError};
 use crate::node::{Done, random};
+use crate::replay::{Replay, Replayed};
 use crate::session::SessionId;
 
 /// Work for the folder that may wait. One more is refused: `Remember` comes again, a command is told.
@@ -57,12 +62,35 @@ impl RoomFacts {
 pub(crate) struct Start {
     pub(crate) folder: FolderHandle,
     pub(crate) identity: Identity,
-    pub(crate) rooms: Vec<Loaded<RealDisk>>,
+    pub(crate) rooms: Vec<Loaded>,
+    /// Rooms that the index does not know, so that reading them takes a while.
+    pub(crate) later: Vec<Later>,
+    pub(crate) index: IndexHandle,
+    pub(crate) told: mpsc::Receiver<Told>,
     pub(crate) addresses: Vec<String>,
     /// Why rooms that are here are not open.
     pub(crate) closed: Vec<String>,
     /// What else a person should know of.
     pub(crate) warnings: Vec<String>,
+}
+
+/// A room as its log has it.
+pub(crate) struct Loaded {
+    /// The log, ready for more.
+    pub(crate) journal: Journal<RealDisk>,
+    /// For the engine.
+    pub(crate) opened: Opened,
+    /// Who is in it.
+    pub(crate) roster: Roster,
+    /// What a person should know of.
+    pub(crate) findings: Vec<String>,
+}
+
+/// A room that is to be read once the others are open.
+pub(crate) struct Later {
+    dir: PathBuf,
+    /// Where our actor stood at the last clean stop.
+    mark: Option<CleanRoom>,
 }
 
 /// Why a folder was not opened.
@@ -94,7 +122,12 @@ enum Work {
     OpenRoom {
         room: RoomId,
         device: DeviceId,
-        session: SessionId,
+        session: Option<SessionId>,
+        done: mpsc::Sender<Done>,
+    },
+    ReadRoom {
+        later: Later,
+        device: DeviceId,
         done: mpsc::Sender<Done>,
     },
     RemoveRoom {
@@ -137,20 +170,24 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
         tracing::warn!("the mark of the last stop cannot be read: {err}");
         None
     });
-    let (mut rooms, mut closed) = (Vec::new(), Vec::new());
+    let index = indexing::start(folder.path())
+        .map_err(|err| Failure::new(Code::Failed, format!("the index cannot be opened: {err}")))?;
+    warnings.extend(index.warning);
+    let (mut rooms, mut later, mut closed) = (Vec::new(), Vec::new(), Vec::new());
     for dir in folder.room_dirs().map_err(damaged)? {
-        match Journal::open(folder.disk(), &dir, random(), identity.device) {
-            // Otherwise what is done to this room would be done to another one's files.
-            Ok(loaded) if dir != room_dir(loaded.journal.room()) => closed.push(format!(
-                "{} holds the files of another room; give it the name {}, which is that room's, or restore it",
-                folder.path().join(&dir).display(),
-                loaded.journal.room().alias()
-            )),
-            Ok(loaded) if RoomFacts::decode(loaded.journal.facts()).left => {}
-            Ok(mut loaded) => {
-                warnings.extend(loaded.findings.iter().cloned());
-                loaded.opened.actor = clean.as_ref().and_then(|clean| continued(clean, &loaded));
-                rooms.push(loaded);
+        let mark = mark_of(clean.as_ref(), &dir);
+        match read_log(&folder, &dir).map(|replay| begin(&folder, &dir, replay, &index.handle)) {
+            Ok(Begun::Foreign(why)) => closed.push(why),
+            Ok(Begun::Left) => {}
+            Ok(Begun::Long) => later.push(Later { dir, mark }),
+            Ok(Begun::Short(replay, known)) => {
+                match finish(*replay, known, &index.handle, mark.as_ref(), identity.device) {
+                    Ok(loaded) => {
+                        warnings.extend(loaded.findings.iter().cloned());
+                        rooms.push(loaded);
+                    }
+                    Err(why) => closed.push(why),
+                }
             }
             // One damaged room never keeps the others from opening.
             Err(err @ JournalError::Store(StoreError::NoLog { .. })) => {
@@ -160,24 +197,110 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
         }
     }
     Ok(Start {
-        folder: FolderHandle::start(folder),
+        folder: FolderHandle::start(folder, index.handle.clone()),
         identity,
         rooms,
+        later,
+        index: index.handle,
+        told: index.told,
         addresses,
         closed,
         warnings,
     })
 }
 
-/// Our actor in a room, if the last stop was clean and the log ends where it ended then.
-fn continued(clean: &CleanStop, loaded: &Loaded<RealDisk>) -> Option<ActorId> {
-    if !loaded.findings.is_empty() {
-        // Something was torn or damaged, so the tips may not be where they were.
-        return None;
+/// A log at the beginning of its reading.
+enum Begun {
+    /// The room was left.
+    Left,
+    /// What stands there is not this room's, for this reason.
+    Foreign(String),
+    /// The index knows little of it, and there is much.
+    Long,
+    /// There is not much to read beyond what the index knows.
+    Short(Box<Replay<RealDisk>>, Option<Checkpoint>),
+}
+
+fn read_log(folder: &Folder, dir: &Path) -> Result<Replay<RealDisk>, JournalError> {
+    Journal::open(folder.disk(), dir, random())
+}
+
+fn begin(folder: &Folder, dir: &Path, mut replay: Replay<RealDisk>, index: &IndexHandle) -> Begun {
+    if RoomFacts::decode(replay.facts()).left {
+        return Begun::Left;
     }
-    let alias = loaded.journal.room().alias();
-    let mark = clean.rooms.iter().find(|mark| mark.alias == alias)?;
-    let tip = loaded.opened.state.tip(mark.actor);
+    let room = replay.room();
+    if dir != room_dir(room) {
+        // Otherwise what is done to this room would be done to another one's files.
+        return Begun::Foreign(format!(
+            "{} holds the files of another room; give it the name {}, which is that room's, or restore it",
+            folder.path().join(dir).display(),
+            room.alias()
+        ));
+    }
+    let known = index.resume(&mut replay);
+    if replay.is_long() {
+        return Begun::Long;
+    }
+    Begun::Short(Box::new(replay), known)
+}
+
+/// Reads what the index does not know, and opens the room.
+fn finish(
+    mut replay: Replay<RealDisk>,
+    known: Option<Checkpoint>,
+    index: &IndexHandle,
+    mark: Option<&CleanRoom>,
+    device: DeviceId,
+) -> Result<Loaded, String> {
+    let room = replay.room();
+    let mut read = false;
+    while let Some(portion) = replay.portion() {
+        read = true;
+        index.replay(room, portion);
+    }
+    let Replayed {
+        journal,
+        state,
+        findings,
+    } = replay.finish();
+    let (clock, roster) = match known {
+        Some(known) if !read => (known.clock, known.roster),
+        known => {
+            let before = known.map(|known| known.state).unwrap_or_default();
+            let moved = state.tips().filter(|(actor, tip)| before.tip(*actor) != *tip);
+            index
+                .settle(room, moved.collect())
+                .ok_or_else(|| format!("room {} cannot be indexed; start tailchat again", room.alias()))?
+        }
+    };
+    let actor = mark
+        .filter(|_| findings.is_empty())
+        .and_then(|mark| continued(mark, &state));
+    let opened = Opened {
+        actor,
+        clock,
+        ours: roster.actors_of(device).collect(),
+        repeated: roster.repeated().clone(),
+        state,
+    };
+    Ok(Loaded {
+        journal,
+        opened,
+        roster,
+        findings,
+    })
+}
+
+fn mark_of(clean: Option<&CleanStop>, dir: &Path) -> Option<CleanRoom> {
+    let name = dir.file_name()?.to_str()?;
+    clean?.rooms.iter().find(|mark| mark.alias == name).cloned()
+}
+
+/// Our actor in a room, if the log ends where it ended at the last clean stop. A caller that found something torn
+/// or damaged does not ask: the tips may not be where they were.
+fn continued(mark: &CleanRoom, state: &RoomState) -> Option<ActorId> {
+    let tip = state.tip(mark.actor);
     (tip.seq == mark.seq && tip.hash == mark.tip).then_some(mark.actor)
 }
 
@@ -233,14 +356,15 @@ fn code_of(err: &FolderError) -> Code {
 }
 
 impl FolderHandle {
-    fn start(folder: Folder) -> Self {
+    fn start(folder: Folder, index: IndexHandle) -> Self {
         let (work, mut waiting) = mpsc::channel(WORK_MAX);
         tokio::spawn(async move {
             let mut folder = Some(folder);
             while let Some(work) = waiting.recv().await {
                 let Some(mut own) = folder.take() else { return };
+                let index = index.clone();
                 let done = spawn_blocking(move || {
-                    let answer = carry_out(&mut own, work);
+                    let answer = carry_out(&mut own, &index, work);
                     (own, answer)
                 });
                 let Ok((own, answer)) = done.await else { return };
@@ -273,7 +397,7 @@ impl FolderHandle {
         &self,
         room: RoomId,
         device: DeviceId,
-        session: SessionId,
+        session: Option<SessionId>,
         done: mpsc::Sender<Done>,
     ) -> bool {
         self.work
@@ -284,6 +408,36 @@ impl FolderHandle {
                 done,
             })
             .is_ok()
+    }
+
+    /// Opens a room again that is being closed; [`Done::RoomReady`] follows once its disk was at rest.
+    pub(crate) fn reopen_room(
+        &self,
+        room: RoomId,
+        device: DeviceId,
+        session: Option<SessionId>,
+        at_rest: oneshot::Receiver<()>,
+        done: mpsc::Sender<Done>,
+    ) {
+        let work = self.work.clone();
+        tokio::spawn(async move {
+            let _ = at_rest.await;
+            let open = Work::OpenRoom {
+                room,
+                device,
+                session,
+                done,
+            };
+            let _ = work.send(open).await;
+        });
+    }
+
+    /// Reads a room that the index does not know; [`Done::RoomReady`] follows.
+    pub(crate) fn read_room(&self, later: Later, device: DeviceId, done: mpsc::Sender<Done>) {
+        let work = self.work.clone();
+        tokio::spawn(async move {
+            let _ = work.send(Work::ReadRoom { later, device, done }).await;
+        });
     }
 
     /// Deletes a room that is closed; [`Done::RoomRemoved`] follows once its disk is at rest.
@@ -339,7 +493,7 @@ impl FolderHandle {
     }
 }
 
-fn carry_out(folder: &mut Folder, work: Work) -> Option<(mpsc::Sender<Done>, Done)> {
+fn carry_out(folder: &mut Folder, index: &IndexHandle, work: Work) -> Option<(mpsc::Sender<Done>, Done)> {
     match work {
         Work::Remember { addrs } => {
             let bytes = serde_json::to_vec(&addrs).unwrap_or_default();
@@ -362,10 +516,22 @@ fn carry_out(folder: &mut Folder, work: Work) -> Option<(mpsc::Sender<Done>, Don
             session,
             done,
         } => {
-            let result = open_room(folder, room, device).map(Box::new);
+            let result = open_room(folder, index, room, device).map(Box::new);
+            Some((done, Done::RoomReady { session, result }))
+        }
+        Work::ReadRoom { later, device, done } => {
+            let session = None;
+            let result = read_log(folder, &later.dir)
+                .map_err(|err| err.to_string())
+                .and_then(|mut replay| {
+                    let known = index.resume(&mut replay);
+                    finish(replay, known, index, later.mark.as_ref(), device)
+                })
+                .map(Box::new);
             Some((done, Done::RoomReady { session, result }))
         }
         Work::RemoveRoom { room, session, done } => {
+            index.forget(room);
             let result = folder.remove_room(&room_dir(room)).map_err(|err| err.to_string());
             Some((done, Done::RoomRemoved { session, result }))
         }
@@ -377,35 +543,44 @@ fn carry_out(folder: &mut Folder, work: Work) -> Option<(mpsc::Sender<Done>, Don
 }
 
 /// Opens a room that is on disk, or makes it.
-fn open_room(folder: &mut Folder, room: RoomId, device: DeviceId) -> Result<Loaded<RealDisk>, String> {
+fn open_room(
+    folder: &mut Folder,
+    index: &IndexHandle,
+    room: RoomId,
+    device: DeviceId,
+) -> Result<Loaded, String> {
     let dir = room_dir(room);
     let is_there = folder.path().join(&dir).is_dir();
-    let opened = open_or_make(folder, room, device, is_there);
+    let opened = open_or_make(folder, room, is_there);
     if opened.is_err() && !is_there {
         // A room half made would be told of as a damaged one at every start.
         let _ = folder.remove_room(&dir);
     }
-    opened.map_err(|err| err.to_string())
-}
-
-fn open_or_make(
-    folder: &Folder,
-    room: RoomId,
-    device: DeviceId,
-    is_there: bool,
-) -> Result<Loaded<RealDisk>, JournalError> {
-    let open = || Journal::open(folder.disk(), &room_dir(room), random(), device);
-    let found = if is_there { Some(open()) } else { None };
-    let mut loaded = match found {
-        None | Some(Err(JournalError::Store(StoreError::NoLog { .. }))) => {
-            Journal::create(folder.disk(), room, random())?;
-            open()?
-        }
-        Some(opened) => opened?,
-    };
+    let mut replay = opened.map_err(|err| err.to_string())?;
+    let known = index.resume(&mut replay);
+    let mut loaded = finish(replay, known, index, None, device)?;
     let facts = RoomFacts { left: false };
     if RoomFacts::decode(loaded.journal.facts()) != facts || loaded.journal.facts().is_none() {
-        loaded.journal.set_facts(facts.encode())?;
+        loaded
+            .journal
+            .set_facts(facts.encode())
+            .map_err(|err| err.to_string())?;
     }
     Ok(loaded)
+}
+
+fn open_or_make(folder: &Folder, room: RoomId, is_there: bool) -> Result<Replay<RealDisk>, JournalError> {
+    let dir = room_dir(room);
+    let found = if is_there {
+        Some(read_log(folder, &dir))
+    } else {
+        None
+    };
+    match found {
+        None | Some(Err(JournalError::Store(StoreError::NoLog { .. }))) => {
+            Journal::create(folder.disk(), room, random())?;
+            read_log(folder, &dir)
+        }
+        Some(opened) => opened,
+    }
 }

@@ -4,39 +4,24 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use tailchat_core::block::{
-    Arrival, Block, BlockError, SeqRange, Span, decode_arrivals, encode_arrivals, select,
-};
+use tailchat_core::block::{Arrival, Block, BlockError, SeqRange, Span, encode_arrivals, select};
 use tailchat_core::change::{NotAChange, Parts, decode};
 use tailchat_core::document::{Document, DocumentError};
-use tailchat_core::engine::{ArrivedChange, Opened};
-use tailchat_core::entry::Entry;
-use tailchat_core::ids::{ActorId, ChangeHash, DeviceId, RoomId};
+use tailchat_core::engine::ArrivedChange;
+use tailchat_core::ids::{ChangeHash, RoomId};
 use tailchat_core::limits::BLOCK_CHANGES_LEN;
-use tailchat_core::order::OrderClock;
-use tailchat_core::state::{RoomState, Tip};
-use tailchat_core::timeline::Timeline;
 use tailchat_store::block::Block as StoredBlock;
 use tailchat_store::change::{ChangeRecord, Position, Span as StoredSpan};
 use tailchat_store::disk::Disk;
 use tailchat_store::error::StoreError;
 use tailchat_store::log::{DiskBytes, Log, Sealed, Sealer, Stored};
 
+use crate::chains::Chains;
+use crate::replay::Replay;
+
 /// A room's log.
 pub struct Journal<D> {
-    log: Log<D>,
-}
-
-/// A room as its log has it.
-pub struct Loaded<D> {
-    /// The log, ready for more.
-    pub journal: Journal<D>,
-    /// For the engine; our actor is not decided here.
-    pub opened: Opened,
-    /// For the screen.
-    pub timeline: Timeline,
-    /// What a person should know of.
-    pub findings: Vec<String>,
+    pub(crate) log: Log<D>,
 }
 
 /// What a check of a whole log found.
@@ -94,53 +79,13 @@ impl<D: Disk> Journal<D> {
         })
     }
 
-    /// Opens a room's log and folds all of it. `device` is ours. `seed` is 32 random bytes.
+    /// Opens a room's log, to be read from its beginning or from where an index ends. `seed` is 32 random bytes.
     ///
     /// # Errors
     /// [`JournalError::Store`] if nothing of it can be used; damage to a part is a finding.
-    pub fn open(disk: D, dir: &Path, seed: [u8; 32], device: DeviceId) -> Result<Loaded<D>, JournalError> {
+    pub fn open(disk: D, dir: &Path, seed: [u8; 32]) -> Result<Replay<D>, JournalError> {
         let (log, found) = Log::open(disk, dir, seed)?;
-        let journal = Self { log };
-        let mut load = Loading::default();
-        let mut findings: Vec<String> = found.findings.iter().map(ToString::to_string).collect();
-        for number in found.blocks {
-            match journal.log.read_block(number) {
-                Ok(stored) => journal.load_block(&stored, &mut load, &mut findings),
-                Err(err) => findings.push(err.to_string()),
-            }
-        }
-        for record in found.tail.iter().flat_map(|(_, records)| records) {
-            match journal.decode(record) {
-                Ok((parts, hash)) => load.add(&parts, hash, arrival(record)),
-                Err(err) => findings.push(err.to_string()),
-            }
-        }
-        load.connect();
-        if !load.apart.is_empty() {
-            let changes: u64 = load
-                .apart
-                .iter()
-                .map(|piece| piece.last_seq - piece.first_seq + 1)
-                .sum();
-            findings.push(format!(
-                "{changes} changes stand after a gap that peers will fill"
-            ));
-        }
-        let ours: BTreeSet<ActorId> = load.timeline.roster().actors_of(device).collect();
-        let repeated = load.timeline.roster().repeated().clone();
-        let opened = Opened {
-            state: load.state,
-            actor: None,
-            clock: load.clock,
-            ours,
-            repeated,
-        };
-        Ok(Loaded {
-            journal,
-            opened,
-            timeline: load.timeline,
-            findings,
-        })
+        Ok(Replay::new(Self { log }, found))
     }
 
     /// Which room.
@@ -270,15 +215,11 @@ impl<D: Disk> Journal<D> {
     pub fn check(&self) -> Result<Checked, JournalError> {
         let report = self.log.check()?;
         let mut findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
-        let mut load = Loading::default();
-        let arrival = Arrival {
-            at_ms: 0,
-            via: DeviceId::NONE,
-        };
-        let read = self.each_change(&mut |parts, hash, _| load.add(parts, hash, arrival));
-        load.connect();
+        let mut chains = Chains::default();
+        let read = self.each_change(&mut |parts, hash, _| chains.add(parts, hash));
+        chains.connect();
         let heads_match = match read.and_then(|()| self.document()) {
-            Ok(document) => document.heads() == load.state.heads(),
+            Ok(document) => document.heads() == chains.state().heads(),
             Err(err) => {
                 findings.push(err.to_string());
                 false
@@ -288,7 +229,7 @@ impl<D: Disk> Journal<D> {
             files: report.files,
             records: report.records,
             bytes: report.bytes,
-            changes: load.state.changes(),
+            changes: chains.state().changes(),
             heads_match,
             findings,
         })
@@ -336,24 +277,14 @@ impl<D: Disk> Journal<D> {
         Ok(())
     }
 
-    fn load_block(&self, stored: &StoredBlock, load: &mut Loading, findings: &mut Vec<String>) {
-        let block = match Block::decode(&stored.shared) {
-            Ok(block) => block,
-            Err(source) => return findings.push(self.bad_block(source).to_string()),
-        };
-        // Arrivals are ours alone: without them the messages still stand.
-        let arrivals = decode_arrivals(&stored.local).unwrap_or_default();
-        load.add_block(&block, &arrivals);
-    }
-
-    fn decode(&self, record: &ChangeRecord) -> Result<(Parts, ChangeHash), JournalError> {
+    pub(crate) fn decode(&self, record: &ChangeRecord) -> Result<(Parts, ChangeHash), JournalError> {
         decode(&record.change).map_err(|source| JournalError::Change {
             dir: self.log.dir().to_owned(),
             source,
         })
     }
 
-    fn bad_block(&self, source: BlockError) -> JournalError {
+    pub(crate) fn bad_block(&self, source: BlockError) -> JournalError {
         JournalError::Block {
             dir: self.log.dir().to_owned(),
             source,
@@ -400,7 +331,7 @@ impl<D: Disk> Sealing<D> {
     }
 }
 
-fn arrival(record: &ChangeRecord) -> Arrival {
+pub(crate) fn arrival(record: &ChangeRecord) -> Arrival {
     Arrival {
         at_ms: record.arrived_at_ms,
         via: record.via,
@@ -417,127 +348,4 @@ fn before_first(range: SeqRange, spans: &[Span]) -> Option<SeqRange> {
         to: first - 1,
         ..range
     })
-}
-
-/// A stretch of one actor's chain that was found.
-struct Piece {
-    actor: ActorId,
-    first_seq: u64,
-    last_seq: u64,
-    first_index: u64,
-    entries: u64,
-    messages: u64,
-    previous: ChangeHash,
-    last: ChangeHash,
-}
-
-/// A log on its way into memory.
-#[derive(Default)]
-struct Loading {
-    state: RoomState,
-    timeline: Timeline,
-    clock: OrderClock,
-    /// Stretches whose predecessors were not found yet.
-    apart: Vec<Piece>,
-}
-
-impl Loading {
-    fn add(&mut self, parts: &Parts, hash: ChangeHash, arrival: Arrival) {
-        self.show(parts, arrival);
-        let tip = Tip::START.after(&parts.entries, hash);
-        self.place(Piece {
-            actor: parts.actor,
-            first_seq: parts.seq,
-            last_seq: parts.seq,
-            first_index: parts.first_index,
-            entries: tip.entries,
-            messages: tip.messages,
-            previous: parts.previous.unwrap_or(Tip::START.hash),
-            last: hash,
-        });
-    }
-
-    fn add_block(&mut self, block: &Block, arrivals: &[Arrival]) {
-        let unknown = Arrival {
-            at_ms: 0,
-            via: DeviceId::NONE,
-        };
-        let overlaps = block
-            .spans()
-            .iter()
-            .any(|span| self.state.tip(span.actor).seq >= span.first_seq);
-        if overlaps && let Ok(changes) = block.changes() {
-            // A part of it is known from elsewhere, so its spans do not connect as they are.
-            for (at, change) in changes.iter().enumerate() {
-                let arrival = arrivals.get(at).copied().unwrap_or(unknown);
-                self.add(&change.parts, change.encoded.hash, arrival);
-            }
-            return;
-        }
-        for (at, parts) in block.parts().enumerate() {
-            self.show(&parts, arrivals.get(at).copied().unwrap_or(unknown));
-        }
-        for span in block.spans() {
-            self.place(Piece {
-                actor: span.actor,
-                first_seq: span.first_seq,
-                last_seq: span.last_seq,
-                first_index: span.first_index,
-                entries: span.entries,
-                messages: span.messages,
-                previous: span.previous,
-                last: span.last,
-            });
-        }
-    }
-
-    fn show(&mut self, parts: &Parts, arrival: Arrival) {
-        for entry in &parts.entries {
-            self.clock.observe(&Entry::decode(entry), arrival.at_ms);
-        }
-        self.timeline.fold(parts, arrival);
-    }
-
-    fn place(&mut self, piece: Piece) {
-        if !self.joins(&piece) {
-            self.apart.push(piece);
-        }
-    }
-
-    /// Moves the actor's tip to the end of the piece if it stands at its beginning.
-    fn joins(&mut self, piece: &Piece) -> bool {
-        let tip = self.state.tip(piece.actor);
-        if piece.last_seq <= tip.seq {
-            return true;
-        }
-        let follows =
-            piece.first_seq == tip.seq + 1 && piece.previous == tip.hash && piece.first_index == tip.entries;
-        if follows {
-            let entries = tip.entries + piece.entries;
-            let messages = tip.messages + piece.messages;
-            self.state.set(
-                piece.actor,
-                Tip {
-                    seq: piece.last_seq,
-                    entries,
-                    messages,
-                    hash: piece.last,
-                },
-            );
-        }
-        follows
-    }
-
-    /// Joins what was found out of order, until nothing more joins.
-    fn connect(&mut self) {
-        loop {
-            let before = self.apart.len();
-            for piece in std::mem::take(&mut self.apart) {
-                self.place(piece);
-            }
-            if self.apart.len() == before {
-                return;
-            }
-        }
-    }
 }

@@ -2,16 +2,19 @@
 //! which programs use it. Knows no screen and no command line.
 
 mod answers;
+mod chains;
 mod checking;
 pub mod client;
 pub mod control;
 mod folder;
+mod indexing;
 pub mod invite;
 pub mod journal;
 mod membership;
 mod node;
 mod posting;
 mod reading;
+pub mod replay;
 mod requests;
 mod room;
 mod session;

@@ -6,6 +6,7 @@ use tailchat_core::ids::RoomId;
 use tailchat_core::limits::NAME_LEN_MAX;
 
 use crate::control::{Code, Failure, Wait};
+use crate::folder::Loaded;
 use crate::invite::{self, Invite};
 use crate::node::{Done, Node, random};
 use crate::requests::busy;
@@ -17,8 +18,9 @@ impl Node {
         let device = self.engine.identity().device;
         if self
             .folder
-            .open_room(RoomId(random()), device, session, self.done.clone())
+            .open_room(RoomId(random()), device, Some(session), self.done.clone())
         {
+            self.opening += 1;
             Ok(Pending::Disk(AfterDisk::Made { name }))
         } else {
             Err(busy())
@@ -41,7 +43,11 @@ impl Node {
             return Ok(self.introduce(session, room, addrs, wait));
         }
         let device = self.engine.identity().device;
-        if self.folder.open_room(room, device, session, self.done.clone()) {
+        if self
+            .folder
+            .open_room(room, device, Some(session), self.done.clone())
+        {
+            self.opening += 1;
             Ok(Pending::Disk(AfterDisk::Joined { peers: addrs, wait }))
         } else {
             Err(busy())
@@ -80,26 +86,33 @@ impl Node {
 
     pub(crate) fn folder_did(&mut self, done: Done) {
         match done {
-            Done::RoomReady {
-                session,
-                result: Ok(loaded),
-            } => {
-                let room = loaded.journal.room();
-                if !self.rooms.contains_key(&room) {
-                    self.open_room(*loaded);
-                }
-                self.room_ready(session, room);
+            Done::RoomReady { session, result } => {
+                self.room_read(session, result);
+                self.begin_waiting();
             }
-            Done::RoomReady {
-                session,
-                result: Err(why),
-            } => self.fail(session, Code::Failed, why),
             Done::RoomRemoved { session, result } => self.finish(session, result),
             Done::NameSaved {
                 session,
                 result: Ok(()),
             } => self.name_saved(session),
             Done::NameSaved { session, result } => self.finish(session, result),
+        }
+    }
+
+    fn room_read(&mut self, session: Option<SessionId>, result: Result<Box<Loaded>, String>) {
+        self.opening -= 1;
+        match (session, result) {
+            (session, Ok(loaded)) => {
+                let room = loaded.journal.room();
+                if !self.rooms.contains_key(&room) {
+                    self.open_room(*loaded);
+                }
+                if let Some(session) = session {
+                    self.room_ready(session, room);
+                }
+            }
+            (Some(session), Err(why)) => self.fail(session, Code::Failed, why),
+            (None, Err(why)) => self.closed.push(why),
         }
     }
 

@@ -1,24 +1,27 @@
 //! The loop of a running peer: everything that can wake it becomes an event for the engine or a question of a
 //! client, and the engine's effects are carried out in their order. Translates; decides nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use rand_core::{OsRng, TryRngCore};
-use tailchat_core::engine::{ConnId, Effect, Engine, Event, Now, Ticket};
+use tailchat_core::engine::{ArrivedChange, ConnId, Effect, Engine, Event, Now, Ticket};
 use tailchat_core::handshake::Role;
 use tailchat_core::ids::{Instance, RoomId};
 use tailchat_core::limits::{FRAME_MAX, TICK};
-use tailchat_core::timeline::Timeline;
+use tailchat_core::roster::Roster;
+use tailchat_core::timeline::Told::{Line, News};
+use tailchat_core::timeline::told_by;
+use tailchat_index::Position;
 use tailchat_net::{Net, NetEvent};
-use tailchat_store::disk::RealDisk;
 use tailchat_store::marker::{CleanRoom, CleanStop};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::folder::{FolderHandle, Start};
-use crate::journal::Loaded;
+use crate::folder::{FolderHandle, Later, Loaded, Start};
+use crate::indexing::{BACKLOG_MAX, IndexHandle, Told};
 use crate::room::{self, Job, Outcome};
 use crate::session::{Ask, Session, SessionId};
 
@@ -31,10 +34,12 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// A room that is open.
 pub(crate) struct OpenRoom {
-    pub(crate) timeline: Timeline,
+    pub(crate) roster: Roster,
     pub(crate) findings: Vec<String>,
     pub(crate) disk_bytes: u64,
     pub(crate) jobs: mpsc::Sender<Job>,
+    /// Where the log ends with what was shown last.
+    end: Position,
     /// Whether a write failed since the room was opened: then its actor must not be continued.
     failed: bool,
 }
@@ -43,8 +48,8 @@ pub(crate) struct OpenRoom {
 pub(crate) enum Done {
     /// A room was made, or opened again.
     RoomReady {
-        session: SessionId,
-        result: Result<Box<Loaded<RealDisk>>, String>,
+        session: Option<SessionId>,
+        result: Result<Box<Loaded>, String>,
     },
     /// A room's folder was removed.
     RoomRemoved {
@@ -74,6 +79,13 @@ pub(crate) struct Node {
     /// Who waits for a post's outcome.
     pub(crate) tickets: BTreeMap<Ticket, SessionId>,
     pub(crate) done: mpsc::Sender<Done>,
+    pub(crate) index: IndexHandle,
+    /// Rooms that are being read.
+    pub(crate) opening: usize,
+    /// Writes that the index has not taken in yet.
+    backlog: usize,
+    /// Outcomes of writes that wait for the index.
+    held: VecDeque<(RoomId, Outcome)>,
     net: Option<Net>,
     outcomes: mpsc::Sender<(RoomId, Outcome)>,
     started: Instant,
@@ -85,6 +97,7 @@ pub(crate) struct Wakes {
     pub(crate) net: mpsc::Receiver<NetEvent>,
     done: mpsc::Receiver<Done>,
     outcomes: mpsc::Receiver<(RoomId, Outcome)>,
+    told: mpsc::Receiver<Told>,
 }
 
 impl Node {
@@ -111,6 +124,10 @@ impl Node {
             next_ticket: 0,
             tickets: BTreeMap::new(),
             done: done_sender,
+            index: start.index,
+            opening: 0,
+            backlog: 0,
+            held: VecDeque::new(),
             net,
             outcomes: outcome_sender,
             started: Instant::now(),
@@ -120,6 +137,9 @@ impl Node {
         }
         for loaded in start.rooms {
             node.open_room(loaded);
+        }
+        for later in start.later {
+            node.read_room(later);
         }
         for addr in start.addresses {
             node.feed(Event::AddressAdded { addr });
@@ -131,6 +151,7 @@ impl Node {
                 net: net_events,
                 done,
                 outcomes,
+                told: start.told,
             },
         )
     }
@@ -143,6 +164,7 @@ impl Node {
             tokio::select! {
                 Some(event) = wakes.net.recv() => self.heard(event),
                 Some((room, outcome)) = wakes.outcomes.recv() => self.disk_did(room, outcome),
+                Some(told) = wakes.told.recv() => self.index_told(told),
                 Some(done) = wakes.done.recv() => self.folder_did(done),
                 Some(ask) = wakes.asks.recv() => self.asked(ask),
                 _ = ticks.tick() => self.feed(Event::Ticked),
@@ -174,7 +196,7 @@ impl Node {
         match effect {
             Effect::Append { room, batch, changes } => self.job(room, Job::Append { batch, changes }),
             Effect::Load { room, load, wanted } => self.job(room, Job::Load { load, wanted }),
-            Effect::Show { room, changes } => self.show(room, &changes),
+            Effect::Show { room, changes } => self.show(room, changes),
             Effect::Accepted { ticket, ids } => self.posted(ticket, Ok(ids)),
             Effect::Rejected { ticket, why } => self.posted(ticket, Err(why)),
             Effect::Remember { addrs } => self.folder.remember(addrs),
@@ -249,7 +271,50 @@ impl Node {
         self.feed(event);
     }
 
+    /// A disk is done. What it wrote goes no further while the index lags: then nothing more is asked of peers, and
+    /// what waits stays bounded.
     fn disk_did(&mut self, room: RoomId, outcome: Outcome) {
+        if self.backlog >= BACKLOG_MAX && matches!(outcome, Outcome::Appended { .. }) {
+            self.held.push_back((room, outcome));
+        } else {
+            self.take_outcome(room, outcome);
+        }
+    }
+
+    fn index_told(&mut self, told: Told) {
+        match told {
+            Told::Answer { session, found } => self.found(session, found),
+            Told::Folded => {
+                self.backlog = self.backlog.saturating_sub(1);
+                if let Some((room, outcome)) = self.held.pop_front() {
+                    self.take_outcome(room, outcome);
+                }
+            }
+            Told::Lost(why) => self.index_lost(&why),
+        }
+    }
+
+    /// All rooms are read again for a new index, each on its own; meanwhile they are closed.
+    fn index_lost(&mut self, why: &str) {
+        tracing::warn!("the index is built again: {why}");
+        let rooms: Vec<_> = self.rooms.keys().copied().collect();
+        for room in rooms {
+            let at_rest = self.close_room(room);
+            self.opening += 1;
+            let device = self.engine.identity().device;
+            self.folder
+                .reopen_room(room, device, None, at_rest, self.done.clone());
+        }
+    }
+
+    /// Has a room read that the index does not know yet.
+    fn read_room(&mut self, later: Later) {
+        self.opening += 1;
+        self.folder
+            .read_room(later, self.engine.identity().device, self.done.clone());
+    }
+
+    fn take_outcome(&mut self, room: RoomId, outcome: Outcome) {
         let mut set_size = |bytes| {
             if let Some(open) = self.rooms.get_mut(&room) {
                 open.disk_bytes = bytes;
@@ -258,10 +323,13 @@ impl Node {
         match outcome {
             Outcome::Appended {
                 batch,
-                result: Ok(()),
+                result: Ok(end),
                 disk_bytes,
             } => {
                 set_size(disk_bytes);
+                if let Some(open) = self.rooms.get_mut(&room) {
+                    open.end = end;
+                }
                 self.feed(Event::Appended { room, batch });
             }
             Outcome::Appended {
@@ -289,26 +357,34 @@ impl Node {
         }
     }
 
-    fn show(&mut self, room: RoomId, changes: &[tailchat_core::engine::ArrivedChange]) {
+    fn show(&mut self, room: RoomId, changes: Arc<[ArrivedChange]>) {
         let Some(open) = self.rooms.get_mut(&room) else {
             return;
         };
-        for arrived in changes {
-            open.timeline.fold(&arrived.change.parts, arrived.arrival);
+        let mut lines = Vec::new();
+        for arrived in changes.iter() {
+            for told in told_by(&arrived.change.parts, arrived.arrival) {
+                match told {
+                    Line(place, line) => lines.push((place, line)),
+                    News(news) => open.roster.hear(news),
+                }
+            }
         }
-        let places = changes
-            .iter()
-            .flat_map(|arrived| open.timeline.places_of(&arrived.change.parts));
-        let places: Vec<_> = places.collect();
-        self.follow(room, &places);
+        self.backlog += 1;
+        if !self.index.fold(room, open.end, changes) {
+            self.backlog -= 1;
+            // It cannot be full, so its thread is gone; what it lacks is read at the next opening.
+            tracing::error!("the index does not answer; restart tailchat");
+        }
+        self.follow(room, &lines);
     }
 
     /// Opens a room that was loaded.
-    pub(crate) fn open_room(&mut self, loaded: Loaded<RealDisk>) {
+    pub(crate) fn open_room(&mut self, loaded: Loaded) {
         let Loaded {
             journal,
             opened,
-            timeline,
+            roster,
             findings,
         } = loaded;
         let id = journal.room();
@@ -324,10 +400,14 @@ impl Node {
         self.rooms.insert(
             id,
             OpenRoom {
-                timeline,
+                roster,
                 findings,
                 disk_bytes,
                 jobs,
+                end: Position {
+                    stretch: 0,
+                    changes: 0,
+                },
                 failed: false,
             },
         );
@@ -348,6 +428,9 @@ impl Node {
     async fn stop(mut self, mut wakes: Wakes) {
         let deadline = tokio::time::Instant::now() + STOP_WITHIN;
         while self.engine.is_writing() {
+            while let Some((room, outcome)) = self.held.pop_front() {
+                self.take_outcome(room, outcome);
+            }
             tokio::select! {
                 Some((room, outcome)) = wakes.outcomes.recv() => self.disk_did(room, outcome),
                 () = tokio::time::sleep_until(deadline) => break,
@@ -366,7 +449,10 @@ impl Node {
         for id in ids {
             let _ = tokio::time::timeout(STOP_WITHIN, self.close_room(id)).await;
         }
-        let wall_ms = self.now().wall_ms;
+        let now = self.now();
+        drop(wakes.told);
+        let _ = tokio::time::timeout(STOP_WITHIN, self.index.close()).await;
+        let wall_ms = now.wall_ms;
         if clean && let Err(err) = self.folder.mark_clean_stop(stop, wall_ms).await {
             // Nothing is lost by that: the next posts take fresh actors, as after a crash.
             tracing::warn!("the mark of a clean stop is not written: {err}");

@@ -10,20 +10,18 @@ use tailchat_core::limits::{NAME_LEN_MAX, ORDER_MAX, TEXT_LEN_MAX};
 
 use crate::control::{Answer, Code, Failure, IMPORT_MAX, Import, Item};
 use crate::folder::RoomFacts;
-use crate::node::{Node, OpenRoom};
-use crate::requests::no_room;
+use crate::indexing::Question;
+use crate::node::Node;
+use crate::requests::busy;
 use crate::room::Job;
-use crate::session::{AfterDisk, AfterPost, Pending, Post, SessionId};
+use crate::session::{AfterDisk, AfterIndex, AfterPost, Pending, Post, SessionId};
 
 impl Node {
     pub(crate) fn text_drafts(
-        &self,
-        id: RoomId,
         texts: Vec<String>,
         action: bool,
-        reply_to: Option<&str>,
+        reply_to: Option<MessageId>,
     ) -> Result<Vec<Draft>, Failure> {
-        let reply_to = reply_to.map(|text| self.resolve_message(id, text)).transpose()?;
         if texts.is_empty() {
             return Err(Failure::new(Code::Usage, "there is nothing to send"));
         }
@@ -159,48 +157,54 @@ impl Node {
             );
             return Err(Failure::new(Code::Usage, why));
         }
-        let total = messages.len() as u64;
-        let Some(open) = self.rooms.get(&id) else {
-            return Err(no_room(room));
-        };
-        let drafts = messages
-            .into_iter()
-            .filter_map(|message| import_draft(message, open).transpose());
-        let drafts = drafts.collect::<Result<Vec<_>, _>>()?;
-        let added = drafts.len() as u64;
-        let then = AfterPost::Imported {
-            added,
-            known: total - added,
-        };
-        if drafts.is_empty() {
-            return Ok(Pending::items([Item::Imported {
-                added: 0,
-                known: total,
-            }]));
+        let placed = messages.into_iter().map(placed).collect::<Result<_, _>>()?;
+        if !self.index.ask(session, id, Question::Known(placed)) {
+            return Err(busy());
         }
-        self.post(session, id, drafts, then)
+        Ok(Pending::Index(AfterIndex::Import { room: id }))
+    }
+
+    /// Posts what the index does not know yet.
+    pub(crate) fn import_unknown(
+        &mut self,
+        session: SessionId,
+        room: RoomId,
+        unknown: Vec<(u64, Import)>,
+        known: u64,
+    ) -> Pending {
+        let added = unknown.len() as u64;
+        if unknown.is_empty() {
+            return Pending::items([Item::Imported { added, known }]);
+        }
+        let drafts = unknown.into_iter().map(import_draft).collect();
+        self.post(session, room, drafts, AfterPost::Imported { added, known })
+            .unwrap_or_else(Pending::from)
     }
 }
 
-fn import_draft(message: Import, open: &OpenRoom) -> Result<Option<Draft>, Failure> {
-    let Import {
-        sent_at_ms,
-        rank,
-        nick,
-        action,
-        text,
-    } = message;
-    let order = u64::try_from(sent_at_ms).unwrap_or(0).saturating_add(rank);
-    if order > ORDER_MAX || nick.len() > NAME_LEN_MAX || text.len() > TEXT_LEN_MAX {
+/// A message with the order that it takes.
+fn placed(message: Import) -> Result<(u64, Import), Failure> {
+    let sent_at_ms = message.sent_at_ms;
+    let order = u64::try_from(sent_at_ms)
+        .unwrap_or(0)
+        .saturating_add(message.rank);
+    if order > ORDER_MAX || message.nick.len() > NAME_LEN_MAX || message.text.len() > TEXT_LEN_MAX {
         let why = format!("a message of {sent_at_ms} ms is beyond the limits of time, nick or text");
         return Err(Failure::new(Code::Usage, why));
     }
-    if open.timeline.has_imported(order, &nick, action, &text) {
-        return Ok(None);
-    }
-    let body = Body::Imported(Imported { nick, action, text });
-    Ok(Some(Draft {
-        body,
+    Ok((order, message))
+}
+
+fn import_draft((order, message): (u64, Import)) -> Draft {
+    let Import {
+        sent_at_ms,
+        nick,
+        action,
+        text,
+        ..
+    } = message;
+    Draft {
+        body: Body::Imported(Imported { nick, action, text }),
         stamp: Some(Stamp { order, sent_at_ms }),
-    }))
+    }
 }

@@ -2,8 +2,10 @@
 
 use tailchat_core::ids::RoomId;
 use tailchat_core::timeline::{Line, Place};
+use tailchat_index::{Asked, From};
 
 use crate::control::{Answer, Code, ExportFormat, Failure, Item};
+use crate::indexing::Question;
 use crate::node::Node;
 use crate::room::Job;
 use crate::session::{AfterDisk, FOLLOW_MAX, Lines, PAGE_LEN, Page, Pending, SessionId};
@@ -12,39 +14,23 @@ use crate::session::{AfterDisk, FOLLOW_MAX, Lines, PAGE_LEN, Page, Pending, Sess
 const BYTES_ITEM_LEN: usize = 64 * 1024;
 
 impl Node {
-    /// The place after which the wanted lines begin.
-    pub(crate) fn start_of(
-        &self,
-        room: RoomId,
-        last: Option<u64>,
-        since_ms: Option<i64>,
-        until_ms: Option<i64>,
-    ) -> Option<Place> {
-        let last = usize::try_from(last?).unwrap_or(usize::MAX);
-        let lines = &self.rooms.get(&room)?.timeline;
-        let wanted = |line: &Line| is_within(line, since_ms, until_ms);
-        let mut from_newest = lines.lines().rev().filter(|(_, line)| wanted(line)).skip(last);
-        from_newest.next().map(|(place, _)| *place)
-    }
-
     /// Tells following clients of lines that were shown.
-    pub(crate) fn follow(&mut self, room: RoomId, places: &[Place]) {
+    pub(crate) fn follow(&mut self, room: RoomId, shown: &[(Place, Line)]) {
         for session in self.sessions.values_mut() {
-            let Pending::Lines(Lines {
-                room: of,
-                after,
-                caught_up,
-                follow: Some(queue),
-                ..
-            }) = &mut session.state
-            else {
+            let Pending::Lines(lines) = &mut session.state else {
                 continue;
             };
-            // What stands below the place reached so far will be met there.
-            let missed = |place: &&Place| *caught_up || after.is_some_and(|after| **place <= after);
-            if *of == room {
-                queue.extend(places.iter().filter(missed));
-            }
+            let Some(queue) = lines.follow.as_mut().filter(|_| lines.room == room) else {
+                continue;
+            };
+            // What will be met behind the place reached so far is not told twice. A page that is under way reflects
+            // what was shown before it was asked for, so everything counts until it is here.
+            let missed = |place: &Place| match lines.from {
+                _ if lines.caught_up || lines.asked => true,
+                From::After(after) => *place <= after,
+                From::Start | From::Newest(_) => false,
+            };
+            queue.extend(shown.iter().filter(|(place, _)| missed(place)).cloned());
             if queue.len() > FOLLOW_MAX {
                 session.state = Pending::failed(
                     Code::Failed,
@@ -54,43 +40,67 @@ impl Node {
         }
     }
 
-    pub(crate) fn lines_page(&self, lines: &mut Lines) -> Page {
-        let (Some(view), Some(open)) = (self.view(lines.room), self.rooms.get(&lines.room)) else {
-            return vec![Answer::Failed(Failure::new(Code::NotFound, "the room was left"))];
-        };
-        let timeline = &open.timeline;
-        let mut page = Page::new();
+    pub(crate) fn lines_page(&mut self, session: SessionId, lines: &mut Lines) -> Page {
+        if !lines.ready.is_empty() {
+            return std::mem::take(&mut lines.ready);
+        }
+        if !self.rooms.contains_key(&lines.room) {
+            let left = Failure::new(Code::NotFound, "the room was left");
+            return if self.opening > 0 {
+                Page::new()
+            } else {
+                vec![Answer::Failed(left)]
+            };
+        }
         if !lines.caught_up {
-            let first = lines.after.unwrap_or(Place::start_of(0));
-            let from = timeline
-                .line(&first)
-                .filter(|_| lines.after.is_none())
-                .map(|line| (&first, line));
-            for (place, line) in from.into_iter().chain(timeline.lines_after(&first)) {
-                lines.after = Some(*place);
-                if is_within(line, lines.since_ms, lines.until_ms) {
-                    page.push(Answer::Item(Item::Message(Box::new(view.message(place, line)))));
-                }
-                if page.len() == PAGE_LEN {
-                    return page;
-                }
+            if !lines.asked {
+                let asked = Asked {
+                    from: lines.from,
+                    since_ms: lines.since_ms,
+                    until_ms: lines.until_ms,
+                    limit: PAGE_LEN,
+                };
+                lines.asked = self.index.ask(session, lines.room, Question::Lines(asked));
             }
-            lines.caught_up = true;
+            return Page::new();
         }
-        match &mut lines.follow {
-            None => page.push(Answer::Done),
-            Some(queue) => {
-                for place in queue.drain(..PAGE_LEN.min(queue.len())) {
-                    let line = timeline
-                        .line(&place)
-                        .filter(|line| is_within(line, lines.since_ms, lines.until_ms));
-                    page.extend(
-                        line.map(|line| Answer::Item(Item::Message(Box::new(view.message(&place, line))))),
-                    );
-                }
+        let Some(queue) = &mut lines.follow else {
+            return vec![Answer::Done];
+        };
+        let shown: Vec<_> = queue.drain(..PAGE_LEN.min(queue.len())).collect();
+        self.messages(lines, &shown)
+    }
+
+    /// A page of lines came from the index.
+    pub(crate) fn lines_found(&mut self, id: SessionId, found: &[(Place, Line)]) {
+        let Some(mut session) = self.sessions.remove(&id) else {
+            return;
+        };
+        if let Pending::Lines(lines) = &mut session.state {
+            lines.asked = false;
+            lines.ready = self.messages(lines, found);
+            lines.caught_up = found.len() < PAGE_LEN;
+            if let Some((last, _)) = found.last() {
+                lines.from = From::After(*last);
+            }
+            if let (Some(queue), From::After(last), false) = (&mut lines.follow, lines.from, lines.caught_up)
+            {
+                queue.retain(|(place, _)| *place <= last);
             }
         }
-        page
+        self.sessions.insert(id, session);
+    }
+
+    fn messages(&self, lines: &Lines, found: &[(Place, Line)]) -> Page {
+        let Some(view) = self.view(lines.room) else {
+            return Page::new();
+        };
+        let wanted = found
+            .iter()
+            .filter(|(_, line)| is_within(line, lines.since_ms, lines.until_ms));
+        wanted
+            .map(|(place, line)| Answer::Item(Item::Message(Box::new(view.message(place, line)))))
+            .collect()
     }
 
     pub(crate) fn export(
@@ -101,14 +111,7 @@ impl Node {
     ) -> Result<Pending, Failure> {
         let room = self.resolve(room)?;
         match format {
-            ExportFormat::Messages => Ok(Pending::Lines(Lines {
-                room,
-                after: None,
-                since_ms: None,
-                until_ms: None,
-                caught_up: false,
-                follow: None,
-            })),
+            ExportFormat::Messages => Ok(Pending::Lines(Lines::all(room, From::Start))),
             ExportFormat::Automerge => {
                 self.job(room, Job::Export { session });
                 Ok(Pending::Disk(AfterDisk::Answer))

@@ -5,14 +5,16 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tailchat_core::engine::{Event, PeerState};
-use tailchat_core::ids::{MessageId, RoomId};
+use tailchat_core::ids::{ActorId, MessageId, RoomId};
+use tailchat_index::From;
 
 use crate::answers::{self, View, room_name};
 use crate::control::{Answer, Code, Failure, Item, NodeItem, Request, RoomItem, StatusItem};
+use crate::indexing::{Found, Question};
 use crate::invite;
-use crate::node::Node;
+use crate::node::{Node, OpenRoom};
 use crate::session::{
-    AfterDisk, AfterPost, Ask, Deadline, Lines, PAGE_LEN, Page, Pending, Session, SessionId,
+    AfterDisk, AfterIndex, AfterPost, Ask, Deadline, Lines, PAGE_LEN, Page, Pending, Session, SessionId,
 };
 
 impl Node {
@@ -32,7 +34,7 @@ impl Node {
                         page: Some(page),
                     },
                 );
-                let state = self.begin(session, request).unwrap_or_else(Pending::from);
+                let state = self.begin_or_wait(session, request);
                 if let Some(session) = self.sessions.get_mut(&session) {
                     session.state = state;
                 }
@@ -50,6 +52,46 @@ impl Node {
         }
     }
 
+    /// Begins, unless rooms are being read that the request may mean.
+    fn begin_or_wait(&mut self, session: SessionId, request: Request) -> Pending {
+        if self.opening > 0 && !self.is_clear(&request) {
+            return Pending::Opening(Box::new(request));
+        }
+        self.begin(session, request).unwrap_or_else(Pending::from)
+    }
+
+    /// Whether the request means the same with rooms that are not open yet as without them.
+    fn is_clear(&self, request: &Request) -> bool {
+        match request.room() {
+            Concerned::Nothing => true,
+            Concerned::All => false,
+            Concerned::Room(text) => {
+                let named = |(id, open): (&RoomId, &OpenRoom)| room_name(*id, &open.roster) == text;
+                text.parse().is_ok_and(|id| self.rooms.contains_key(&id)) || self.rooms.iter().any(named)
+            }
+        }
+    }
+
+    /// Rooms were opened: requests that may have waited for them begin.
+    pub(crate) fn begin_waiting(&mut self) {
+        let waiting = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| matches!(session.state, Pending::Opening(_)));
+        let ids: Vec<_> = waiting.map(|(id, _)| *id).collect();
+        for id in ids {
+            let Some(session) = self.sessions.get_mut(&id) else {
+                continue;
+            };
+            let state = std::mem::replace(&mut session.state, Pending::Disk(AfterDisk::Answer));
+            let state = match state {
+                Pending::Opening(request) => self.begin_or_wait(id, *request),
+                other => other,
+            };
+            self.put(id, state);
+        }
+    }
+
     fn begin(&mut self, session: SessionId, request: Request) -> Result<Pending, Failure> {
         match request {
             Request::New { name } => self.new_room(session, name),
@@ -64,8 +106,19 @@ impl Node {
                 wait,
             } => {
                 let id = self.resolve(&room)?;
-                let drafts = self.text_drafts(id, texts, action, reply_to.as_deref())?;
                 let deadline = Deadline::of(wait, self.now().uptime).unwrap_or(Deadline(None));
+                if let Some(reply_to) = reply_to {
+                    self.ask_for_message(session, id, &reply_to)?;
+                    return Ok(Pending::Index(AfterIndex::Reply {
+                        room: id,
+                        texts,
+                        action,
+                        reply_to,
+                        on,
+                        deadline,
+                    }));
+                }
+                let drafts = Self::text_drafts(texts, action, None)?;
                 self.post(session, id, drafts, AfterPost::Sent { on, deadline })
             }
             Request::Import { room, messages } => self.import(session, &room, messages),
@@ -105,15 +158,12 @@ impl Node {
                 follow,
             } => {
                 let room = self.resolve(&room)?;
-                let after = self.start_of(room, last, since_ms, until_ms);
-                let follow = follow.then(VecDeque::new);
+                let from = last.map_or(From::Start, From::Newest);
                 Ok(Pending::Lines(Lines {
-                    room,
-                    after,
                     since_ms,
                     until_ms,
-                    caught_up: false,
-                    follow,
+                    follow: follow.then(VecDeque::new),
+                    ..Lines::all(room, from)
                 }))
             }
             Request::Peers => {
@@ -215,7 +265,7 @@ impl Node {
         let named: Vec<(RoomId, String)> = self
             .rooms
             .iter()
-            .map(|(id, open)| (*id, room_name(*id, &open.timeline)))
+            .map(|(id, open)| (*id, room_name(*id, &open.roster)))
             .collect();
         let exact: Vec<_> = named.iter().filter(|(_, name)| name == text).collect();
         let found = if exact.is_empty() {
@@ -248,35 +298,70 @@ impl Node {
         Failure::new(Code::Damaged, why)
     }
 
-    /// A message by ID or the unique beginning of one.
-    pub(crate) fn resolve_message(&self, room: RoomId, text: &str) -> Result<MessageId, Failure> {
-        let Some(open) = self.rooms.get(&room) else {
-            return Err(no_room(""));
+    /// Asks the index for a message by ID or the unique beginning of one.
+    fn ask_for_message(&self, session: SessionId, room: RoomId, text: &str) -> Result<(), Failure> {
+        let (actor, digits) = text.split_once('/').unwrap_or((text, ""));
+        let status = self.engine.room_status(room);
+        let tips = status.iter().flat_map(|status| status.durable.tips());
+        let meant = |actor_id: &ActorId| {
+            let spelt = actor_id.to_string();
+            spelt.starts_with(actor) && (spelt.len() == actor.len() || !text.contains('/'))
         };
-        let ids = open.timeline.lines().map(|(place, _)| place.id);
-        let exact = text.parse::<MessageId>().ok();
-        let mut found: Vec<_> = match exact {
-            Some(id) => ids.filter(|found| *found == id).collect(),
-            None => ids
-                .filter(|found| found.to_string().starts_with(text))
-                .take(10)
-                .collect(),
+        let question = Question::Message {
+            actors: tips.map(|(actor, _)| actor).filter(meant).collect(),
+            digits: digits.to_owned(),
+            exact: text.parse::<MessageId>().is_ok(),
         };
-        found.dedup();
-        match found[..] {
-            [id] => Ok(id),
-            [] => Err(Failure::new(
-                Code::NotFound,
-                format!("no message \"{text}\" in the room; `tailchat log --json` prints IDs"),
-            )),
-            _ => {
-                let ids: Vec<_> = found.iter().map(ToString::to_string).collect();
-                Err(Failure::new(
-                    Code::Usage,
-                    format!("\"{text}\" may be any of: {}", ids.join(", ")),
-                ))
-            }
+        if self.index.ask(session, room, question) {
+            Ok(())
+        } else {
+            Err(busy())
         }
+    }
+
+    /// The index has answered.
+    pub(crate) fn found(&mut self, id: SessionId, found: Found) {
+        if let Found::Lines(lines) = &found {
+            return self.lines_found(id, lines);
+        }
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        let after = match std::mem::replace(&mut session.state, Pending::Disk(AfterDisk::Answer)) {
+            Pending::Index(after) => after,
+            // Another request came meanwhile, or the room is being read again and will be asked anew.
+            mut other => {
+                if let Pending::Lines(lines) = &mut other {
+                    lines.asked = false;
+                }
+                session.state = other;
+                return;
+            }
+        };
+        let state = match (after, found) {
+            (AfterIndex::Import { room }, Found::Unknown(unknown, known)) => {
+                self.import_unknown(id, room, unknown, known)
+            }
+            (
+                AfterIndex::Reply {
+                    room,
+                    texts,
+                    action,
+                    reply_to,
+                    on,
+                    deadline,
+                },
+                Found::Messages(messages),
+            ) => the_message(&messages, &reply_to)
+                .and_then(|reply_to| Self::text_drafts(texts, action, Some(reply_to)))
+                .and_then(|drafts| self.post(id, room, drafts, AfterPost::Sent { on, deadline }))
+                .unwrap_or_else(Pending::from),
+            _ => {
+                let why = "the room is being read again after its index was lost; try again in a moment";
+                Pending::failed(Code::Failed, why)
+            }
+        };
+        self.put(id, state);
     }
 
     /// Gives every waiting client what there is for it now.
@@ -312,8 +397,8 @@ impl Node {
                 };
                 answers.drain(..len.min(answers.len())).collect()
             }
-            Pending::Lines(lines) => self.lines_page(lines),
-            Pending::Disk(_) => Vec::new(),
+            Pending::Lines(lines) => self.lines_page(id, lines),
+            Pending::Disk(_) | Pending::Index(_) | Pending::Opening(_) => Vec::new(),
             Pending::Post(post) => match self.after_post(id, post) {
                 Some(next) => {
                     *state = next;
@@ -364,6 +449,54 @@ impl Node {
             Answer::Failed(Failure::new(Code::TimeUp, why))
         });
         page
+    }
+}
+
+/// The one message that was found by its beginning.
+fn the_message(found: &[MessageId], text: &str) -> Result<MessageId, Failure> {
+    match found {
+        [id] => Ok(*id),
+        [] => Err(Failure::new(
+            Code::NotFound,
+            format!("no message \"{text}\" in the room; `tailchat log --json` prints IDs"),
+        )),
+        _ => {
+            let ids: Vec<_> = found.iter().map(ToString::to_string).collect();
+            Err(Failure::new(
+                Code::Usage,
+                format!("\"{text}\" may be any of: {}", ids.join(", ")),
+            ))
+        }
+    }
+}
+
+/// What of the rooms a request is about.
+enum Concerned<'a> {
+    Nothing,
+    All,
+    Room(&'a str),
+}
+
+impl Request {
+    fn room(&self) -> Concerned<'_> {
+        match self {
+            Self::Hello
+            | Self::New { .. }
+            | Self::Join { .. }
+            | Self::Peers
+            | Self::AddPeer { .. }
+            | Self::ForgetPeer { .. } => Concerned::Nothing,
+            Self::Rooms | Self::Name { .. } => Concerned::All,
+            Self::Status { room, .. } | Self::Check { room, .. } => {
+                room.as_deref().map_or(Concerned::All, Concerned::Room)
+            }
+            Self::Leave { room, .. }
+            | Self::Members { room }
+            | Self::Send { room, .. }
+            | Self::Log { room, .. }
+            | Self::Import { room, .. }
+            | Self::Export { room, .. } => Concerned::Room(room),
+        }
     }
 }
 

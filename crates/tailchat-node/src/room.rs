@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use tailchat_core::block::SeqRange;
 use tailchat_core::engine::{ArrivedChange, Batch, Load};
 use tailchat_core::ids::RoomId;
+use tailchat_index::Position;
 use tailchat_store::disk::RealDisk;
 use tailchat_store::log::Sealed;
 use tokio::sync::{mpsc, oneshot};
@@ -55,7 +56,8 @@ pub(crate) enum Job {
 pub(crate) enum Outcome {
     Appended {
         batch: Batch,
-        result: Result<(), String>,
+        /// Where the log ends now.
+        result: Result<Position, String>,
         disk_bytes: u64,
     },
     Loaded {
@@ -146,7 +148,11 @@ impl Worker {
         let journal = &mut self.journal;
         let outcome = match job {
             Job::Append { batch, changes } => {
-                let result = in_words(journal.append(&changes).map(drop));
+                let end = journal.append(&changes).map(|end| Position {
+                    stretch: end.stretch.0,
+                    changes: end.changes,
+                });
+                let result = in_words(end);
                 let outcome = Outcome::Appended {
                     batch,
                     result,

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tailchat_core::ids::{MessageId, RoomId};
-use tailchat_core::timeline::Place;
+use tailchat_core::timeline::{Line, Place};
+use tailchat_index::From;
 use tokio::sync::oneshot;
 
 use crate::control::{Answer, Code, Failure, Item, Request, RoomItem, Wait};
@@ -50,6 +51,10 @@ pub(crate) struct Session {
 pub(crate) enum Pending {
     /// Nothing: these are the answers.
     Ready(VecDeque<Answer>),
+    /// Rooms that are being read, then this request.
+    Opening(Box<Request>),
+    /// The index.
+    Index(AfterIndex),
     /// A disk.
     Disk(AfterDisk),
     /// A post to be durable, then on so many other disks.
@@ -84,6 +89,21 @@ pub(crate) enum AfterDisk {
     Leave { forget: bool },
 }
 
+/// What follows when the index has answered.
+pub(crate) enum AfterIndex {
+    /// Messages that answer another one are posted.
+    Reply {
+        room: RoomId,
+        texts: Vec<String>,
+        action: bool,
+        reply_to: String,
+        on: u32,
+        deadline: Deadline,
+    },
+    /// What is not there yet is imported.
+    Import { room: RoomId },
+}
+
 pub(crate) struct Post {
     pub(crate) room: RoomId,
     /// The entries, once they are durable.
@@ -113,14 +133,34 @@ pub(crate) enum AfterPost {
 
 pub(crate) struct Lines {
     pub(crate) room: RoomId,
-    /// The place after which the next page begins; none at the beginning of the room.
-    pub(crate) after: Option<Place>,
+    /// Where the next page begins.
+    pub(crate) from: From,
     pub(crate) since_ms: Option<i64>,
     pub(crate) until_ms: Option<i64>,
+    /// Whether the index was asked for the next page.
+    pub(crate) asked: bool,
+    /// The page that it gave.
+    pub(crate) ready: Page,
     /// Whether the past is told.
     pub(crate) caught_up: bool,
     /// What was shown since, if it is to be told.
-    pub(crate) follow: Option<VecDeque<Place>>,
+    pub(crate) follow: Option<VecDeque<(Place, Line)>>,
+}
+
+impl Lines {
+    /// All lines of a room, from `from` on.
+    pub(crate) fn all(room: RoomId, from: From) -> Self {
+        Self {
+            room,
+            from,
+            since_ms: None,
+            until_ms: None,
+            asked: false,
+            ready: Page::new(),
+            caught_up: false,
+            follow: None,
+        }
+    }
 }
 
 /// When waiting ends.
@@ -169,7 +209,7 @@ impl Pending {
     }
 }
 
-impl From<Failure> for Pending {
+impl std::convert::From<Failure> for Pending {
     fn from(failure: Failure) -> Self {
         Self::Ready(VecDeque::from([Answer::Failed(failure)]))
     }
