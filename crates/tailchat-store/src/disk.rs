@@ -36,7 +36,8 @@ pub trait Disk: Clone + Send + 'static {
     /// What the system says.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
-    /// Exactly `len` bytes from `offset` on. The buffer grows with what is read, never with `len` alone.
+    /// Exactly `len` bytes from `offset` on. Beyond a mebibyte the buffer grows with what is read, never with
+    /// `len` alone.
     ///
     /// # Errors
     /// `UnexpectedEof` when the file ends before, otherwise what the system says.
@@ -91,6 +92,9 @@ pub trait Disk: Clone + Send + 'static {
     /// What the system says.
     fn remove_dir(&mut self, dir: &Path) -> io::Result<()>;
 }
+
+/// What is set aside for a read before anything was read.
+const READ_CAPACITY_MAX: usize = 1 << 20;
 
 /// The real disk. Files are made with mode 0600, folders with 0700.
 #[derive(Debug)]
@@ -171,7 +175,7 @@ impl Disk for RealDisk {
     fn read_at(&self, path: &Path, offset: u64, len: usize) -> io::Result<Vec<u8>> {
         let mut file = fs::File::open(self.place(path))?;
         file.seek(SeekFrom::Start(offset))?;
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(len.min(READ_CAPACITY_MAX));
         let read = file.take(len as u64).read_to_end(&mut bytes)?;
         if read < len {
             let short = format!("{} ends within the bytes to be read", self.place(path).display());

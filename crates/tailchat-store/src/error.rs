@@ -159,18 +159,30 @@ pub enum Damage {
     Fact,
 }
 
+/// What became of bytes at the end of a file that are no whole record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TornEnd {
+    /// They were cut off, and are in this file now.
+    MovedTo(PathBuf),
+    /// They were zeros, and were cut off.
+    Zeros,
+    /// They are where they were: somebody only looked, or they could not be moved.
+    Left,
+}
+
 /// What an opening or a check met that a person may want to know. Nothing of it keeps the room from being
 /// used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// The end of a file was not wholly written: the normal end of a crash. None of it had been acknowledged.
+    /// The end of a file is no whole record: the normal end of a crash, and then none of it had been
+    /// acknowledged. A last record that was damaged looks the same.
     Torn {
         /// The file.
         file: PathBuf,
-        /// The bytes that were cut off, or, if that failed, are ignored.
+        /// The bytes that are not used.
         range: Range<u64>,
-        /// Where a copy of them went; `None` for zeros, and when it could not be written.
-        kept_in: Option<PathBuf>,
+        /// What became of them.
+        end: TornEnd,
     },
     /// Bytes are not those that were written. All sound records around them are used.
     Damaged {
@@ -198,16 +210,23 @@ pub enum Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Torn { file, range, kept_in } => {
+            Self::Torn { file, range, end } => {
                 let (file, len) = (file.display(), range.end.saturating_sub(range.start));
+                write!(f, "{file}: the last {len} bytes ")?;
+                match end {
+                    TornEnd::Zeros => write!(f, "are zeros")?,
+                    TornEnd::MovedTo(_) | TornEnd::Left => write!(f, "are no whole record")?,
+                }
+                write!(f, ", as when a machine stops while it writes")?;
+                match end {
+                    TornEnd::MovedTo(kept) => write!(f, "; they were moved to {}", kept.display())?,
+                    TornEnd::Zeros => write!(f, "; they were cut off")?,
+                    TornEnd::Left => write!(f, "; they are left there and not used")?,
+                }
                 write!(
                     f,
-                    "{file}: the last {len} bytes were not wholly written when the machine stopped"
-                )?;
-                match kept_in {
-                    Some(kept) => write!(f, "; they were moved to {}", kept.display()),
-                    None => write!(f, "; nothing saved was lost"),
-                }
+                    "; should a message be missing, whoever else has it sends it again"
+                )
             }
             Self::Damaged { file, range, why } => {
                 write!(

@@ -23,4 +23,5 @@ pub mod log;
 pub mod marker;
 pub mod record;
 pub mod sim_disk;
+mod slots;
 mod tail;

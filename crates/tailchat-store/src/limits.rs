@@ -32,6 +32,13 @@ pub const FACT_NAME_LEN_MAX: usize = 64;
 /// Quarantined files kept in a room. Beyond it the oldest go at the next opening: each is what a crash tore.
 pub const QUARANTINE_FILES_MAX: usize = 64;
 
+/// The bytes of quarantined files kept in a room. Beyond it the oldest go at the next opening.
+pub const QUARANTINE_LEN_MAX: u64 = 16 << 20;
+
+/// So many tails may await sealing: [`Log::lags`](crate::log::Log::lags) says when there are more, and whoever
+/// appends in bulk then waits for a sealing, so that a room takes little more on disk than its blocks do.
+pub const RIPE_TAILS_MAX: usize = 4;
+
 /// Rooms in a clean-stop marker. More: no marker is written, and every actor starts afresh.
 pub const MARKER_ROOMS_MAX: usize = 1 << 16;
 

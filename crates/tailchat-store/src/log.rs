@@ -18,6 +18,7 @@ use crate::tail::{Entry, Tail};
 mod blocks;
 mod check;
 mod open;
+mod places;
 mod read;
 mod seal;
 mod survey;
@@ -26,7 +27,7 @@ pub use blocks::BlockReader;
 use blocks::Blocks;
 pub use check::{Report, check};
 pub use read::Stored;
-pub use seal::{Sealed, Sealer};
+pub use seal::{Sealed, Sealer, Unsealed};
 
 /// The folder of all rooms, in the data folder.
 pub const ROOMS_DIR: &str = "rooms";
@@ -158,9 +159,8 @@ impl<D: Disk> Log<D> {
     /// The bytes that the log takes on disk. The first call asks the disk for the length of each block.
     #[must_use]
     pub fn disk_bytes(&self) -> DiskBytes {
-        let tails = self.tails.values().map(|tail| tail.end).sum();
         DiskBytes {
-            tails,
+            tails: self.tails.values().map(|tail| tail.end).sum(),
             blocks: self.blocks.bytes(),
         }
     }

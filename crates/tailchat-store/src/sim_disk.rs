@@ -60,6 +60,8 @@ pub struct Counts {
     pub reads: u64,
     /// Appends.
     pub appends: u64,
+    /// Bytes that were to be appended.
+    pub append_bytes: u64,
     /// Syncs of files.
     pub syncs: u64,
     /// Syncs of folders.

@@ -9,6 +9,7 @@ use crate::change::{ChangeRecord, StretchNumber};
 use crate::error::Damage;
 use crate::head::{FORMAT_MINOR, FileHead, FileId, FileKind, HEAD_COPY_LEN, HEAD_LEN, HeadFault};
 use crate::record::{self, Chain, FileKey, RECORD_HEAD_LEN, RecordKind};
+use crate::slots::{Slot, Slots};
 
 /// What a name in a room's folder stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,15 +83,6 @@ pub(crate) enum Entry<'a> {
     Local(&'a [u8]),
 }
 
-/// Where a change stands in a tail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slot {
-    pub(crate) actor: ActorId,
-    pub(crate) seq: u64,
-    pub(crate) offset: u64,
-    pub(crate) len: usize,
-}
-
 /// What is remembered of a tail file.
 #[derive(Clone)]
 pub(crate) struct Tail {
@@ -102,7 +94,7 @@ pub(crate) struct Tail {
     /// Where the next record goes. Everything before is durable.
     pub(crate) end: u64,
     pub(crate) change_bytes: u64,
-    pub(crate) slots: Vec<Slot>,
+    pub(crate) slots: Slots,
     pub(crate) has_local: bool,
     /// It holds more than is understood (damage, or kinds of a newer version): once it is sealed it gets
     /// another name instead of being removed.
@@ -113,7 +105,7 @@ pub(crate) struct Tail {
 pub(crate) struct Staged {
     pub(crate) bytes: Vec<u8>,
     chain: Chain,
-    slots: Vec<Slot>,
+    slots: Vec<(ActorId, Slot)>,
     change_bytes: u64,
     has_local: bool,
 }
@@ -141,7 +133,7 @@ impl Tail {
             chain: Chain::start(head.id),
             end: HEAD_LEN as u64,
             change_bytes: 0,
-            slots: vec![],
+            slots: Slots::default(),
             has_local: false,
             keep: false,
         }
@@ -163,12 +155,8 @@ impl Tail {
                 Entry::Change(change) => {
                     let body = change.encode();
                     let len = RECORD_HEAD_LEN + body.len();
-                    staged.slots.push(Slot {
-                        actor: change.actor,
-                        seq: change.seq,
-                        offset,
-                        len,
-                    });
+                    let seq = change.seq;
+                    staged.slots.push((change.actor, Slot { seq, offset, len }));
                     staged.change_bytes += change.change.len() as u64;
                     staged.add(&self.key, offset, RecordKind::CHANGE, &body);
                 }
@@ -187,7 +175,9 @@ impl Tail {
         self.chain = staged.chain;
         self.change_bytes += staged.change_bytes;
         self.has_local |= staged.has_local;
-        self.slots.extend(staged.slots);
+        for (actor, slot) in staged.slots {
+            self.slots.add(actor, slot);
+        }
     }
 }
 
@@ -261,12 +251,8 @@ impl Content {
             RecordKind::CHANGE => match ChangeRecord::decode(body) {
                 Some(change) => {
                     let (offset, len) = (found.range.start as u64, found.range.len());
-                    self.tail.slots.push(Slot {
-                        actor: change.actor,
-                        seq: change.seq,
-                        offset,
-                        len,
-                    });
+                    let seq = change.seq;
+                    self.tail.slots.add(change.actor, Slot { seq, offset, len });
                     self.tail.change_bytes += change.change.len() as u64;
                     self.changes.push(change);
                 }

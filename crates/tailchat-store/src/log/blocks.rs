@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use tailchat_core::ids::RoomId;
 
+use super::places::Places;
 use crate::block::{Block, BlockFault, BlockHead, BlockInfo};
-use crate::change::StretchNumber;
+use crate::change::{Span, StretchNumber};
 use crate::disk::Disk;
 use crate::error::{Finding, StoreError};
 use crate::head::HeadFault;
@@ -25,6 +26,10 @@ pub struct BlockReader<D> {
 pub(super) struct Blocks<D> {
     reader: BlockReader<D>,
     files: BTreeMap<StretchNumber, BlockFile>,
+    /// Which of those that were read holds what.
+    places: RefCell<Places>,
+    /// Those that `places` does not reflect.
+    unread: RefCell<BTreeSet<StretchNumber>>,
     /// What was met since somebody asked.
     findings: RefCell<Vec<Finding>>,
 }
@@ -86,10 +91,12 @@ impl<D: Disk> BlockReader<D> {
 impl<D: Disk> Blocks<D> {
     /// Blocks of which only the names are known.
     pub(super) fn named(disk: D, dir: &Path, room: RoomId, numbers: BTreeSet<StretchNumber>) -> Self {
-        let files = numbers.into_iter().map(|number| (number, BlockFile::default()));
+        let files = numbers.iter().map(|number| (*number, BlockFile::default()));
         Self {
             reader: BlockReader::new(disk, dir, room),
             files: files.collect(),
+            places: RefCell::default(),
+            unread: RefCell::new(numbers),
             findings: RefCell::default(),
         }
     }
@@ -123,16 +130,38 @@ impl<D: Disk> Blocks<D> {
         known.as_ref().map_err(damaged)
     }
 
-    /// What can be used, in the log's order. What cannot is passed over, and said among the findings.
+    /// The first block that holds the first of any of these spans that is in a block. Reads what it has to know
+    /// of blocks, the last one first, until the first change of each span is found: what is older holds nothing
+    /// of a span that does not come after that. A block that cannot be used is passed over, and said among the
+    /// findings.
     ///
     /// # Errors
     /// `Newer`: what is not understood may hold anything.
-    pub(super) fn usable(&self) -> Result<Vec<&BlockInfo>, StoreError> {
-        let infos = self.numbers().filter_map(|number| match self.info(number) {
-            Err(newer @ StoreError::Newer { .. }) => Some(Err(newer)),
-            other => other.ok().map(Ok),
-        });
-        infos.collect()
+    pub(super) fn first_of(&self, spans: &[Span]) -> Result<Option<StretchNumber>, StoreError> {
+        let unread: Vec<_> = self.unread.borrow().iter().rev().copied().collect();
+        let (mut later, mut count) = (unread.as_slice(), 1);
+        while !later.is_empty() && !self.places.borrow().hold_starts(spans) {
+            let (now, rest) = later.split_at(count.min(later.len()));
+            for number in now {
+                self.learn(*number)?;
+            }
+            // Twice as many each time, so that thousands of spans are not looked for after each block.
+            (later, count) = (rest, count * 2);
+        }
+        let places = self.places.borrow();
+        Ok(spans.iter().filter_map(|span| places.first_of(span)).min())
+    }
+
+    fn learn(&self, number: StretchNumber) -> Result<(), StoreError> {
+        match self.info(number) {
+            Ok(info) => self.places.borrow_mut().learn(number, &info.spans),
+            Err(newer @ StoreError::Newer { .. }) => return Err(newer),
+            // Asked for again with the next question.
+            Err(StoreError::Io { .. }) => return Ok(()),
+            Err(_) => {}
+        }
+        self.unread.borrow_mut().remove(&number);
+        Ok(())
     }
 
     pub(super) fn take_findings(&self) -> Vec<Finding> {
@@ -147,6 +176,8 @@ impl<D: Disk> Blocks<D> {
 
     pub(super) fn insert(&mut self, info: BlockInfo) {
         let (number, len) = (info.number, info.file_len);
+        self.places.get_mut().learn(number, &info.spans);
+        self.unread.get_mut().remove(&number);
         let file = BlockFile {
             len: Cell::new(Some(len)),
             info: OnceCell::from(Ok(info)),
@@ -174,6 +205,9 @@ impl<D: Disk> Blocks<D> {
             .and_then(|()| reader.disk.sync_dir(&reader.dir))
             .map_err(failed)?;
         self.files.remove(&number);
+        // Another block may hold some of its changes too.
+        *self.places.get_mut() = Places::default();
+        *self.unread.get_mut() = self.files.keys().copied().collect();
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use super::survey::Survey;
 use super::{BlockReader, Log};
 use crate::block::BlockFault;
 use crate::disk::Disk;
-use crate::error::{Finding, StoreError};
+use crate::error::{Finding, StoreError, TornEnd};
 use crate::head::HeadFault;
 
 /// What a check read and found.
@@ -52,7 +52,7 @@ pub fn check(disk: &impl Disk, dir: &Path) -> Result<Report, StoreError> {
             report.findings.push(Finding::Torn {
                 file,
                 range,
-                kept_in: None,
+                end: TornEnd::Left,
             });
         }
     }

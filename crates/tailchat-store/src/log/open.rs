@@ -12,8 +12,8 @@ use super::survey::Survey;
 use super::{Log, Opened, ROOMS_DIR, room_dir, write_error};
 use crate::change::{ChangeRecord, StretchNumber};
 use crate::disk::Disk;
-use crate::error::{Finding, StoreError};
-use crate::limits::QUARANTINE_FILES_MAX;
+use crate::error::{Finding, StoreError, TornEnd};
+use crate::limits::{QUARANTINE_FILES_MAX, QUARANTINE_LEN_MAX};
 use crate::tail::{Content, Entry, Torn, kept_path, torn_path};
 
 impl<D: Disk> Log<D> {
@@ -132,17 +132,17 @@ impl<D: Disk> Log<D> {
             Ok(kept)
         });
         let (file, range) = (self.disk.shown(&tail.path), torn.range.clone());
-        let kept_in = kept.unwrap_or_else(|_| {
+        let end = kept.unwrap_or_else(|_| {
             content.tail.keep = true;
             content.uncut = true;
-            None
+            TornEnd::Left
         });
-        Finding::Torn { file, range, kept_in }
+        Finding::Torn { file, range, end }
     }
 
-    fn set_aside(&mut self, content: &Content, torn: &Torn) -> io::Result<Option<PathBuf>> {
+    fn set_aside(&mut self, content: &Content, torn: &Torn) -> io::Result<TornEnd> {
         if torn.bytes.is_empty() {
-            return Ok(None);
+            return Ok(TornEnd::Zeros);
         }
         let path = torn_path(&self.dir, content.tail.number, torn.range.start, &torn.bytes);
         if self.disk.length(&path)?.is_some() {
@@ -150,7 +150,7 @@ impl<D: Disk> Log<D> {
             self.disk.remove(&path)?;
         }
         super::write_new(&mut self.disk, &self.dir, &path, &torn.bytes)?;
-        Ok(Some(self.disk.shown(&path)))
+        Ok(TornEnd::MovedTo(self.disk.shown(&path)))
     }
 
     /// New changes go to the last tail if it ends where its last record does, carries the local facts along,
@@ -186,10 +186,22 @@ impl<D: Disk> Log<D> {
         self.active.map(|number| (number, suspect))
     }
 
+    /// The oldest copies of torn bytes, as far as there are too many or they are too long together.
+    fn surplus(&self, mut torn: Vec<PathBuf>) -> Vec<PathBuf> {
+        let mut len = 0;
+        let newest = torn.iter().rev().take(QUARANTINE_FILES_MAX);
+        let fit = newest.take_while(|path| {
+            len += self.disk.length(path).ok().flatten().unwrap_or(0);
+            len <= QUARANTINE_LEN_MAX
+        });
+        let kept = fit.count();
+        torn.truncate(torn.len() - kept);
+        torn
+    }
+
     /// Removes what a crash left behind. Best effort: whatever stays is found again at the next opening.
     fn tidy(&mut self, survey: &mut Survey) {
-        let many = survey.torn.len().saturating_sub(QUARANTINE_FILES_MAX);
-        let old = survey.torn.drain(..many);
+        let old = self.surplus(std::mem::take(&mut survey.torn));
         for path in survey.unsealed.drain(..).chain(old) {
             let _ = self.disk.remove(&path);
         }
@@ -203,19 +215,16 @@ impl<D: Disk> Log<D> {
             let path = crate::tail::tail_path(&self.dir, number);
             let written = bytes.iter().any(|byte| *byte != 0);
             let kept = kept_path(&self.dir, number, &bytes);
-            let _ = if written {
-                self.disk.rename(&path, &kept)
-            } else {
-                self.disk.remove(&path)
-            };
-            if written {
-                let (file, kept_in) = (self.disk.shown(&path), Some(self.disk.shown(&kept)));
-                survey.findings.push(Finding::Torn {
-                    file,
-                    range: 0..bytes.len() as u64,
-                    kept_in,
-                });
+            if !written {
+                let _ = self.disk.remove(&path);
+                continue;
             }
+            let end = match self.disk.rename(&path, &kept) {
+                Ok(()) => TornEnd::MovedTo(self.disk.shown(&kept)),
+                Err(_) => TornEnd::Left,
+            };
+            let (file, range) = (self.disk.shown(&path), 0..bytes.len() as u64);
+            survey.findings.push(Finding::Torn { file, range, end });
         }
         // Without an active tail the last one may be the only one that holds the local facts.
         if self.active.is_some() {

@@ -7,7 +7,12 @@ use crate::change::{ChangeRecord, Span, StretchNumber};
 use crate::disk::Disk;
 use crate::error::{Damage, Finding, StoreError};
 use crate::record::{self, RecordKind};
-use crate::tail::{Slot, Tail};
+use crate::slots::Slot;
+use crate::tail::Tail;
+
+/// Records that are at most so many bytes apart are read at once: an opening of the file costs as much as
+/// reading over the gap.
+const GAP_LEN_MAX: u64 = 32 << 10;
 
 /// An answer to a question for changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +60,9 @@ impl<D: Disk> Log<D> {
 
     /// What stands first in the log of all that is wanted, and what follows it there: one block, or changes
     /// from tails until their bytes reach the budget or the next block comes. Asking again for what is still
-    /// wanted goes through all of it in the log's order.
+    /// wanted goes through all of it, each actor's changes in their order; what begins in a tail is taken from
+    /// tails first. Costs what is wanted and found, whatever the log holds; the first question for something
+    /// sealed reads what its block and the later ones say of themselves.
     ///
     /// # Errors
     /// `Io`; `Damaged` if the first of it does not verify any more. Then, if it is a block,
@@ -63,31 +70,38 @@ impl<D: Disk> Log<D> {
     /// place. `Newer` if a block is of a newer version. A block that does not say what it holds is passed over;
     /// see [`take_findings`](Self::take_findings).
     pub fn read(&self, wanted: &[Span], budget_bytes: usize) -> Result<Stored, StoreError> {
-        let blocks = self.blocks.usable()?;
-        let in_block = blocks
-            .iter()
-            .find(|block| block.spans.iter().any(|span| meets(wanted, span)));
-        let last = in_block.map(|block| block.number);
+        let wanted = in_order(wanted);
+        let block = self.first_block(&wanted)?;
         let mut changes = Vec::new();
         let mut budget = budget_bytes;
         let before = self
             .tails
             .iter()
-            .take_while(|(number, _)| last.is_none_or(|last| **number < last));
+            .take_while(|(number, _)| block.is_none_or(|block| **number < block));
         for (_, tail) in before {
             if budget == 0 && !changes.is_empty() {
                 break;
             }
-            let slots = pick(tail, wanted, &mut budget, changes.is_empty());
+            let slots = pick(tail, &wanted, &mut budget, changes.is_empty());
             if !self.read_slots(tail, &slots, &mut changes)? {
                 break;
             }
         }
-        match (changes.is_empty(), last) {
+        match (changes.is_empty(), block) {
             (false, _) => Ok(Stored::Changes(changes)),
             (true, Some(number)) => Ok(Stored::Block(number, self.read_block(number)?)),
             (true, None) => Ok(Stored::Nothing),
         }
+    }
+
+    /// The first block with something of what does not begin in a tail.
+    fn first_block(&self, wanted: &[Span]) -> Result<Option<StretchNumber>, StoreError> {
+        let unsealed = |span: &Span| {
+            let mut tails = self.tails.values();
+            tails.any(|tail| tail.slots.holds(span.actor, span.first_seq))
+        };
+        let sealed: Vec<_> = wanted.iter().filter(|span| !unsealed(span)).copied().collect();
+        self.blocks.first_of(&sealed)
     }
 
     /// Takes a damaged block out of use: its file gets another name and is kept. What it held is no longer
@@ -100,15 +114,26 @@ impl<D: Disk> Log<D> {
         self.blocks.retire(number)
     }
 
-    /// Reads records that stand near each other with one read. `false` when it stopped at a bad one that is
-    /// not the first of all: what comes before it is an answer.
+    /// Reads records. `false` when it stopped at a bad one that is not the first of all: what comes before it
+    /// is an answer.
     fn read_slots(
         &self,
         tail: &Tail,
         slots: &[Slot],
         to: &mut Vec<ChangeRecord>,
     ) -> Result<bool, StoreError> {
-        let (Some(first), Some(last)) = (slots.first(), slots.last()) else {
+        let near = |one: &Slot, next: &Slot| next.offset - (one.offset + one.len as u64) <= GAP_LEN_MAX;
+        for run in slots.chunk_by(near) {
+            if !self.read_run(tail, run, to)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads records that stand near each other with one read.
+    fn read_run(&self, tail: &Tail, run: &[Slot], to: &mut Vec<ChangeRecord>) -> Result<bool, StoreError> {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else {
             return Ok(true);
         };
         let len = usize::try_from(last.offset - first.offset)
@@ -121,7 +146,7 @@ impl<D: Disk> Log<D> {
             cause,
         };
         let bytes = self.disk.read_at(&tail.path, first.offset, len).map_err(failed)?;
-        for slot in slots {
+        for slot in run {
             match verified(tail, slot, first.offset, &bytes) {
                 Ok(change) => to.push(change),
                 Err(_) if !to.is_empty() => return Ok(false),
@@ -139,26 +164,34 @@ impl<D: Disk> Log<D> {
     }
 }
 
-fn meets(wanted: &[Span], span: &Span) -> bool {
-    wanted.iter().any(|wanted| wanted.meets(span))
+/// What is wanted by actor and number, each change once.
+fn in_order(wanted: &[Span]) -> Vec<Span> {
+    let mut spans: Vec<_> = wanted.to_vec();
+    spans.retain(|span| span.first_seq <= span.last_seq);
+    spans.sort_unstable_by_key(|span| (span.actor, span.first_seq));
+    spans.dedup_by(|next, one| {
+        let joins = next.actor == one.actor && next.first_seq <= one.last_seq.saturating_add(1);
+        if joins {
+            one.last_seq = one.last_seq.max(next.last_seq);
+        }
+        joins
+    });
+    spans
 }
 
-/// The slots of a tail that are wanted, until the budget is used up.
+/// The slots of a tail that are wanted, in the file's order, until the budget is used up. The very first change
+/// is over no budget.
 fn pick(tail: &Tail, wanted: &[Span], budget: &mut usize, mut first: bool) -> Vec<Slot> {
-    let mut picked = Vec::new();
-    for slot in &tail.slots {
-        if !wanted.iter().any(|span| span.holds(slot.actor, slot.seq)) {
-            continue;
-        }
-        if slot.len > *budget && !first {
-            *budget = 0;
-            break;
-        }
-        *budget = budget.saturating_sub(slot.len);
-        first = false;
-        picked.push(*slot);
-    }
-    picked
+    let found = wanted.iter().flat_map(|span| tail.slots.within(span));
+    let mut slots: Vec<Slot> = found.copied().collect();
+    slots.sort_unstable_by_key(|slot| slot.offset);
+    let over = slots.iter().position(|slot| {
+        let over = slot.len > *budget && !first;
+        (first, *budget) = (false, if over { 0 } else { budget.saturating_sub(slot.len) });
+        over
+    });
+    slots.truncate(over.unwrap_or(slots.len()));
+    slots
 }
 
 fn verified(tail: &Tail, slot: &Slot, from: u64, bytes: &[u8]) -> Result<ChangeRecord, Damage> {

@@ -11,6 +11,7 @@ use crate::change::{ChangeRecord, StretchNumber};
 use crate::disk::Disk;
 use crate::error::{Damage, StoreError};
 use crate::head::FileId;
+use crate::limits::RIPE_TAILS_MAX;
 use crate::tail::{Content, block_path, kept_path, tail_path, unsealed_path};
 
 /// The work of sealing one tail, with a disk of its own: it may run on another thread while the log is used.
@@ -21,6 +22,15 @@ pub struct Sealer<D> {
     room: RoomId,
     number: StretchNumber,
     id: FileId,
+}
+
+/// What of a log is not sealed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unsealed {
+    /// Tails that take no more changes and await sealing.
+    pub ripe: usize,
+    /// The bytes of all tails on disk, also of the one that takes changes.
+    pub bytes: u64,
 }
 
 /// A block that is durable. The log learns of it by [`Log::sealed`].
@@ -42,6 +52,24 @@ impl<D: Disk> Log<D> {
     pub fn ripe(&self) -> Option<StretchNumber> {
         let active = self.active?;
         self.tails.keys().copied().find(|number| *number < active)
+    }
+
+    /// What is not sealed.
+    #[must_use]
+    pub fn unsealed(&self) -> Unsealed {
+        let ripe = self.tails.keys().filter(|number| Some(**number) != self.active);
+        Unsealed {
+            ripe: ripe.count(),
+            bytes: self.tails.values().map(|tail| tail.end).sum(),
+        }
+    }
+
+    /// Whether more than [`RIPE_TAILS_MAX`] tails await sealing. Then whoever has more to append than what
+    /// people type right now lets a sealing come first. Nothing is refused if they do not, or if sealing fails:
+    /// unsealed changes are as safe as sealed ones, they take more space.
+    #[must_use]
+    pub fn lags(&self) -> bool {
+        self.unsealed().ripe > RIPE_TAILS_MAX
     }
 
     /// All tails, in the log's order.

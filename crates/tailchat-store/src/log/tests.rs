@@ -11,6 +11,8 @@ mod crashes;
 mod damage;
 mod faults;
 mod positions;
+mod reading;
+mod space;
 mod witness;
 
 /// The length of a change that fills a tail.

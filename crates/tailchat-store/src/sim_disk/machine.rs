@@ -62,7 +62,10 @@ impl Machine {
         self.counts.all += 1;
         match operation {
             Operation::Read(_) => self.counts.reads += 1,
-            Operation::Append(..) => self.counts.appends += 1,
+            Operation::Append(_, bytes) => {
+                self.counts.appends += 1;
+                self.counts.append_bytes += bytes.len() as u64;
+            }
             Operation::Sync(_) => self.counts.syncs += 1,
             Operation::SyncDir(_) => self.counts.dir_syncs += 1,
             Operation::Names(_) | Operation::SetLen(_) => {}

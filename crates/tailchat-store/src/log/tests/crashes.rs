@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::witness::Witness;
 use super::*;
+use crate::error::TornEnd;
 use crate::sim_disk::{Fault, Keep, Unsynced};
 
 /// Something that happens to a log.
@@ -206,7 +207,7 @@ fn torn_bytes_are_kept_aside_and_old_ones_go() {
         let [
             Finding::Torn {
                 range,
-                kept_in: Some(kept),
+                end: TornEnd::MovedTo(kept),
                 ..
             },
         ] = opened.findings.as_slice()
@@ -247,7 +248,8 @@ fn bytes_set_aside_are_durable_before_the_cut() {
     let (_, opened) = open(&disk);
     let [
         Finding::Torn {
-            kept_in: Some(kept), ..
+            end: TornEnd::MovedTo(kept),
+            ..
         },
     ] = opened.findings.as_slice()
     else {

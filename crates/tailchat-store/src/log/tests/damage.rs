@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::error::Damage;
+use crate::error::{Damage, TornEnd};
 use crate::sim_disk::Fault;
 use crate::tail::{block_path, tail_path};
 
@@ -283,15 +283,19 @@ fn a_record_kind_of_a_newer_version_outlives_sealing() {
 #[test]
 fn findings_and_errors_tell_a_person_what_to_know() {
     let file = PathBuf::from("rooms/ab/tail-00000001.log");
-    let torn = Finding::Torn {
-        file: file.clone(),
-        range: 200..230,
-        kept_in: None,
+    let torn = |end| {
+        let (file, range) = (file.clone(), 200..230);
+        Finding::Torn { file, range, end }.to_string()
     };
-    assert!(
-        torn.to_string()
-            .contains("tail-00000001.log: the last 30 bytes were not wholly written")
-    );
+    let moved = torn(TornEnd::MovedTo(PathBuf::from("rooms/ab/torn-1.bin")));
+    assert!(moved.contains("tail-00000001.log: the last 30 bytes are no whole record"));
+    assert!(moved.contains("moved to rooms/ab/torn-1.bin"));
+    assert!(torn(TornEnd::Zeros).contains("are zeros"));
+    assert!(torn(TornEnd::Left).contains("left there"));
+    for end in [TornEnd::Zeros, TornEnd::Left] {
+        // What zeros stand for, nobody knows.
+        assert!(!torn(end).contains("nothing"));
+    }
     let newer = StoreError::Newer {
         path: file.clone(),
         found: 2,

@@ -2,6 +2,7 @@
 
 use super::witness::Witness;
 use super::*;
+use crate::error::TornEnd;
 use crate::sim_disk::{Fault, Keep, Unsynced};
 
 /// Uses everything that a log can do.
@@ -157,7 +158,10 @@ fn a_torn_tail_on_a_full_disk_is_opened_and_cut_when_there_is_space() {
     let (mut log, opened) = open(&disk);
     assert!(matches!(
         opened.findings.as_slice(),
-        [Finding::Torn { kept_in: None, .. }]
+        [Finding::Torn {
+            end: TornEnd::Left,
+            ..
+        }]
     ));
     assert_eq!((opened.changes(), log.ripe()), (vec![change(1, 1, 10)], None));
     assert!(matches!(
@@ -170,7 +174,10 @@ fn a_torn_tail_on_a_full_disk_is_opened_and_cut_when_there_is_space() {
     let (log, opened) = open(&disk);
     assert!(matches!(
         opened.findings.as_slice(),
-        [Finding::Torn { kept_in: Some(_), .. }]
+        [Finding::Torn {
+            end: TornEnd::MovedTo(_),
+            ..
+        }]
     ));
     assert_eq!(
         (opened.changes(), log.local()),
