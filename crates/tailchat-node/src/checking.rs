@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use tailchat_core::ids::RoomId;
 
 use crate::answers::room_name;
+use crate::audit::Checked;
 use crate::control::{Answer, CheckItem, Code, Item};
-use crate::journal::Checked;
 use crate::node::Node;
 use crate::room::Job;
 use crate::session::{AfterDisk, Pending, SessionId};

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use tailchat_core::engine::{Identity, Opened};
 use tailchat_core::ids::{ActorId, DeviceId, PersonId, RoomId};
 use tailchat_core::roster::Roster;
-use tailchat_core::state::RoomState;
-use tailchat_index::Checkpoint;
+use tailchat_core::state::{RoomState, Tip};
 use tailchat_store::disk::RealDisk;
 use tailchat_store::error::StoreError;
 use tailchat_store::folder::{Folder, FolderError};
@@ -18,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
 use crate::control::{Code, Failure};
-use crate::indexing::{self, IndexHandle, Told};
+use crate::indexing::{self, IndexHandle, Known, Told};
 use crate::journal::{Journal, JournalError};
 use crate::node::{Done, random};
 use crate::replay::{Replay, Replayed};
@@ -26,6 +25,9 @@ use crate::session::SessionId;
 
 /// Work for the folder that may wait. One more is refused: `Remember` comes again, a command is told.
 const WORK_MAX: usize = 64;
+
+/// Readings of a room at one opening: the index may be lost twice, once for one on disk and once for one in memory.
+const READINGS_MAX: usize = 3;
 
 /// The fact that says who writes here.
 const IDENTITY: &str = "identity";
@@ -180,13 +182,14 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
             Ok(Begun::Foreign(why)) => closed.push(why),
             Ok(Begun::Left) => {}
             Ok(Begun::Long) => later.push(Later { dir, mark }),
-            Ok(Begun::Short(replay, known)) => {
-                match finish(*replay, known, &index.handle, mark.as_ref(), identity.device) {
-                    Ok(loaded) => {
+            Ok(Begun::Short(begun)) => {
+                let (replay, known) = *begun;
+                match finish(replay, known, &index.handle, mark.as_ref(), identity.device) {
+                    Some(loaded) => {
                         warnings.extend(loaded.findings.iter().cloned());
                         rooms.push(loaded);
                     }
-                    Err(why) => closed.push(why),
+                    None => later.push(Later { dir, mark }),
                 }
             }
             // One damaged room never keeps the others from opening.
@@ -218,7 +221,7 @@ enum Begun {
     /// The index knows little of it, and there is much.
     Long,
     /// There is not much to read beyond what the index knows.
-    Short(Box<Replay<RealDisk>>, Option<Checkpoint>),
+    Short(Box<(Replay<RealDisk>, Known)>),
 }
 
 fn read_log(folder: &Folder, dir: &Path) -> Result<Replay<RealDisk>, JournalError> {
@@ -242,49 +245,72 @@ fn begin(folder: &Folder, dir: &Path, mut replay: Replay<RealDisk>, index: &Inde
     if replay.is_long() {
         return Begun::Long;
     }
-    Begun::Short(Box::new(replay), known)
+    Begun::Short(Box::new((replay, known)))
 }
 
-/// Reads what the index does not know, and opens the room.
-fn finish(
-    mut replay: Replay<RealDisk>,
-    known: Option<Checkpoint>,
+/// Reads a room and opens it. If the index is lost in the middle, again for the next one.
+fn read_room(
+    folder: &Folder,
+    dir: &Path,
     index: &IndexHandle,
     mark: Option<&CleanRoom>,
     device: DeviceId,
 ) -> Result<Loaded, String> {
+    for _ in 0..READINGS_MAX {
+        let mut replay = read_log(folder, dir).map_err(|err| err.to_string())?;
+        let known = index.resume(&mut replay);
+        if let Some(loaded) = finish(replay, known, index, mark, device) {
+            return Ok(loaded);
+        }
+    }
+    Err(format!(
+        "{} cannot be indexed; start tailchat again",
+        folder.path().join(dir).display()
+    ))
+}
+
+/// Reads what the index does not know, and opens the room; nothing if the index was lost meanwhile.
+fn finish(
+    mut replay: Replay<RealDisk>,
+    known: Known,
+    index: &IndexHandle,
+    mark: Option<&CleanRoom>,
+    device: DeviceId,
+) -> Option<Loaded> {
     let room = replay.room();
     let mut read = false;
     while let Some(portion) = replay.portion() {
         read = true;
-        index.replay(room, portion);
+        if !index.replay(&known, room, portion) {
+            return None;
+        }
     }
     let Replayed {
         journal,
         state,
         findings,
     } = replay.finish();
-    let (clock, roster) = match known {
-        Some(known) if !read => (known.clock, known.roster),
-        known => {
-            let before = known.map(|known| known.state).unwrap_or_default();
-            let moved = state.tips().filter(|(actor, tip)| before.tip(*actor) != *tip);
-            index
-                .settle(room, moved.collect())
-                .ok_or_else(|| format!("room {} cannot be indexed; start tailchat again", room.alias()))?
+    let (clock, roster) = match &known.checkpoint {
+        Some(checkpoint) if !read => (checkpoint.clock.clone(), checkpoint.roster.clone()),
+        checkpoint => {
+            let before = |actor| {
+                checkpoint
+                    .as_ref()
+                    .map_or(Tip::START, |known| known.state.tip(actor))
+            };
+            let moved = state.tips().filter(|(actor, tip)| before(*actor) != *tip);
+            index.settle(&known, room, moved.collect())?
         }
     };
-    let actor = mark
-        .filter(|_| findings.is_empty())
-        .and_then(|mark| continued(mark, &state));
+    let mark = mark.filter(|_| findings.is_empty());
     let opened = Opened {
-        actor,
+        actor: mark.and_then(|mark| continued(mark, &state)),
         clock,
         ours: roster.actors_of(device).collect(),
         repeated: roster.repeated().clone(),
         state,
     };
-    Ok(Loaded {
+    Some(Loaded {
         journal,
         opened,
         roster,
@@ -521,13 +547,7 @@ fn carry_out(folder: &mut Folder, index: &IndexHandle, work: Work) -> Option<(mp
         }
         Work::ReadRoom { later, device, done } => {
             let session = None;
-            let result = read_log(folder, &later.dir)
-                .map_err(|err| err.to_string())
-                .and_then(|mut replay| {
-                    let known = index.resume(&mut replay);
-                    finish(replay, known, index, later.mark.as_ref(), device)
-                })
-                .map(Box::new);
+            let result = read_room(folder, &later.dir, index, later.mark.as_ref(), device).map(Box::new);
             Some((done, Done::RoomReady { session, result }))
         }
         Work::RemoveRoom { room, session, done } => {
@@ -551,14 +571,13 @@ fn open_room(
 ) -> Result<Loaded, String> {
     let dir = room_dir(room);
     let is_there = folder.path().join(&dir).is_dir();
-    let opened = open_or_make(folder, room, is_there);
-    if opened.is_err() && !is_there {
+    let made = make(folder, room, is_there);
+    if made.is_err() && !is_there {
         // A room half made would be told of as a damaged one at every start.
         let _ = folder.remove_room(&dir);
     }
-    let mut replay = opened.map_err(|err| err.to_string())?;
-    let known = index.resume(&mut replay);
-    let mut loaded = finish(replay, known, index, None, device)?;
+    made.map_err(|err| err.to_string())?;
+    let mut loaded = read_room(folder, &dir, index, None, device)?;
     let facts = RoomFacts { left: false };
     if RoomFacts::decode(loaded.journal.facts()) != facts || loaded.journal.facts().is_none() {
         loaded
@@ -569,18 +588,13 @@ fn open_room(
     Ok(loaded)
 }
 
-fn open_or_make(folder: &Folder, room: RoomId, is_there: bool) -> Result<Replay<RealDisk>, JournalError> {
-    let dir = room_dir(room);
-    let found = if is_there {
-        Some(read_log(folder, &dir))
-    } else {
-        None
-    };
-    match found {
+/// Makes a room's log if there is none.
+fn make(folder: &Folder, room: RoomId, is_there: bool) -> Result<(), JournalError> {
+    let made = is_there.then(|| read_log(folder, &room_dir(room)));
+    match made {
         None | Some(Err(JournalError::Store(StoreError::NoLog { .. }))) => {
-            Journal::create(folder.disk(), room, random())?;
-            read_log(folder, &dir)
+            Journal::create(folder.disk(), room, random()).map(drop)
         }
-        Some(opened) => opened,
+        Some(opened) => opened.map(drop),
     }
 }

@@ -90,14 +90,16 @@ enum Job {
     },
     Checkpoint {
         room: RoomId,
-        reply: oneshot::Sender<Option<Checkpoint>>,
+        reply: oneshot::Sender<(Life, Option<Checkpoint>)>,
     },
     Replay {
+        life: Life,
         room: RoomId,
         portion: Portion,
         done: oneshot::Sender<()>,
     },
     Settle {
+        life: Life,
         room: RoomId,
         tips: Vec<(ActorId, Tip)>,
         reply: oneshot::Sender<Option<(OrderClock, Roster)>>,
@@ -105,6 +107,16 @@ enum Job {
     Close {
         done: oneshot::Sender<()>,
     },
+}
+
+/// Which index since the start: what was read into one that was lost is not in the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Life(u32);
+
+/// What the index knows of a room that is being read.
+pub(crate) struct Known {
+    life: Life,
+    pub(crate) checkpoint: Option<Checkpoint>,
 }
 
 /// The way to the index.
@@ -142,6 +154,7 @@ pub(crate) fn start(folder: &Path) -> io::Result<Started> {
         index,
         path,
         told: teller,
+        life: Life::default(),
     };
     std::thread::Builder::new()
         .name("index".into())
@@ -193,39 +206,60 @@ impl IndexHandle {
         }
     }
 
-    /// Leaves out of a reading what the index reflects, and gives what that is; none if all has to be read. Blocks.
-    pub(crate) fn resume<D: Disk>(&self, replay: &mut Replay<D>) -> Option<Checkpoint> {
+    /// Leaves out of a reading what the index reflects, and gives what that is. Blocks.
+    pub(crate) fn resume<D: Disk>(&self, replay: &mut Replay<D>) -> Known {
         let room = replay.room();
         let (reply, answer) = oneshot::channel();
-        self.jobs.blocking_send(Job::Checkpoint { room, reply }).ok()?;
-        let checkpoint = answer.blocking_recv().ok()??;
-        if replay.resume(&checkpoint) {
-            return Some(checkpoint);
+        let asked = self.jobs.blocking_send(Job::Checkpoint { room, reply });
+        let (life, checkpoint) = match asked {
+            Ok(()) => answer.blocking_recv().unwrap_or_default(),
+            Err(_) => Default::default(),
+        };
+        let is_behind = |checkpoint: &Checkpoint| {
+            let behind = replay.resume(checkpoint);
+            if !behind {
+                tracing::info!(
+                    "room {}: the index is of another past, and built again",
+                    room.alias()
+                );
+            }
+            behind
+        };
+        let checkpoint = checkpoint.filter(is_behind);
+        if checkpoint.is_none() {
+            let _ = self.jobs.blocking_send(Job::Forget { room });
         }
-        tracing::info!(
-            "room {}: the index is of another past, and built again",
-            room.alias()
-        );
-        let _ = self.jobs.blocking_send(Job::Forget { room });
-        None
+        Known { life, checkpoint }
     }
 
-    /// Takes in what was read, and waits until it is in. Blocks.
-    pub(crate) fn replay(&self, room: RoomId, portion: Portion) {
+    /// Takes in what was read; whether it is in. Blocks.
+    pub(crate) fn replay(&self, known: &Known, room: RoomId, portion: Portion) -> bool {
         let (done, finished) = oneshot::channel();
-        if self
-            .jobs
-            .blocking_send(Job::Replay { room, portion, done })
-            .is_ok()
-        {
-            let _ = finished.blocking_recv();
-        }
+        let job = Job::Replay {
+            life: known.life,
+            room,
+            portion,
+            done,
+        };
+        self.jobs.blocking_send(job).is_ok() && finished.blocking_recv().is_ok()
     }
 
-    /// Says that a room was read to its end, and gives what follows from all of its entries. Blocks.
-    pub(crate) fn settle(&self, room: RoomId, tips: Vec<(ActorId, Tip)>) -> Option<(OrderClock, Roster)> {
+    /// Says that a room was read to its end, and gives what follows from all of its entries; nothing if the index
+    /// was lost meanwhile. Blocks.
+    pub(crate) fn settle(
+        &self,
+        known: &Known,
+        room: RoomId,
+        tips: Vec<(ActorId, Tip)>,
+    ) -> Option<(OrderClock, Roster)> {
         let (reply, answer) = oneshot::channel();
-        self.jobs.blocking_send(Job::Settle { room, tips, reply }).ok()?;
+        let job = Job::Settle {
+            life: known.life,
+            room,
+            tips,
+            reply,
+        };
+        self.jobs.blocking_send(job).ok()?;
         answer.blocking_recv().ok()?
     }
 }
@@ -234,6 +268,7 @@ struct Worker {
     index: Index,
     path: PathBuf,
     told: mpsc::Sender<Told>,
+    life: Life,
 }
 
 impl Worker {
@@ -294,24 +329,31 @@ impl Worker {
             Job::Forget { room } => self.index.forget(room),
             Job::Checkpoint { room, reply } => {
                 // What cannot be read is built again, like what is missing.
-                let _ = reply.send(self.index.checkpoint(room).unwrap_or_else(|err| {
+                let checkpoint = self.index.checkpoint(room).unwrap_or_else(|err| {
                     tracing::warn!("{err}");
                     None
-                }));
+                });
+                let _ = reply.send((self.life, checkpoint));
                 Ok(())
             }
-            Job::Replay { room, portion, done } => {
+            // Whoever waits sees that the answer does not come.
+            Job::Replay { life, .. } | Job::Settle { life, .. } if life != self.life => Ok(()),
+            Job::Replay {
+                room, portion, done, ..
+            } => {
                 let changes: Vec<_> = portion.changes.iter().map(|(parts, at)| (parts, *at)).collect();
                 let folded = Folded {
                     changes: &changes,
                     position: Some(portion.position),
                     ..Folded::default()
                 };
-                let result = self.index.fold(room, folded);
+                self.index.fold(room, folded)?;
                 let _ = done.send(());
-                result
+                Ok(())
             }
-            Job::Settle { room, tips, reply } => {
+            Job::Settle {
+                room, tips, reply, ..
+            } => {
                 let folded = Folded {
                     tips: &tips,
                     whole: true,
@@ -416,24 +458,24 @@ impl Worker {
         self.index.sweep()
     }
 
-    /// Goes on with an empty index: on disk if it takes one, else in memory.
+    /// Goes on with an empty index: on disk the first time, then in memory, since a disk that fails would fail again.
     fn lose(&mut self, err: &IndexError) {
         tracing::warn!("{err}; it is built again");
+        let first = self.life == Life::default();
+        self.life.0 += 1;
         let fresh = Index::in_memory().and_then(|memory| {
             // The file is let go of before another takes its place.
             drop(std::mem::replace(&mut self.index, memory));
             Index::replace(&self.path)
         });
-        let mut why = err.to_string();
-        match fresh {
-            Ok((index, opening)) => {
+        let why = match fresh {
+            Ok((index, Opening::Fine)) if first => {
                 self.index = index;
-                if let Opening::InMemory(disk) = opening {
-                    why = in_memory(&disk);
-                }
+                err.to_string()
             }
-            Err(again) => why = format!("{why}; {again}"),
-        }
+            Ok(_) => in_memory(&err.to_string()),
+            Err(none) => none.to_string(),
+        };
         self.tell(Told::Lost(why));
     }
 

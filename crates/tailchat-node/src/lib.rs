@@ -2,6 +2,7 @@
 //! which programs use it. Knows no screen and no command line.
 
 mod answers;
+pub mod audit;
 mod chains;
 mod checking;
 pub mod client;

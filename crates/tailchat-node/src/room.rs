@@ -14,7 +14,8 @@ use tailchat_store::disk::RealDisk;
 use tailchat_store::log::Sealed;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::journal::{Checked, Journal, JournalError};
+use crate::audit::Checked;
+use crate::journal::{Journal, JournalError};
 use crate::session::SessionId;
 
 /// Jobs that may wait for one room's disk: a write and every question that the engine lets peers have open.

@@ -79,6 +79,12 @@ const AUTOMERGE_FILES: &[&str] = &[
     "crates/tailchat-core/src/document.rs",
 ];
 
+/// The only files that build a room's whole document, beside tests and chores: nothing in daily use does.
+const DOCUMENT_FILES: &[&str] = &[
+    "crates/tailchat-core/src/document.rs",
+    "crates/tailchat-node/src/audit.rs",
+];
+
 /// All findings of one Rust file.
 pub(super) fn check(path: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -87,6 +93,7 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Finding> {
     findings.extend(attributes(path, text));
     findings.extend(purity(path, text));
     findings.extend(automerge(path, text));
+    findings.extend(document(path, text));
     findings
 }
 
@@ -176,19 +183,42 @@ fn purity(path: &str, text: &str) -> Vec<Finding> {
 }
 
 fn automerge(path: &str, text: &str) -> Vec<Finding> {
-    if is_test_file(path) || path.starts_with("xtask/") || AUTOMERGE_FILES.contains(&path) {
+    named_elsewhere(
+        path,
+        text,
+        "automerge",
+        AUTOMERGE_FILES,
+        "`automerge`; ARCHITECTURE: only core's change.rs and document.rs name Automerge",
+        "give core's change or document the function you need, in core's own types",
+    )
+}
+
+fn document(path: &str, text: &str) -> Vec<Finding> {
+    named_elsewhere(
+        path,
+        text,
+        "Document",
+        DOCUMENT_FILES,
+        "`Document`; ARCHITECTURE: only export and check build a room's document",
+        "ask the index, or read the stretch of the log that is needed",
+    )
+}
+
+/// A word in other files than these, tests and chores.
+fn named_elsewhere(
+    path: &str,
+    text: &str,
+    word: &str,
+    files: &[&str],
+    what: &str,
+    remedy: &str,
+) -> Vec<Finding> {
+    if is_test_file(path) || path.starts_with("xtask/") || files.contains(&path) {
         return Vec::new();
     }
     let code = production_code(text);
-    rust_text::find_words(&code, "automerge")
-        .map(|at| {
-            Finding::new(
-                path,
-                rust_text::line_of(&code, at),
-                "`automerge`; ARCHITECTURE: only core's change.rs and document.rs name Automerge",
-                "give core's change or document the function you need, in core's own types",
-            )
-        })
+    rust_text::find_words(&code, word)
+        .map(|at| Finding::new(path, rust_text::line_of(&code, at), what, remedy))
         .collect()
 }
 
@@ -290,6 +320,21 @@ mod tests {
             )),
             [2]
         );
+    }
+
+    #[test]
+    fn only_export_and_check_build_a_document() {
+        let text = "//! A.\nuse tailchat_core::document::Document;\n";
+        let daily = [
+            "crates/tailchat-node/src/journal.rs",
+            "crates/tailchat-index/src/a.rs",
+            "crates/tailchat/main.rs",
+        ];
+        for path in daily {
+            assert_eq!(lines(&check(path, text)), [2], "{path}");
+        }
+        assert_eq!(check("crates/tailchat-node/src/audit.rs", text), []);
+        assert_eq!(check("crates/tailchat-core/tests/oracle.rs", text), []);
     }
 
     #[test]
