@@ -39,6 +39,9 @@ use rooms::{Form, Made};
 const DAYS: u32 = 300;
 /// Seconds that a peer may take to have what another has.
 const EQUAL_WITHIN: &str = "300";
+/// How long a node may go on computing after its start, and how long it is looked at to know that it does not.
+const SETTLED_WITHIN: Duration = Duration::from_secs(120);
+const IDLE_FOR: Duration = Duration::from_millis(300);
 /// Rooms of the figures about many rooms.
 const ROOMS: usize = 100;
 
@@ -171,10 +174,11 @@ impl Bench {
             None => "a made corpus",
         };
         Ok(format!(
-            "On {}, with {source}, in {:.0} minutes. In the same run: {}.\n\n{}",
+            "On {}, with {source}, in {:.0} minutes. In the same run: {}.\n\n{}\n{}",
             report::machine(),
             took.as_secs_f64() / 60.0,
             self.probe.told()?,
+            report::METHOD,
             self.table.text(&self.sizes)?
         ))
     }
@@ -219,8 +223,10 @@ impl Bench {
     fn two(&self, place: &TempDir, made: &Made) -> Result<(Peer, Peer)> {
         let mut ann = self.opened_peer(place, "ann", made)?;
         let mut bob = self.opened_peer(place, "bob", made)?;
-        ann.serve()?;
-        bob.serve()?;
+        for peer in [&mut ann, &mut bob] {
+            peer.serve()?;
+            settle(peer)?;
+        }
         Ok((ann, bob))
     }
 
@@ -242,6 +248,21 @@ fn first_opening(peer: &Peer, made: &Made) -> Result<Duration> {
     let took = began.elapsed();
     ensure!(rooms::shows_newest(&said), "the newest message is not told");
     Ok(took)
+}
+
+/// Waits until a node has done whatever it does after its start.
+fn settle(peer: &Peer) -> Result<()> {
+    let began = Instant::now();
+    let mut before = peer.cpu()?;
+    while began.elapsed() < SETTLED_WITHIN {
+        std::thread::sleep(IDLE_FOR);
+        let now = peer.cpu()?;
+        if now.since(&before) < IDLE_FOR / 20 {
+            return Ok(());
+        }
+        before = now;
+    }
+    bail!("a node that nobody asks anything goes on computing")
 }
 
 /// A connection to a peer's running node.

@@ -6,9 +6,6 @@ use super::Bench;
 use super::report::{Goal, Line, Reading, Unit};
 use super::rooms::{self, Form};
 
-/// Live messages over which sealing is spread: several times what one block takes.
-const LIVE: u64 = 20_000;
-
 pub(super) fn run(bench: &mut Bench) -> Result<()> {
     for size in bench.sizes.clone() {
         for (form, most) in [(Form::Typed, Some(35.0)), (Form::Imported, None)] {
@@ -21,7 +18,7 @@ pub(super) fn run(bench: &mut Bench) -> Result<()> {
             put(bench, &format!("at rest, sealed, {form}"), size, each, most);
         }
         let place = bench.place()?;
-        let each = rooms::written(place.path(), &bench.said, size, LIVE)?;
+        let each = rooms::written(place.path(), &bench.said, size)?;
         let what = "given to write(2) for one live message, sealing included";
         put(bench, what, size, each, Some(1_000.0));
     }

@@ -8,11 +8,9 @@ use anyhow::{Result, bail};
 
 use super::report::{Goal, Line, Reading, Unit};
 use super::rooms::Form;
-use super::{Bench, EQUAL_WITHIN, ROOMS, client, send};
+use super::{Bench, EQUAL_WITHIN, ROOMS, client, send, settle};
 use crate::peers::Peer;
 
-/// How long a node is left alone before it counts as idle.
-const SETTLE: Duration = Duration::from_secs(3);
 /// Between two messages of a busy peer.
 const WRITE_EVERY: Duration = Duration::from_millis(10);
 
@@ -29,7 +27,7 @@ fn idle(bench: &mut Bench, size: usize) -> Result<()> {
     let place = bench.place()?;
     let mut ann = bench.opened_peer(&place, "ann", &made)?;
     ann.serve()?;
-    std::thread::sleep(SETTLE);
+    settle(&ann)?;
     let memory = ann.memory()?;
     let what = format!("memory of an idle node, all messages in {ROOMS} rooms");
     put(bench, &what, size, memory.resident, Some(60e6));

@@ -12,6 +12,21 @@ use crate::workspace;
 
 /// The sizes of a whole run.
 pub(super) const SIZES: &str = "1k,100k,1M";
+/// What a reader has to know of how the figures came about.
+pub(super) const METHOD: &str = "\
+- Columns are messages in the room, or in all rooms of the node; growth is from the least to the greatest; goals are
+  judged at the greatest.
+- *As typed*: a change each, by 50 authors who take turns, which is the hard case. *As imported*: up to 256 to a
+  change, by one author. Rooms are written to disk through the production log before anything runs; a corpus with
+  fewer messages begins again.
+- An *fsync* is an append of 200 bytes and `fdatasync`, a *round trip* 200 bytes there and back over loopback; both
+  stand at their median and are taken in turn with what they are compared with. Latencies are medians of 300, with one
+  node after the other, all sizes in turn. *A memcpy of the texts* copies the messages' texts once; *a process that
+  does nothing* is `tailchat --version`.
+- Processes are release builds, one a peer. CPU and memory are what the system says of the node's process; the wire is
+  counted by a proxy between two peers. For round trips that proxy holds every byte back for 100 ms.
+- What is given to write(2) is counted for the log alone, from one sealing to the next, through the production code.
+";
 /// So many times make a p99 worth telling.
 const P99_FROM: usize = 100;
 

@@ -95,22 +95,20 @@ impl Made {
     }
 }
 
-/// Whether what a program printed ends with a room's newest message.
+/// Whether a program printed a room's newest message.
 pub(super) fn shows_newest(printed: &[u8]) -> bool {
-    String::from_utf8_lossy(printed).trim_end().ends_with(NEWEST)
+    String::from_utf8_lossy(printed).contains(NEWEST)
 }
 
-/// Bytes that the log gives to write(2) for each of so many live messages in a room that has messages already,
-/// its sealing included.
-pub(super) fn written(folder: &Path, said: &[Said], before: usize, live: u64) -> Result<f64> {
+/// Bytes that the log gives to write(2) for one live message in a room that has messages already: all that it
+/// writes from one sealing to the next, so that each message bears its part.
+pub(super) fn written(folder: &Path, said: &[Said], before: usize) -> Result<f64> {
     let mut writer = Writer::new(folder, Form::Typed, said, 0)?;
     writer.write(before)?;
+    writer.until_sealed()?;
     let begin = written_here()?;
-    for _ in 0..live {
-        writer.message(false)?;
-        writer.flush()?;
-    }
-    Ok((written_here()? - begin) as f64 / live as f64)
+    let messages = writer.until_sealed()?;
+    Ok((written_here()? - begin) as f64 / messages as f64)
 }
 
 /// Bytes that this process has given to write(2). While a log is written, nothing else here writes.
@@ -186,6 +184,16 @@ impl<'a> Writer<'a> {
             self.message(n == count)?;
         }
         self.flush()
+    }
+
+    /// Writes live messages, each durable before the next, until some of them are sealed; how many they were.
+    fn until_sealed(&mut self) -> Result<u64> {
+        let (messages, sealed) = (self.messages, self.sealed);
+        while self.sealed == sealed {
+            self.message(false)?;
+            self.flush()?;
+        }
+        Ok(self.messages - messages)
     }
 
     fn message(&mut self, newest: bool) -> Result<()> {
