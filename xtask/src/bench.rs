@@ -178,8 +178,8 @@ impl Bench {
             report::machine(),
             took.as_secs_f64() / 60.0,
             self.probe.told()?,
-            report::METHOD,
-            self.table.text(&self.sizes)?
+            self.table.text(&self.sizes)?,
+            report::METHOD
         ))
     }
 

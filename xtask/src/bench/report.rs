@@ -20,8 +20,8 @@ pub(super) const METHOD: &str = "\
   change, by one author. Rooms are written to disk through the production log before anything runs; a corpus with
   fewer messages begins again.
 - An *fsync* is an append of 200 bytes and `fdatasync`, a *round trip* 200 bytes there and back over loopback; both
-  stand at their median and are taken in turn with what they are compared with. Latencies are medians of 300, with one
-  node after the other, all sizes in turn. *A memcpy of the texts* copies the messages' texts once; *a process that
+  stand at their median and are taken in turn with what they are compared with. Latencies of a message are medians of
+  300, those of a screen of up to 100; all sizes in turn. *A memcpy of the texts* copies the messages' texts once; *a process that
   does nothing* is `tailchat --version`.
 - Processes are release builds, one a peer. CPU and memory are what the system says of the node's process; the wire is
   counted by a proxy between two peers. For round trips that proxy holds every byte back for 100 ms.

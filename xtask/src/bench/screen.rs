@@ -17,7 +17,7 @@ use crate::peers::Peer;
 /// Screens of each size, unless that takes too long.
 const SCREENS: usize = 100;
 const SCREENS_MIN: usize = 3;
-const SCREENS_WITHIN: Duration = Duration::from_secs(8);
+const SCREENS_WITHIN: Duration = Duration::from_secs(5);
 
 /// A peer with a room of one size.
 struct Reader {
