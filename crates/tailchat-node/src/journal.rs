@@ -47,7 +47,7 @@ pub enum JournalError {
     },
     /// The changes make no document.
     #[error(transparent)]
-    Document(#[from] DocumentError),
+    Unbuilt(#[from] DocumentError),
 }
 
 impl<D: Disk> Journal<D> {
