@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use tailchat_core::block::{Arrival, Block, decode_arrivals};
+use tailchat_core::block::{Arrival, Block};
 use tailchat_core::change::Parts;
 use tailchat_core::ids::{DeviceId, RoomId};
 use tailchat_core::state::RoomState;
@@ -202,7 +202,7 @@ impl<D: Disk> Replay<D> {
         };
         self.chains.add_block(&block);
         // Arrivals are ours alone: without them the messages still stand.
-        let arrivals = decode_arrivals(&stored.local).unwrap_or_default();
+        let arrivals = block.decode_arrivals(&stored.local).unwrap_or_default();
         let unknown = Arrival {
             at_ms: 0,
             via: DeviceId::NONE,
