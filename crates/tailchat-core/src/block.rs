@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::arrivals::{Arrival, decode_arrivals, encode_arrivals};
+pub use self::arrivals::Arrival;
 use self::entries::Rows;
 pub use self::selecting::select;
 pub use self::taking::Taken;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use tailchat_core::block::{Arrival, Block, BlockError, SeqRange, Span, encode_arrivals, select};
+use tailchat_core::block::{Arrival, Block, BlockError, SeqRange, Span, select};
 use tailchat_core::change::{NotAChange, Parts, decode};
 use tailchat_core::document::DocumentError;
 use tailchat_core::engine::ArrivedChange;
@@ -120,10 +120,10 @@ impl<D: Disk> Journal<D> {
         let block = self.first_of(wanted)?;
         // After damage was healed, later changes of an actor may stand before earlier ones in the log. The
         // asker can only use them in their chain's order.
-        let early: Vec<SeqRange> = match Block::decode(&block) {
-            Ok(block) => wanted
+        let early: Vec<SeqRange> = match Block::spans_of(&block) {
+            Ok(spans) => wanted
                 .iter()
-                .filter_map(|range| before_first(*range, block.spans()))
+                .filter_map(|range| before_first(*range, &spans))
                 .collect(),
             Err(_) => Vec::new(),
         };
@@ -223,7 +223,7 @@ impl<D: Disk> Sealing<D> {
             spans: block.spans().iter().map(span).collect(),
             summary: Vec::new(),
             shared: block.encode(),
-            local: encode_arrivals(&arrivals),
+            local: block.encode_arrivals(&arrivals),
         };
         Ok(self.sealer.seal(&stored)?)
     }

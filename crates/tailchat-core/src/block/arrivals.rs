@@ -74,29 +74,6 @@ impl Block {
     }
 }
 
-/// Encodes arrivals as version 1 does, for who has no block at hand.
-#[must_use]
-pub fn encode_arrivals(arrivals: &[Arrival]) -> Vec<u8> {
-    let plain = postcard::to_allocvec(arrivals).expect("writing to memory cannot fail");
-    let mut bytes = vec![FIRST];
-    flate2::read::DeflateEncoder::new(plain.as_slice(), flate2::Compression::default())
-        .read_to_end(&mut bytes)
-        .expect("reading from memory cannot fail");
-    bytes
-}
-
-/// Reads what [`encode_arrivals`] wrote.
-///
-/// # Errors
-/// [`BlockError`] if the bytes are something else.
-pub fn decode_arrivals(bytes: &[u8]) -> Result<Vec<Arrival>, BlockError> {
-    match bytes.split_first() {
-        Some((&FIRST, rest)) => decode_first(rest),
-        Some((version, _)) => Err(BlockError::Version(*version)),
-        None => Err(BlockError::Malformed),
-    }
-}
-
 fn times(mode: u8, block: &Block, arrivals: &[Arrival]) -> (Vec<u8>, Vec<u8>) {
     let (mut low, mut high) = (Vec::new(), Vec::new());
     let mut near = Near::new(mode);
