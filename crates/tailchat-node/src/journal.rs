@@ -96,6 +96,17 @@ impl<D: Disk> Journal<D> {
         Ok(self.log.set_local(facts)?)
     }
 
+    /// Whether so much waits to be sealed that whoever writes in bulk should wait for it.
+    #[must_use]
+    pub fn lags(&self) -> bool {
+        self.log.lags()
+    }
+
+    /// What reading met of damage since the last call.
+    pub fn take_findings(&self) -> Vec<String> {
+        self.log.take_findings().iter().map(ToString::to_string).collect()
+    }
+
     /// Makes changes durable. Says where the log ends then.
     ///
     /// # Errors

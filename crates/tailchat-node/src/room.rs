@@ -100,6 +100,7 @@ pub(crate) fn start(
         outcomes,
         own_jobs,
         sealing: None,
+        held: None,
     };
     thread(format!("room {}", room.alias()), move || worker.run(jobs))?;
     Ok(sender)
@@ -119,6 +120,9 @@ struct Worker {
     /// Where a sealing says that it is done.
     own_jobs: mpsc::WeakSender<Job>,
     sealing: Option<JoinHandle<()>>,
+    /// The outcome of a write, held back while sealing lags: the engine has one write under way at most, so nothing
+    /// more comes until it hears of this one.
+    held: Option<Outcome>,
 }
 
 impl Worker {
@@ -133,15 +137,32 @@ impl Worker {
                 return;
             }
             let (outcome, seal) = self.work(job);
-            if let Some(outcome) = outcome
-                && self.outcomes.blocking_send((self.room, outcome)).is_err()
-            {
-                return;
-            }
             if seal {
                 self.seal_next();
             }
+            for outcome in self.may_go(outcome) {
+                if self.outcomes.blocking_send((self.room, outcome)).is_err() {
+                    return;
+                }
+            }
         }
+    }
+
+    /// The outcomes that go out now. That of a write waits while too much is unsealed and something is being sealed;
+    /// after a failed sealing nothing would end the wait, so then there is none.
+    fn may_go(&mut self, outcome: Option<Outcome>) -> impl Iterator<Item = Outcome> + use<> {
+        let waits = self.sealing.is_some() && self.journal.lags();
+        let (write, other) = match outcome {
+            Some(write @ Outcome::Appended { .. }) => (Some(write), None),
+            other => (self.held.take(), other),
+        };
+        let write = if waits {
+            self.held = write;
+            None
+        } else {
+            write
+        };
+        write.into_iter().chain(other)
     }
 
     /// The outcome, and whether there may be something to seal now.
@@ -167,6 +188,9 @@ impl Worker {
                     tracing::error!("cannot read what a peer asked for: {err}");
                     Vec::new()
                 });
+                for finding in journal.take_findings() {
+                    tracing::warn!("{finding}");
+                }
                 Outcome::Loaded { load, block }
             }
             Job::SetFacts { facts, session } => Outcome::FactsSet {
