@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use crate::error::{Doing, IndexError};
 
@@ -95,6 +96,9 @@ fn prepare(db: Connection) -> Result<Connection, IndexError> {
          PRAGMA journal_size_limit = 16777216;"
     );
     db.execute_batch(&settings).doing("be set up")?;
+    // Otherwise every statement is planned anew for the values it is given.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .doing("be set up")?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(db)
 }
