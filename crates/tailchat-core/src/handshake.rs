@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{Instance, RoomId};
 
 /// The protocol's version. Peers of another one part with a clear word.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 /// What every Hello begins with, in every version.
 pub const MAGIC: [u8; 8] = *b"tailchat";
 
@@ -172,14 +172,22 @@ mod tests {
     #[test]
     fn the_tag_and_the_first_code_are_golden() {
         let session = Session::new(&hello(1), &hello(2));
-        let hex = |bytes: [u8; 16]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         assert_eq!(
-            hex(session.tag(RoomId([3; 16]), Role::Dialler)),
-            "25573c9a5924f34b922e215fb488d2d8"
+            hex(&session.transcript),
+            "97f3a188db76553cd137e738b9d4f4b2e0c50d7aabb11a8a096776a7813217da"
         );
         assert_eq!(
-            hex(session.key(RoomId([3; 16]), Role::Listener).code(b"frame")),
-            "d8ad3821fb3830d23bfb9cf09b9bdc7d"
+            hex(&session.tag(RoomId([3; 16]), Role::Listener)),
+            "6bbd245360fc607e212f89b6963c26b7"
+        );
+        assert_eq!(
+            hex(&session.tag(RoomId([3; 16]), Role::Dialler)),
+            "f0607dee660c4a74d342a20dc0f3c214"
+        );
+        assert_eq!(
+            hex(&session.key(RoomId([3; 16]), Role::Listener).code(b"frame")),
+            "ace5bd52d4995fa814599f3b37bf099b"
         );
     }
 

@@ -55,6 +55,14 @@ pub const TAGS_MAX: usize = 4096;
 pub const OFFER_TAGS_MAX: usize = 256;
 /// Ranges in one `Want`; the rest is asked for next time.
 pub const WANT_RANGES_MAX: usize = 4096;
+/// Messages that a room must lack of what a peer holds for that peer to be asked for its newest lines. With
+/// fewer the history itself is there as soon.
+pub const PREVIEW_BEHIND_MIN: u64 = 1000;
+/// Lines of a preview. Of a question for more, these are answered; a peer that sends more is closed.
+pub const PREVIEW_LINES_MAX: usize = 50;
+/// Bytes of a preview's lines. Those that do not fit are left out from the oldest end; a peer that sends more is
+/// closed.
+pub const PREVIEW_LEN_MAX: usize = 64 * 1024 - 64;
 /// Bytes of vetted changes that wait for the disk in one room. No `Want` is sent and pushed changes are
 /// left to a later `Want` until there is room again.
 pub const PENDING_LEN_MAX: usize = 4 * 1024 * 1024;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::SeqRange;
 use crate::handshake::{FrameKey, Hello, Tag};
-use crate::ids::{ActorId, DeviceId};
+use crate::ids::{ActorId, DeviceId, MessageId};
 use crate::state::{Row, Tip};
 
 /// A frame of the connection.
@@ -76,6 +76,30 @@ pub enum RoomFrame {
     },
     /// The sender no longer holds the room open.
     Leave,
+    /// Asks for the newest lines, at most so many; the answer is one [`RoomFrame::Preview`].
+    WantPreview(u16),
+    /// The sender's newest lines, the newest last.
+    Preview(Vec<PreviewLine>),
+}
+
+/// One of a room's newest lines, to be read before the history is there. Nothing vouches for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewLine {
+    /// Which entry it is.
+    pub id: MessageId,
+    /// The entry as [`crate::entry::Entry::encode`] writes it: a text, an action or an imported message.
+    pub entry: Vec<u8>,
+    /// The author's name, at most [`crate::limits::NAME_LEN_MAX`] bytes; of an imported message it is the name of
+    /// who imported it.
+    pub author: String,
+}
+
+impl PreviewLine {
+    /// The bytes that count towards [`crate::limits::PREVIEW_LEN_MAX`]: entry, name, and 32 for the rest.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        self.entry.len() + self.author.len() + 32
+    }
 }
 
 /// Who speaks in a room.
@@ -237,7 +261,7 @@ mod tests {
     fn hello(byte: u8) -> Hello {
         Hello {
             magic: MAGIC,
-            version: 1,
+            version: 2,
             nonce: [byte; 32],
             instance: Instance([byte; 16]),
         }
@@ -285,6 +309,12 @@ mod tests {
             },
             RoomFrame::Forked { actor, seq: 6 },
             RoomFrame::Leave,
+            RoomFrame::WantPreview(50),
+            RoomFrame::Preview(vec![PreviewLine {
+                id: MessageId { actor, index: 300 },
+                entry: vec![2, 0xe8, 7, 2, 2, 0x68, 0x69, 0],
+                author: "ann".into(),
+            }]),
         ]
     }
 

@@ -200,7 +200,12 @@ impl Node {
             Effect::Accepted { ticket, ids } => self.posted(ticket, Ok(ids)),
             Effect::Rejected { ticket, why } => self.posted(ticket, Err(why)),
             Effect::Remember { addrs } => self.folder.remember(addrs),
-            Effect::Heard { .. } => {}
+            // The seam for the index: it reads the newest lines, and these three arms hand them on and show them.
+            Effect::LoadPreview { load, .. } => self.feed(Event::PreviewLoaded {
+                load,
+                lines: Vec::new(),
+            }),
+            Effect::Preview { .. } | Effect::PreviewEnded { .. } | Effect::Heard { .. } => {}
             Effect::Dial { addr } => self.net(|net| net.dial(addr)),
             Effect::Trust { conn } => self.net(|net| net.raise_limit(net_id(conn), FRAME_MAX)),
             Effect::Send { conn, frame } => self.net(|net| net.send(net_id(conn), frame)),

@@ -122,6 +122,10 @@ impl World {
         if !status.forks.is_empty() && !forked {
             return Some(format!("peer {no} sees a fork: {:?}", status.forks));
         }
+        let mut open = running.and_then(|running| running.rooms.get(&room)).into_iter();
+        if open.any(|open| open.preview.is_some()) && !forked {
+            return Some(format!("peer {no} still shows a preview"));
+        }
         let equal = |state| state == PeerState::Equal || forked && state == PeerState::Apart;
         let unequal = status.peers.iter().find(|peer| !equal(peer.state))?;
         Some(format!("to peer {no}, {} is {:?}", unequal.addr, unequal.state))

@@ -12,6 +12,7 @@ mod lives;
 mod network;
 mod peer;
 mod plant;
+mod preview;
 #[cfg(test)]
 mod production;
 mod rooms;
@@ -86,6 +87,8 @@ pub struct Counts {
     pub copies: u64,
     /// Actors with two chains.
     pub forks: u64,
+    /// Previews that were shown.
+    pub previews: u64,
     /// Frames that were sent.
     pub frames: u64,
     /// Virtual time, in milliseconds.
@@ -103,6 +106,7 @@ impl AddAssign for Counts {
         self.sealed += more.sealed;
         self.copies += more.copies;
         self.forks += more.forks;
+        self.previews += more.previews;
         self.frames += more.frames;
         self.virtual_ms += more.virtual_ms;
     }
@@ -128,8 +132,8 @@ impl fmt::Display for Counts {
         )?;
         write!(
             f,
-            ", {} blocks sealed, {} copies, {} forks",
-            self.sealed, self.copies, self.forks
+            ", {} blocks sealed, {} copies, {} forks, {} previews",
+            self.sealed, self.copies, self.forks, self.previews
         )
     }
 }

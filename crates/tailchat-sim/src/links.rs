@@ -7,6 +7,7 @@ use tailchat_core::wire::RoomFrame;
 
 use crate::happenings::Happening;
 use crate::network::{Parcel, PeerNo, other};
+use crate::preview::check_preview;
 use crate::witness::{Read, check_frame, check_length};
 use crate::world::{Checked, Due, World};
 
@@ -54,6 +55,7 @@ impl World {
             let disk = self.peers.get(no).and_then(|peer| peer.shelves.get(room));
             let disk = disk.ok_or("speaks of a room that it has not joined")?;
             check_frame(said, *room, &disk.disk, &self.ever)?;
+            check_preview(said, &disk.shown)?;
             gossip = matches!(said, RoomFrame::Disk { .. });
         }
         self.trace.add(&frame);

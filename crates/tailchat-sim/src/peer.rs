@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tailchat_core::engine::{ArrivedChange, Batch, Engine, Identity, Now};
+use tailchat_core::engine::{ArrivedChange, Batch, ConnId, Engine, Identity, Now};
 use tailchat_core::ids::{ActorId, DeviceId, Instance, PersonId, RoomId};
 use tailchat_core::state::Tip;
 use tailchat_core::timeline::Timeline;
@@ -73,6 +73,8 @@ pub(crate) struct OpenRoom {
     pub(crate) writing: VecDeque<(Batch, Arc<[ArrivedChange]>)>,
     /// A block that is durable and not yet in use.
     pub(crate) sealed: Option<Sealed>,
+    /// Whose preview is shown, if any.
+    pub(crate) preview: Option<ConnId>,
 }
 
 /// How opening a room ended.

@@ -51,6 +51,7 @@ impl World {
             log,
             writing: VecDeque::new(),
             sealed: None,
+            preview: None,
         };
         if let Some(running) = &mut peer.running {
             running.rooms.insert(room, open);

@@ -39,6 +39,13 @@ pub(crate) enum Due {
         load: Load,
         wanted: Vec<SeqRange>,
     },
+    PreviewLoaded {
+        peer: PeerNo,
+        life: u64,
+        room: RoomId,
+        load: Load,
+        lines: usize,
+    },
     Arrives {
         at: ConnId,
     },
@@ -215,6 +222,13 @@ impl World {
                 load,
                 wanted,
             } if self.is_alive(peer, life) => self.loaded(peer, room, load, &wanted),
+            Due::PreviewLoaded {
+                peer,
+                life,
+                room,
+                load,
+                lines,
+            } if self.is_alive(peer, life) => self.preview_loaded(peer, room, load, lines),
             Due::Arrives { at } => self.arrives(at),
             Due::Dialled { peer, life, addr } if self.is_alive(peer, life) => self.dialled(peer, life, addr),
             Due::Sealed { peer, life, room } if self.is_alive(peer, life) => {
@@ -297,6 +311,22 @@ impl World {
                 );
                 Ok(())
             }
+            Effect::LoadPreview { room, load, lines } => {
+                let delay = self.style.read_delay(&mut self.dice);
+                self.schedule(
+                    delay,
+                    Due::PreviewLoaded {
+                        peer: no,
+                        life,
+                        room,
+                        load,
+                        lines,
+                    },
+                );
+                Ok(())
+            }
+            Effect::Preview { room, conn, lines } => self.previewed(no, room, conn, lines),
+            Effect::PreviewEnded { room } => self.preview_ended(no, room),
             Effect::Dial { addr } => {
                 let delay = self.style.link_delay(&mut self.dice);
                 self.schedule(delay, Due::Dialled { peer: no, life, addr });

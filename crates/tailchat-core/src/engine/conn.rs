@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::sync::Link;
+use super::link::Link;
 use super::{ConnId, Effect, Engine, Turn};
 use crate::handshake::{Hello, MAGIC, PROTOCOL_VERSION, Role, Session, Tag};
 use crate::ids::{Instance, RoomId};

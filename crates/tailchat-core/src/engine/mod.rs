@@ -5,9 +5,14 @@
 //! The order is the promise: a change is shown only after [`Event::Appended`] said that it is durable, and
 //! sent or acknowledged only after it was shown.
 
+mod catch_up;
 mod conn;
 mod dial;
+mod disks;
 mod fork;
+mod greet;
+mod link;
+mod preview;
 mod room;
 mod status;
 mod sync;
@@ -24,6 +29,7 @@ use crate::handshake::Role;
 use crate::ids::{ActorId, DeviceId, Instance, MessageId, PersonId, RoomId};
 use crate::order::OrderClock;
 use crate::state::{Change, RoomState};
+use crate::wire::PreviewLine;
 
 pub use dial::AddressStatus;
 pub use status::{PeerState, PeerStatus, RoomStatus};
@@ -168,6 +174,13 @@ pub enum Event {
         /// A [`crate::block::Block`]'s bytes, empty if there is nothing.
         block: Vec<u8>,
     },
+    /// The answer to an [`Effect::LoadPreview`].
+    PreviewLoaded {
+        /// Which question.
+        load: Load,
+        /// The newest lines, the newest last; more than fit are cut off in front.
+        lines: Vec<PreviewLine>,
+    },
     /// A connection stands.
     Connected {
         /// Its number.
@@ -249,6 +262,33 @@ pub enum Effect {
         /// What.
         wanted: Vec<SeqRange>,
     },
+    /// Read the newest lines that are shown, for a peer that is far behind, and answer with `PreviewLoaded`:
+    /// texts, actions and imported messages, a repeated one under the ID that it repeats and as it was.
+    LoadPreview {
+        /// Where.
+        room: RoomId,
+        /// Names it in the answer.
+        load: Load,
+        /// How many at most.
+        lines: usize,
+    },
+    /// Show the newest lines of a peer that is far ahead, until `PreviewEnded`. They are the peer's word alone:
+    /// keep them in memory, mark them, count, notify, search and export none of them, and leave out each
+    /// whose own line is shown. A room has one preview at most.
+    Preview {
+        /// Where.
+        room: RoomId,
+        /// Who gave them.
+        conn: ConnId,
+        /// In order, the newest last; at least one.
+        lines: Vec<PreviewLine>,
+    },
+    /// Drop the room's preview: its giver is gone, or all that it had then is here. A room that is closed
+    /// drops its own without a word.
+    PreviewEnded {
+        /// Where.
+        room: RoomId,
+    },
     /// Dial an address; answer with `Connected` or `DialFailed`.
     Dial {
         /// `HOST:PORT`.
@@ -303,8 +343,29 @@ pub struct Engine {
 enum LoadFor {
     /// A peer's `Want`.
     Peer { conn: ConnId, room: RoomId },
+    /// A peer's `WantPreview` of so many lines.
+    Preview {
+        conn: ConnId,
+        room: RoomId,
+        lines: usize,
+    },
     /// Our own look at a forked chain.
     Fork { room: RoomId },
+}
+
+impl LoadFor {
+    fn room(self) -> RoomId {
+        match self {
+            Self::Peer { room, .. } | Self::Preview { room, .. } | Self::Fork { room } => room,
+        }
+    }
+
+    fn is_for(self, peer: ConnId, of: RoomId) -> bool {
+        match self {
+            Self::Peer { conn, room } | Self::Preview { conn, room, .. } => (conn, room) == (peer, of),
+            Self::Fork { .. } => false,
+        }
+    }
 }
 
 /// One turn: what the event's arguments were, and the effects so far.
@@ -362,6 +423,7 @@ impl Engine {
             Event::Appended { room, batch } => self.appended(room, batch, t),
             Event::AppendFailed { room, batch, why } => self.append_failed(room, batch, &why, t),
             Event::Loaded { load, block } => self.loaded(load, block, t),
+            Event::PreviewLoaded { load, lines } => self.preview_loaded(load, lines, t),
             Event::Connected {
                 conn,
                 role,
@@ -384,17 +446,29 @@ impl Engine {
     }
 
     fn load(&mut self, room: RoomId, load_for: LoadFor, wanted: Vec<SeqRange>, t: &mut Turn<'_>) {
+        let load = self.next_load(load_for);
+        t.emit(Effect::Load { room, load, wanted });
+    }
+
+    fn next_load(&mut self, load_for: LoadFor) -> Load {
         let load = Load(self.next_load);
         self.next_load += 1;
         self.loads.insert(load, load_for);
-        t.emit(Effect::Load { room, load, wanted });
+        load
     }
 
     fn loaded(&mut self, load: Load, block: Vec<u8>, t: &mut Turn<'_>) {
         match self.loads.remove(&load) {
             Some(LoadFor::Peer { conn, room }) => self.answer_want(conn, room, block, t),
             Some(LoadFor::Fork { room }) => self.fork_loaded(room, &block, t),
-            None => {}
+            // The question's connection or room is gone.
+            Some(LoadFor::Preview { .. }) | None => {}
+        }
+    }
+
+    fn preview_loaded(&mut self, load: Load, newest: Vec<PreviewLine>, t: &mut Turn<'_>) {
+        if let Some(LoadFor::Preview { conn, room, lines }) = self.loads.remove(&load) {
+            self.answer_preview(conn, room, newest, lines, t);
         }
     }
 

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::disks::Disk;
 use super::fork::ForkSearch;
-use super::sync::Disk;
+use super::preview::Preview;
 use super::{Arrival, ArrivedChange, Batch, ConnId, Draft, Effect, Engine, Identity, Opened, Ticket, Turn};
 use crate::entry::{Body, Entry, Profile, entry_sum};
 use crate::ids::{ActorId, DeviceId, MessageId, RoomId};
@@ -42,6 +43,8 @@ pub(super) struct Room {
     pub(super) failing: Option<(Duration, String)>,
     /// Whom we asked for what we lack, and when.
     pub(super) asking: Option<(ConnId, Duration)>,
+    /// The newest lines of a peer far ahead.
+    pub(super) preview: Option<Preview>,
     /// What other members' disks hold.
     pub(super) disks: BTreeMap<DeviceId, Disk>,
     /// Actors with two chains, and the first change known to differ.
@@ -96,6 +99,7 @@ impl Engine {
         if let Some(mut room) = self.rooms.remove(&id) {
             room.reject_posts("the room was closed", t);
         }
+        self.loads.retain(|_, load| load.room() != id);
         for (conn_id, conn) in &mut self.conns {
             conn.send_room(*conn_id, id, &RoomFrame::Leave, t);
             conn.links.remove(&id);
@@ -172,6 +176,7 @@ impl Engine {
         });
         room.confirm_posts(t);
         self.spread(id, &done.changes, t);
+        self.age_preview(id, t);
         t.emit(Effect::Heard { room: id });
         repeated
             .into_iter()

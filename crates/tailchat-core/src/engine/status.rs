@@ -1,7 +1,7 @@
 //! Where this peer stands, for people: what each room holds, who is connected, how far they are. Changes
 //! nothing.
 
-use super::sync::Link;
+use super::link::Link;
 use super::{AddressStatus, Conn, Engine};
 use crate::ids::{ActorId, DeviceId, MessageId, RoomId};
 use crate::state::RoomState;

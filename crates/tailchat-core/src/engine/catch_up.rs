@@ -1,0 +1,163 @@
+//! Catching up: one peer a room is asked for what it holds beyond us, and peers are answered from our past.
+//! Knows nothing of what changes say.
+
+use super::link::Asked;
+use super::{ConnId, Engine, LoadFor, Turn};
+use crate::block::{Block, SeqRange, Taken};
+use crate::ids::{ActorId, RoomId};
+use crate::limits::{PENDING_LEN_MAX, STALLED_TIME, WANT_RANGES_MAX, WANT_TIME};
+use crate::wire::{Bye, RoomFrame};
+
+/// Unanswered `Want`s that a peer may have at us. One more closes the connection.
+const WANTS_MAX: usize = 4;
+
+impl Engine {
+    /// Asks one peer for what it holds beyond us, if nobody is being asked and there is room for it.
+    pub(super) fn catch_up(&mut self, room: RoomId, t: &mut Turn<'_>) {
+        let Some(state) = self.rooms.get_mut(&room) else {
+            return;
+        };
+        if state.asking.is_some() || state.failing.is_some() || state.pending_len > PENDING_LEN_MAX {
+            return;
+        }
+        let candidates = self.conns.iter().filter_map(|(id, conn)| {
+            let link = conn.links.get(&room)?;
+            let wanted = link.lacking(&state.accepted);
+            let changes: u64 = wanted.iter().map(|range| range.to - range.from + 1).sum();
+            let fresh = link.stalled_until <= t.now.uptime;
+            let rank = (fresh, link.pace, changes);
+            (changes > 0 && link.asked.len() < WANTS_MAX).then_some((rank, *id, wanted))
+        });
+        let Some((_, id, wanted)) = candidates.max_by_key(|(rank, ..)| *rank) else {
+            return;
+        };
+        state.asking = Some((id, t.now.uptime));
+        self.ask(id, room, Asked::CatchUp, wanted, t);
+    }
+
+    /// Turns from a peer that lets its question stall, and asks another.
+    pub(super) fn give_up_stalled(&mut self, room: RoomId, t: &mut Turn<'_>) {
+        let now = t.now.uptime;
+        let asking = self.rooms.get(&room).and_then(|state| state.asking);
+        if let Some((id, _)) = asking.filter(|(_, since)| now.saturating_sub(*since) > WANT_TIME) {
+            if let Some(link) = self.link(id, room) {
+                link.stalled_until = now + STALLED_TIME;
+            }
+            if let Some(state) = self.rooms.get_mut(&room) {
+                state.asking = None;
+            }
+        }
+        self.catch_up(room, t);
+    }
+
+    fn ask(&mut self, id: ConnId, room: RoomId, asked: Asked, wanted: Vec<SeqRange>, t: &mut Turn<'_>) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        if let Some(link) = conn.links.get_mut(&room) {
+            link.asked.push_back(asked);
+        }
+        conn.send_room(id, room, &RoomFrame::Want(wanted), t);
+    }
+
+    /// Asks a peer for one change of a forked chain; the answer goes to [`Engine::fork_answered`].
+    pub(super) fn ask_about_fork(
+        &mut self,
+        id: ConnId,
+        room: RoomId,
+        actor: ActorId,
+        seq: u64,
+        t: &mut Turn<'_>,
+    ) {
+        self.ask(
+            id,
+            room,
+            Asked::Fork,
+            vec![SeqRange {
+                actor,
+                from: seq,
+                to: seq,
+            }],
+            t,
+        );
+    }
+
+    /// A peer asks for changes: as far as our disk holds them, the past is asked.
+    pub(super) fn wanted(&mut self, id: ConnId, room: RoomId, mut wanted: Vec<SeqRange>, t: &mut Turn<'_>) {
+        let (Some(state), Some(conn)) = (self.rooms.get(&room), self.conns.get_mut(&id)) else {
+            return;
+        };
+        let Some(link) = conn.links.get_mut(&room) else {
+            return;
+        };
+        if wanted.len() > WANT_RANGES_MAX || link.answering >= WANTS_MAX {
+            return self.drop_conn(id, Some(Bye::Protocol), "it asked for too much at once", t);
+        }
+        wanted.retain_mut(|range| {
+            range.to = range.to.min(state.durable.tip(range.actor).seq);
+            range.from >= 1 && range.from <= range.to
+        });
+        link.answering += 1;
+        if wanted.is_empty() {
+            return self.answer_want(id, room, Vec::new(), t);
+        }
+        self.load(room, LoadFor::Peer { conn: id, room }, wanted, t);
+    }
+
+    pub(super) fn answer_want(&mut self, id: ConnId, room: RoomId, block: Vec<u8>, t: &mut Turn<'_>) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        if let Some(link) = conn.links.get_mut(&room) {
+            link.answering = link.answering.saturating_sub(1);
+            conn.send_room(id, room, &RoomFrame::Block(block), t);
+        }
+    }
+
+    pub(super) fn block_arrived(&mut self, id: ConnId, room: RoomId, bytes: &[u8], t: &mut Turn<'_>) {
+        let Some(link) = self.link(id, room) else { return };
+        let Some(asked) = link.asked.pop_front() else {
+            return self.drop_conn(
+                id,
+                Some(Bye::Protocol),
+                "it sent history that nobody asked for",
+                t,
+            );
+        };
+        if asked == Asked::Fork {
+            return self.fork_answered(id, room, bytes, t);
+        }
+        let taken = if bytes.is_empty() {
+            Ok(Taken::default())
+        } else {
+            let Some(state) = self.rooms.get_mut(&room) else {
+                return;
+            };
+            Block::decode(bytes).and_then(|block| state.accepted.take(&block))
+        };
+        let taken = match taken {
+            Ok(taken) => taken,
+            Err(err) => return self.drop_conn(id, Some(Bye::Protocol), &err.to_string(), t),
+        };
+        let via = self.via(id, room);
+        let Some(state) = self.rooms.get_mut(&room) else {
+            return;
+        };
+        let answered = state.asking.take_if(|(asked, _)| *asked == id);
+        let brought = taken.changes.len() as u64;
+        state.take_in(taken.changes, via, t);
+        if let Some(link) = self.link(id, room) {
+            if let Some((_, since)) = answered {
+                let took_ms = t.now.uptime.saturating_sub(since).as_millis().max(1);
+                link.pace = brought * 1000 / u64::try_from(took_ms).unwrap_or(u64::MAX);
+            }
+            if brought == 0 {
+                // Asking again at once would bring the same; another peer may do better.
+                link.stalled_until = t.now.uptime + STALLED_TIME;
+            }
+        }
+        self.refused(id, room, taken.refused, t);
+        self.flush(room, t);
+        self.catch_up(room, t);
+    }
+}

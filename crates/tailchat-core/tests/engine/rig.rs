@@ -1,0 +1,337 @@
+//! What the scripts are played with: peers whose disk is instant, and one whose frames are made by hand.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use tailchat_core::block::{Block, SeqRange};
+use tailchat_core::engine::{
+    ArrivedChange, ConnId, Draft, Effect, Engine, Event, Identity, Now, Opened, PeerState, RoomStatus, Ticket,
+};
+use tailchat_core::entry::{Body, Entry, Stamp, Text};
+use tailchat_core::handshake::{FrameKey, Hello, MAGIC, PROTOCOL_VERSION, Role, Session};
+use tailchat_core::ids::{DeviceId, Instance, PersonId, RoomId};
+use tailchat_core::limits::BLOCK_CHANGES_LEN;
+use tailchat_core::timeline::{Says, Timeline};
+use tailchat_core::wire::{
+    Arrived, ConnFrame, Greet, PreviewLine, RoomFrame, decode, encode_conn, encode_room, open_room,
+};
+
+pub(crate) const ROOM: RoomId = RoomId([9; 16]);
+
+/// A peer whose disk is instant unless it is told to fail.
+pub(crate) struct Peer {
+    pub(crate) engine: Engine,
+    pub(crate) disk: Vec<ArrivedChange>,
+    pub(crate) timeline: Timeline,
+    pub(crate) disk_fails: bool,
+    /// Writes that are answered later, if the disk is slow.
+    pub(crate) writing: Option<Vec<Event>>,
+    /// Effects so far, in words.
+    pub(crate) did: Vec<String>,
+    pub(crate) sent: VecDeque<(ConnId, Vec<u8>)>,
+    pub(crate) closed: Vec<String>,
+    pub(crate) rng: ChaCha8Rng,
+    pub(crate) uptime: Duration,
+    /// Previews that were to be shown.
+    pub(crate) previewed: Vec<Vec<PreviewLine>>,
+}
+
+impl Peer {
+    pub(crate) fn new(n: u8) -> Self {
+        let identity = Identity {
+            person: PersonId([n; 32]),
+            device: DeviceId([n; 16]),
+            name: format!("p{n}"),
+        };
+        let mut peer = Self {
+            engine: Engine::new(identity, Instance([n; 16])),
+            disk: Vec::new(),
+            timeline: Timeline::default(),
+            disk_fails: false,
+            writing: None,
+            did: Vec::new(),
+            sent: VecDeque::new(),
+            closed: Vec::new(),
+            rng: ChaCha8Rng::from_seed([n; 32]),
+            uptime: Duration::from_secs(1),
+            previewed: Vec::new(),
+        };
+        peer.feed(Event::RoomOpened {
+            room: ROOM,
+            opened: Opened::default(),
+        });
+        peer
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        Now {
+            wall_ms: 1_000_000 + i64::try_from(self.uptime.as_millis()).unwrap(),
+            uptime: self.uptime,
+        }
+    }
+
+    pub(crate) fn feed(&mut self, event: Event) {
+        let mut effects = VecDeque::from(self.engine.handle(event, self.now(), &mut self.rng));
+        while let Some(effect) = effects.pop_front() {
+            if let Some(event) = self.carry_out(effect) {
+                effects.extend(self.engine.handle(event, self.now(), &mut self.rng));
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::Append { room, batch, changes } => {
+                self.did.push("append".into());
+                if self.disk_fails {
+                    return Some(Event::AppendFailed {
+                        room,
+                        batch,
+                        why: "disk full".into(),
+                    });
+                }
+                self.disk.extend(changes.iter().cloned());
+                let appended = Event::Appended { room, batch };
+                match &mut self.writing {
+                    Some(writing) => writing.push(appended),
+                    None => return Some(appended),
+                }
+            }
+            Effect::Show { changes, .. } => {
+                self.did.push("show".into());
+                changes
+                    .iter()
+                    .for_each(|arrived| self.timeline.fold(&arrived.change.parts, arrived.arrival));
+            }
+            Effect::Accepted { .. } => self.did.push("accepted".into()),
+            Effect::Rejected { why, .. } => self.did.push(format!("rejected: {why}")),
+            Effect::Send { conn, frame } => {
+                self.did.push("send".into());
+                self.sent.push_back((conn, frame));
+            }
+            Effect::Load { load, wanted, .. } => {
+                return Some(Event::Loaded {
+                    load,
+                    block: self.past(&wanted),
+                });
+            }
+            Effect::Close { why, .. } => self.closed.push(why),
+            Effect::LoadPreview { load, lines, .. } => {
+                return Some(Event::PreviewLoaded {
+                    load,
+                    lines: self.newest(lines),
+                });
+            }
+            Effect::Preview { lines, .. } => self.previewed.push(lines),
+            Effect::PreviewEnded { .. } => self.did.push("preview ended".into()),
+            Effect::Dial { addr } => self.did.push(format!("dial {addr}")),
+            Effect::Trust { .. } | Effect::Remember { .. } | Effect::Heard { .. } => {}
+        }
+        None
+    }
+
+    fn past(&self, wanted: &[SeqRange]) -> Vec<u8> {
+        let changes = self.disk.iter().map(|arrived| &arrived.change);
+        let wanted = changes.filter(|c| wanted.iter().any(|range| range.holds(c.parts.actor, c.parts.seq)));
+        let mut len = 0;
+        let wanted = wanted.take_while(|change| {
+            len += change.encoded.bytes.len();
+            len <= BLOCK_CHANGES_LEN
+        });
+        Block::of(wanted.map(|change| (&change.parts, change.encoded.hash))).encode()
+    }
+
+    pub(crate) fn post(&mut self, text: &str) {
+        let body = Body::Text(Text {
+            text: text.into(),
+            reply_to: None,
+        });
+        self.feed(Event::Posted {
+            room: ROOM,
+            ticket: Ticket(1),
+            drafts: vec![Draft { body, stamp: None }],
+        });
+    }
+
+    /// Posts so many messages at once: they share changes.
+    pub(crate) fn post_many(&mut self, texts: impl IntoIterator<Item = String>) {
+        let drafts = texts.into_iter().map(|text| Draft {
+            body: Body::Text(Text { text, reply_to: None }),
+            stamp: None,
+        });
+        self.feed(Event::Posted {
+            room: ROOM,
+            ticket: Ticket(1),
+            drafts: drafts.collect(),
+        });
+    }
+
+    pub(crate) fn status(&self) -> RoomStatus {
+        self.engine.room_status(ROOM).unwrap()
+    }
+
+    fn newest(&self, most: usize) -> Vec<PreviewLine> {
+        let lines = self.timeline.lines().rev().take(most);
+        let mut lines: Vec<_> = lines
+            .map(|(place, line)| {
+                let Says::Message { text, reply_to, .. } = &line.says else {
+                    panic!("{line:?}")
+                };
+                let text = text.to_string();
+                let entry = Entry {
+                    stamp: Stamp {
+                        order: place.order,
+                        sent_at_ms: line.sent_at_ms,
+                    },
+                    body: Body::Text(Text {
+                        text,
+                        reply_to: *reply_to,
+                    }),
+                };
+                PreviewLine {
+                    id: place.id,
+                    entry: entry.encode(),
+                    author: self.timeline.roster().profile(line.author).unwrap().name.clone(),
+                }
+            })
+            .collect();
+        lines.reverse();
+        lines
+    }
+
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let text = |says: &Says| match says {
+            Says::Message { text, .. } => text.to_string(),
+            other => panic!("{other:?}"),
+        };
+        self.timeline.lines().map(|(_, line)| text(&line.says)).collect()
+    }
+
+    pub(crate) fn tick_for(&mut self, time: Duration) {
+        let end = self.uptime + time;
+        while self.uptime < end {
+            self.uptime += Duration::from_millis(250);
+            self.feed(Event::Ticked);
+        }
+    }
+
+    pub(crate) fn connect(&mut self, conn: ConnId, role: Role) {
+        let dialled = (role == Role::Dialler).then(|| "elsewhere:1".to_owned());
+        self.feed(Event::Connected {
+            conn,
+            role,
+            host: "127.0.0.1".into(),
+            dialled,
+        });
+    }
+
+    pub(crate) fn says_on(&mut self, conn: ConnId) -> Option<Vec<u8>> {
+        let at = self.sent.iter().position(|(on, _)| *on == conn)?;
+        self.sent.remove(at).map(|(_, frame)| frame)
+    }
+
+    pub(crate) fn standing(&self) -> Vec<PeerState> {
+        self.engine
+            .room_status(ROOM)
+            .unwrap()
+            .peers
+            .iter()
+            .map(|peer| peer.state)
+            .collect()
+    }
+}
+
+/// Connects two peers and lets them talk until both are silent; frames and bytes that went over.
+pub(crate) fn meet(one: &mut Peer, other: &mut Peer, conn: ConnId) -> (usize, usize) {
+    one.connect(conn, Role::Dialler);
+    other.connect(conn, Role::Listener);
+    talk(one, other, conn)
+}
+
+/// Lets two peers talk on a connection until both are silent on it; what they say on others waits.
+pub(crate) fn talk(one: &mut Peer, other: &mut Peer, conn: ConnId) -> (usize, usize) {
+    let mut over = (0, 0);
+    loop {
+        let (frame, to) = if let Some(frame) = one.says_on(conn) {
+            (frame, &mut *other)
+        } else if let Some(frame) = other.says_on(conn) {
+            (frame, &mut *one)
+        } else {
+            return over;
+        };
+        over = (over.0 + 1, over.1 + frame.len());
+        to.feed(Event::Received { conn, frame });
+    }
+}
+
+pub(crate) fn part(one: &mut Peer, other: &mut Peer, conn: ConnId) {
+    for peer in [one, other] {
+        peer.feed(Event::Disconnected {
+            conn,
+            why: "cut".into(),
+        });
+        peer.sent.clear();
+    }
+}
+
+/// A member of [`ROOM`] whose frames are made by hand, on a connection that it dialled.
+pub(crate) struct Scripted {
+    conn: ConnId,
+    keys: (FrameKey, FrameKey),
+}
+
+impl Scripted {
+    /// Connects and greets as one that holds nothing.
+    pub(crate) fn meet(peer: &mut Peer, conn: ConnId) -> Self {
+        peer.connect(conn, Role::Listener);
+        let hello = Hello {
+            magic: MAGIC,
+            version: PROTOCOL_VERSION,
+            nonce: [6; 32],
+            instance: Instance([66; 16]),
+        };
+        let Ok(Arrived::Conn(ConnFrame::Hello(theirs))) = decode(&peer.says_on(conn).unwrap()) else {
+            panic!("no Hello")
+        };
+        let session = Session::new(&hello, &theirs);
+        let tag = session.tag(ROOM, Role::Dialler);
+        for frame in [ConnFrame::Hello(hello), ConnFrame::Offer(vec![tag; 4])] {
+            let frame = encode_conn(&frame);
+            peer.feed(Event::Received { conn, frame });
+        }
+        let keys = (
+            session.key(ROOM, Role::Dialler),
+            session.key(ROOM, Role::Listener),
+        );
+        let mut scripted = Self { conn, keys };
+        let greet = Greet {
+            device: DeviceId([66; 16]),
+            name: "by hand".into(),
+            listen_port: 0,
+            digest: [6; 16],
+        };
+        scripted.say(peer, &RoomFrame::Greet(greet));
+        scripted
+    }
+
+    pub(crate) fn say(&mut self, peer: &mut Peer, frame: &RoomFrame) {
+        let frame = encode_room(3, &mut self.keys.0, frame);
+        peer.feed(Event::Received {
+            conn: self.conn,
+            frame,
+        });
+    }
+
+    /// What the peer has said in the room since.
+    pub(crate) fn hears(&mut self, peer: &mut Peer) -> Vec<RoomFrame> {
+        let mut heard = Vec::new();
+        while let Some(frame) = peer.says_on(self.conn) {
+            if let Ok(Arrived::Room { sealed, .. }) = decode(&frame) {
+                heard.push(open_room(sealed, &mut self.keys.1).unwrap());
+            }
+        }
+        heard
+    }
+}
