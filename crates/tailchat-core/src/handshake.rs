@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Instance, RoomId};
+use crate::ids::{DeviceId, Instance, RoomId};
 
 /// The protocol's version. Peers of another one part with a clear word.
 pub const PROTOCOL_VERSION: u16 = 2;
@@ -50,6 +50,16 @@ impl Role {
 /// What a side sends to show that it knows a room: 16 bytes that look random to everybody else.
 pub type Tag = [u8; 16];
 
+/// The places of a room's tag among all that each end has offered. A room that is left and offered again has
+/// another pair, so nothing of its first opening fits the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slots {
+    /// Among the dialler's tags.
+    pub dialler: u16,
+    /// Among the listener's tags.
+    pub listener: u16,
+}
+
 /// Both Hellos of a connection: what tags and session keys are bound to.
 #[derive(Clone, Copy, Debug)]
 pub struct Session {
@@ -76,20 +86,26 @@ impl Session {
     #[must_use]
     pub fn tag(&self, room: RoomId, role: Role) -> Tag {
         let mut tag = [0; 16];
-        tag.copy_from_slice(&self.keyed("tailchat 2026 room tag v1", room, role)[..16]);
+        tag.copy_from_slice(&self.keyed("tailchat 2026 room tag v1", room, role, &[])[..16]);
         tag
     }
 
     /// The key under which the end in this role authenticates the room's frames.
     #[must_use]
-    pub fn key(&self, room: RoomId, role: Role) -> FrameKey {
+    pub fn key(&self, room: RoomId, role: Role, slots: Slots) -> FrameKey {
         FrameKey {
-            key: self.keyed("tailchat 2026 room frames v1", room, role),
+            key: self.keyed("tailchat 2026 room frames v1", room, role, &slots.bytes()),
             next: 0,
         }
     }
 
-    fn keyed(&self, purpose: &str, room: RoomId, role: Role) -> [u8; 32] {
+    /// The key by which the end in this role greets in the room.
+    #[must_use]
+    pub fn greet_key(&self, room: RoomId, role: Role, slots: Slots) -> GreetKey {
+        GreetKey(self.keyed("tailchat 2026 room greeting v1", room, role, &slots.bytes()))
+    }
+
+    fn keyed(&self, purpose: &str, room: RoomId, role: Role, slots: &[u8]) -> [u8; 32] {
         let key = blake3::derive_key(purpose, &room.0);
         let role: &[u8] = match role {
             Role::Dialler => b"dialler",
@@ -98,9 +114,57 @@ impl Session {
         *blake3::Hasher::new_keyed(&key)
             .update(&self.transcript)
             .update(role)
+            .update(slots)
             .finalize()
             .as_bytes()
     }
+}
+
+impl Slots {
+    fn bytes(self) -> [u8; 4] {
+        let ([a, b], [c, d]) = (self.dialler.to_le_bytes(), self.listener.to_le_bytes());
+        [a, b, c, d]
+    }
+}
+
+/// Says in one room, in eight bytes each, who greets and what its disk holds. Only who knows the room can tell
+/// or say either, and on no other connection do they mean anything.
+#[derive(Clone)]
+pub struct GreetKey([u8; 32]);
+
+impl GreetKey {
+    /// What a disk with this digest holds, in short: a keyed hash, so that two states which somebody chose to
+    /// look alike look alike under no key that is still to be drawn.
+    #[must_use]
+    pub fn held(&self, digest: &[u8; 16]) -> [u8; 8] {
+        short(blake3::Hasher::new_keyed(&self.0).update(b"held").update(digest))
+    }
+
+    /// The proof that who greets so knows the room, and that all of it is as it was sent. One guess ends the
+    /// connection, and the next has other keys, so eight bytes are enough.
+    #[must_use]
+    pub fn proof(&self, held: [u8; 8], device: DeviceId, listen_port: u16, name: &str) -> [u8; 8] {
+        short(
+            blake3::Hasher::new_keyed(&self.0)
+                .update(b"greet")
+                .update(&held)
+                .update(&device.0)
+                .update(&listen_port.to_le_bytes())
+                .update(name.as_bytes()),
+        )
+    }
+}
+
+impl std::fmt::Debug for GreetKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("GreetKey")
+    }
+}
+
+fn short(hasher: &blake3::Hasher) -> [u8; 8] {
+    let mut short = [0; 8];
+    hasher.finalize_xof().fill(&mut short);
+    short
 }
 
 /// Authenticates the frames of one room in one direction, in their order.
@@ -145,6 +209,41 @@ mod tests {
         }
     }
 
+    const SLOTS: Slots = Slots {
+        dialler: 3,
+        listener: 5,
+    };
+
+    #[test]
+    fn a_key_is_bound_to_the_slots_of_both_ends() {
+        let session = Session::new(&hello(1), &hello(2));
+        let codes = [(3, 5), (5, 3), (3, 6), (4, 5)].map(|(dialler, listener)| {
+            let slots = Slots { dialler, listener };
+            let mut key = session.key(RoomId([3; 16]), Role::Dialler, slots);
+            let greet = session.greet_key(RoomId([3; 16]), Role::Dialler, slots);
+            (key.code(b"frame"), greet.held(&[7; 16]))
+        });
+        let different: std::collections::BTreeSet<_> = codes.into();
+        assert_eq!(different.len(), 4);
+    }
+
+    #[test]
+    fn a_greeting_is_bound_to_all_that_it_says() {
+        let session = Session::new(&hello(1), &hello(2));
+        let key = session.greet_key(RoomId([3; 16]), Role::Dialler, SLOTS);
+        let (held, device) = (key.held(&[9; 16]), DeviceId([2; 16]));
+        let proof = key.proof(held, device, 47100, "ann");
+        assert_ne!(held, key.held(&[8; 16]));
+        assert_ne!(proof, key.proof(key.held(&[8; 16]), device, 47100, "ann"));
+        assert_ne!(proof, key.proof(held, DeviceId([3; 16]), 47100, "ann"));
+        assert_ne!(proof, key.proof(held, device, 47101, "ann"));
+        assert_ne!(proof, key.proof(held, device, 47100, "anna"));
+        for (room, role) in [(3, Role::Listener), (4, Role::Dialler)] {
+            let other = session.greet_key(RoomId([room; 16]), role, SLOTS);
+            assert_ne!(proof, other.proof(held, device, 47100, "ann"));
+        }
+    }
+
     #[test]
     fn a_tag_is_bound_to_room_role_and_both_hellos() {
         let session = Session::new(&hello(1), &hello(2));
@@ -186,14 +285,14 @@ mod tests {
             "f0607dee660c4a74d342a20dc0f3c214"
         );
         assert_eq!(
-            hex(&session.key(RoomId([3; 16]), Role::Listener).code(b"frame")),
-            "ace5bd52d4995fa814599f3b37bf099b"
+            hex(&session.key(RoomId([3; 16]), Role::Listener, SLOTS).code(b"frame")),
+            "a6542173f1b592923b7ae1ef6c91be28"
         );
     }
 
     #[test]
     fn a_frame_sent_twice_has_another_code() {
-        let mut key = Session::new(&hello(1), &hello(2)).key(RoomId([3; 16]), Role::Dialler);
+        let mut key = Session::new(&hello(1), &hello(2)).key(RoomId([3; 16]), Role::Dialler, SLOTS);
         assert_ne!(key.code(b"frame"), key.code(b"frame"));
     }
 }

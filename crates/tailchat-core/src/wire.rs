@@ -25,6 +25,8 @@ pub enum ConnFrame {
     Pong,
     /// The last frame: why the sender closes.
     Bye(Bye),
+    /// Opens rooms that both have offered: who speaks, and what its disk holds of each.
+    Greet(Greet),
 }
 
 /// Why a peer closes a connection.
@@ -47,8 +49,6 @@ pub enum Bye {
 /// A frame of a room that both ends have proved to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RoomFrame {
-    /// The first frame of a room: who speaks, and what it holds in short.
-    Greet(Greet),
     /// What the sender's disk holds, by actor.
     Vector(Vec<Claim>),
     /// Asks for changes; the answer is one [`RoomFrame::Block`].
@@ -102,7 +102,7 @@ impl PreviewLine {
     }
 }
 
-/// Who speaks in a room.
+/// Who speaks in some rooms. Each room vouches for itself: to its members, by its own key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Greet {
     /// The sender's data folder.
@@ -111,8 +111,19 @@ pub struct Greet {
     pub name: String,
     /// Where the sender listens, 0 if it does not; the host is the connection's.
     pub listen_port: u16,
-    /// [`crate::state::RoomState::digest`] of what its disk holds.
-    pub digest: [u8; 16],
+    /// The rooms.
+    pub rooms: Vec<RoomGreet>,
+}
+
+/// What a greeting says in one room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomGreet {
+    /// The sender's slot of the room.
+    pub slot: u16,
+    /// What its disk holds, in short: [`crate::handshake::GreetKey::held`].
+    pub held: [u8; 8],
+    /// [`crate::handshake::GreetKey::proof`] of all this.
+    pub proof: [u8; 8],
 }
 
 /// What a disk holds of one actor's chain.
@@ -253,7 +264,7 @@ pub enum WireError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handshake::{MAGIC, Role, Session};
+    use crate::handshake::{MAGIC, Role, Session, Slots};
     use crate::ids::{ChangeHash, Instance, RoomId};
     use crate::limits::FRAME_HELLO_MAX;
     use proptest::prelude::*;
@@ -267,8 +278,32 @@ mod tests {
         }
     }
 
+    const SLOTS: Slots = Slots {
+        dialler: 3,
+        listener: 5,
+    };
+
+    fn session() -> Session {
+        Session::new(&hello(1), &hello(2))
+    }
+
+    fn greet() -> Greet {
+        let key = session().greet_key(RoomId([3; 16]), Role::Dialler, SLOTS);
+        let (device, held) = (DeviceId([2; 16]), key.held(&[9; 16]));
+        Greet {
+            device,
+            name: "ann".into(),
+            listen_port: 47100,
+            rooms: vec![RoomGreet {
+                slot: 3,
+                held,
+                proof: key.proof(held, device, 47100, "ann"),
+            }],
+        }
+    }
+
     fn key() -> FrameKey {
-        Session::new(&hello(1), &hello(2)).key(RoomId([3; 16]), Role::Dialler)
+        session().key(RoomId([3; 16]), Role::Dialler, SLOTS)
     }
 
     fn room_frames() -> Vec<RoomFrame> {
@@ -280,12 +315,6 @@ mod tests {
             messages: 200,
             hash: [7; 8],
         };
-        let greet = Greet {
-            device: DeviceId([2; 16]),
-            name: "ann".into(),
-            listen_port: 47100,
-            digest: [9; 16],
-        };
         let row = Row {
             actor,
             seq: 6,
@@ -293,7 +322,6 @@ mod tests {
             entries: vec![vec![5, 1, 0]],
         };
         vec![
-            RoomFrame::Greet(greet),
             RoomFrame::Vector(vec![claim]),
             RoomFrame::Want(vec![SeqRange {
                 actor,
@@ -326,6 +354,7 @@ mod tests {
             ConnFrame::Ping,
             ConnFrame::Pong,
             ConnFrame::Bye(Bye::Version(2)),
+            ConnFrame::Greet(greet()),
         ];
         let mut all = Vec::new();
         for frame in &conn {

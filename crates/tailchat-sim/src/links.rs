@@ -3,7 +3,7 @@
 
 use tailchat_core::engine::{ConnId, Event};
 use tailchat_core::handshake::Role;
-use tailchat_core::wire::RoomFrame;
+use tailchat_core::wire::{ConnFrame, RoomFrame};
 
 use crate::happenings::Happening;
 use crate::network::{Parcel, PeerNo, other};
@@ -57,6 +57,12 @@ impl World {
             check_frame(said, *room, &disk.disk, &self.ever)?;
             check_preview(said, &disk.shown)?;
             gossip = matches!(said, RoomFrame::Disk { .. });
+        }
+        if let Read::Conn(ConnFrame::Greet(greet)) = &read {
+            let shelves = self.peers.get(no).map(|peer| &peer.shelves);
+            let shelf = |room| shelves.and_then(|shelves| shelves.get(&room));
+            let digest = |room| shelf(room).map(|shelf| shelf.disk.state.digest());
+            self.witness.check_greet(conn, greet, &self.rooms, digest)?;
         }
         self.trace.add(&frame);
         match &read {

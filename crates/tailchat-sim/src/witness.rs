@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tailchat_core::block::Block;
 use tailchat_core::engine::ConnId;
-use tailchat_core::handshake::{FrameKey, Hello, Session, Tag};
+use tailchat_core::handshake::{FrameKey, Hello, Role, Session, Slots, Tag};
 use tailchat_core::ids::{ActorId, DeviceId, RoomId};
 use tailchat_core::limits::{FRAME_HELLO_MAX, FRAME_MAX, FRAME_UNPROVED_MAX};
-use tailchat_core::wire::{Arrived, Claim, ConnFrame, RoomFrame, decode, open_room};
+use tailchat_core::wire::{Arrived, Claim, ConnFrame, Greet, RoomFrame, decode, open_room};
 
 use crate::history::History;
 use crate::network::{End, other, role};
@@ -18,7 +18,8 @@ use crate::network::{End, other, role};
 struct Side {
     hello: Option<Hello>,
     tags: Vec<Tag>,
-    keys: BTreeMap<u16, (RoomId, FrameKey)>,
+    /// By the slots of both ends, the dialler's first.
+    keys: BTreeMap<(u16, u16), FrameKey>,
 }
 
 /// All that was ever durable on any disk of a device; a claim that is passed on may be old.
@@ -44,7 +45,7 @@ impl Witness {
                 match frame.clone() {
                     ConnFrame::Hello(hello) => side.hello = Some(hello),
                     ConnFrame::Offer(tags) => side.tags.extend(tags),
-                    ConnFrame::Ping | ConnFrame::Pong | ConnFrame::Bye(_) => {}
+                    ConnFrame::Ping | ConnFrame::Pong | ConnFrame::Bye(_) | ConnFrame::Greet(_) => {}
                 }
                 Ok(Read::Conn(frame))
             }
@@ -63,34 +64,90 @@ impl Witness {
         sealed: &[u8],
         rooms: &[RoomId],
     ) -> Option<(RoomId, RoomFrame)> {
-        let hello = |id| self.sides.get(&id).and_then(|side| side.hello);
-        let (ours, theirs) = (hello(from)?, hello(other(from))?);
-        let session = match role(from) {
-            tailchat_core::handshake::Role::Dialler => Session::new(&ours, &theirs),
-            tailchat_core::handshake::Role::Listener => Session::new(&theirs, &ours),
-        };
-        let side = self.sides.get_mut(&from)?;
-        if let Some((room, key)) = side.keys.get_mut(&slot) {
-            let mut next = key.clone();
-            if let Ok(frame) = open_room(sealed, &mut next) {
-                *key = next;
-                return Some((*room, frame));
+        let session = self.session(from)?;
+        let (ours, theirs) = (self.sides.get(&from)?, self.sides.get(&other(from))?);
+        for (slots, room) in openings(&session, role(from), slot, ours, theirs, rooms) {
+            let key = ours.keys.get(&(slots.dialler, slots.listener)).cloned();
+            let mut key = key.unwrap_or_else(|| session.key(room, role(from), slots));
+            if let Ok(frame) = open_room(sealed, &mut key) {
+                self.sides
+                    .get_mut(&from)?
+                    .keys
+                    .insert((slots.dialler, slots.listener), key);
+                return Some((room, frame));
             }
         }
-        // The first frame in this slot, or the first since the room was left and offered again.
-        let tag = side.tags.get(usize::from(slot))?;
-        let is_tagged = |room: &&RoomId| session.tag(**room, role(from)) == *tag;
-        let room = *rooms.iter().find(is_tagged)?;
-        let mut key = session.key(room, role(from));
-        let frame = open_room(sealed, &mut key).ok()?;
-        side.keys.insert(slot, (room, key));
-        Some((room, frame))
+        None
+    }
+
+    /// Whether a greeting says in each of its rooms what the sender's disk holds, and can be believed.
+    pub(crate) fn check_greet(
+        &self,
+        from: ConnId,
+        greet: &Greet,
+        rooms: &[RoomId],
+        digest: impl Fn(RoomId) -> Option<[u8; 16]>,
+    ) -> Result<(), String> {
+        let session = self.session(from).ok_or("greets before the Hellos")?;
+        let sides = self.sides.get(&from).zip(self.sides.get(&other(from)));
+        let (ours, theirs) = sides.ok_or("greets before the Offers")?;
+        for of in &greet.rooms {
+            let mut openings = openings(&session, role(from), of.slot, ours, theirs, rooms).into_iter();
+            let fits = |(slots, room): (Slots, RoomId)| {
+                let key = session.greet_key(room, role(from), slots);
+                let proof = key.proof(of.held, greet.device, greet.listen_port, &greet.name);
+                digest(room).is_some_and(|digest| key.held(&digest) == of.held) && proof == of.proof
+            };
+            if !openings.any(fits) {
+                return Err(
+                    "greets with something else than its disk holds, or so that nobody believes it".into(),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn session(&self, from: ConnId) -> Option<Session> {
+        let hello = |id| self.sides.get(&id).and_then(|side| side.hello);
+        let (ours, theirs) = (hello(from)?, hello(other(from))?);
+        Some(match role(from) {
+            Role::Dialler => Session::new(&ours, &theirs),
+            Role::Listener => Session::new(&theirs, &ours),
+        })
     }
 
     pub(crate) fn forget(&mut self, id: ConnId) {
         self.sides.remove(&id);
         self.sides.remove(&other(id));
     }
+}
+
+/// The openings of a room that a frame in this slot may belong to: the other end may have left and offered the
+/// room again, and the sender know of it or not yet.
+fn openings(
+    session: &Session,
+    role: Role,
+    slot: u16,
+    ours: &Side,
+    theirs: &Side,
+    rooms: &[RoomId],
+) -> Vec<(Slots, RoomId)> {
+    let tag = ours.tags.get(usize::from(slot));
+    let room = tag.and_then(|tag| rooms.iter().find(|room| session.tag(**room, role) == *tag));
+    let Some(room) = room else { return Vec::new() };
+    let expected = session.tag(*room, role.other());
+    let offers = (0..).zip(&theirs.tags).filter(|(_, tag)| **tag == expected);
+    let slots = offers.map(|(other, _)| match role {
+        Role::Dialler => Slots {
+            dialler: slot,
+            listener: other,
+        },
+        Role::Listener => Slots {
+            dialler: other,
+            listener: slot,
+        },
+    });
+    slots.map(|slots| (slots, *room)).collect()
 }
 
 /// Whether everything that a frame says or carries is on its sender's disk.
@@ -112,9 +169,6 @@ pub(crate) fn check_frame(
         })
     };
     match frame {
-        RoomFrame::Greet(greet) if greet.digest != disk.state.digest() => {
-            Err("greets with the digest of something else than its disk holds".into())
-        }
         RoomFrame::Vector(claims) | RoomFrame::Have(claims) => claimed(claims),
         RoomFrame::Push(rows) => {
             let bad = rows

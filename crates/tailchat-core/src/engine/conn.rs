@@ -10,10 +10,10 @@ use crate::ids::{Instance, RoomId};
 use crate::limits::{
     CONNECTIONS_MAX, DEAD_AFTER, HANDSHAKE_TIME, OFFER_TAGS_MAX, PING_AFTER, TAGS_MAX, TICK, WANT_TIME,
 };
-use crate::wire::{Arrived, Bye, ConnFrame, RoomFrame, decode, encode_conn, encode_room, open_room};
+use crate::wire::{Arrived, Bye, ConnFrame, Greet, RoomFrame, decode, encode_conn, encode_room, open_room};
 
 pub(super) struct Conn {
-    role: Role,
+    pub(super) role: Role,
     pub(super) host: String,
     pub(super) dialled: Option<String>,
     ours: Hello,
@@ -28,6 +28,8 @@ pub(super) struct Conn {
     /// How many tags the peer has offered.
     tags_len: usize,
     pub(super) links: BTreeMap<RoomId, Link>,
+    /// The rooms of `links`, by the peer's slots.
+    by_slot: BTreeMap<u16, RoomId>,
     opened_at: Duration,
     heard_at: Duration,
     pinged: bool,
@@ -54,8 +56,33 @@ impl Conn {
         });
     }
 
+    pub(super) fn session(&self) -> Option<Session> {
+        self.met.as_ref().map(|(_, session)| *session)
+    }
+
+    pub(super) fn greet(&mut self, id: ConnId, greet: Greet, t: &mut Turn<'_>) {
+        self.send(id, &ConnFrame::Greet(greet), t);
+    }
+
+    /// The address by which a peer can be dialled that listens on this port of its host; none if it does not.
+    pub(super) fn listens_at(&self, port: u16) -> Option<String> {
+        (port > 0).then(|| format!("{}:{port}", self.host))
+    }
+
+    /// The room in a slot of the peer's; none if we left it while what the peer sends was under way.
+    pub(super) fn link_in(&mut self, slot: u16) -> Result<Option<(RoomId, &mut Link)>, &'static str> {
+        let room = self.by_slot.get(&slot).copied();
+        match room.and_then(|room| Some((room, self.links.get_mut(&room)?))) {
+            None if usize::from(slot) >= self.tags_len => Err("a frame of a room that was not offered"),
+            open => Ok(open),
+        }
+    }
+
     /// Takes back the offer of a room that was left, so that a later one is offered anew.
     pub(super) fn withdraw(&mut self, room: RoomId) {
+        if let Some(link) = self.links.remove(&room) {
+            self.by_slot.remove(&link.their_slot);
+        }
         self.offered
             .iter_mut()
             .filter(|slot| **slot == Some(room))
@@ -66,6 +93,7 @@ impl Conn {
     /// The peer left a room: its offer of it no longer counts.
     pub(super) fn left(&mut self, room: RoomId) {
         if let Some(link) = self.links.remove(&room) {
+            self.by_slot.remove(&link.their_slot);
             self.tags.retain(|_, slot| *slot != link.their_slot);
         }
     }
@@ -113,6 +141,7 @@ impl Engine {
             tags: BTreeMap::new(),
             tags_len: 0,
             links: BTreeMap::new(),
+            by_slot: BTreeMap::new(),
             opened_at: t.now.uptime,
             heard_at: t.now.uptime,
             pinged: false,
@@ -144,6 +173,7 @@ impl Engine {
         match frame {
             ConnFrame::Hello(hello) if conn.met.is_none() => self.hello(id, hello, t),
             ConnFrame::Offer(tags) if conn.met.is_some() => self.offer(id, &tags, t),
+            ConnFrame::Greet(greet) if conn.met.is_some() => self.greeted(id, greet, t),
             ConnFrame::Ping if conn.met.is_some() => conn.send(id, &ConnFrame::Pong, t),
             ConnFrame::Pong if conn.met.is_some() => {}
             ConnFrame::Bye(bye) => {
@@ -261,8 +291,9 @@ impl Engine {
         self.match_tags(id, tags, t);
     }
 
-    /// Opens a link for every room whose tag, one of these, both ends have offered.
+    /// Opens a link for every room whose tag, one of these, both ends have offered, and greets in all of them.
     fn match_tags(&mut self, id: ConnId, tags: &[Tag], t: &mut Turn<'_>) {
+        let mut opened = Vec::new();
         for tag in tags {
             let Some(conn) = self.conns.get_mut(&id) else {
                 return;
@@ -272,7 +303,6 @@ impl Engine {
                 continue;
             };
             let Some((_, session)) = conn.met else { return };
-            let theirs = conn.role.other();
             match conn.links.get(&room) {
                 // The peer had left before it heard of our offer, so without a word, and is back. Which frames
                 // it has seen cannot be known; a new connection begins cleanly.
@@ -282,10 +312,14 @@ impl Engine {
                 }
                 Some(_) => {}
                 None => {
-                    let keys = (session.key(room, conn.role), session.key(room, theirs));
-                    self.open_link(id, room, Link::new(our_slot, their_slot, keys), t);
+                    let link = Link::new(&session, room, conn.role, (our_slot, their_slot));
+                    self.open_link(id, room, link, t);
+                    opened.push(room);
                 }
             }
+        }
+        for some in opened.chunks(OFFER_TAGS_MAX) {
+            self.greet(id, some, t);
         }
     }
 
@@ -301,30 +335,25 @@ impl Engine {
             t.emit(Effect::Trust { conn: id });
             self.book.succeeded(id);
         }
+        conn.by_slot.insert(link.their_slot, room);
         conn.links.insert(room, link);
-        self.greet(id, room, t);
     }
 
     fn room_frame(&mut self, id: ConnId, slot: u16, sealed: &[u8], t: &mut Turn<'_>) {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
-        let link = conn.links.iter_mut().find(|(_, link)| link.their_slot == slot);
-        let Some((&room, link)) = link else {
-            // A frame in a room that we left while it was under way.
-            if usize::from(slot) < conn.tags_len {
-                return;
+        let opened = match conn.link_in(slot) {
+            Ok(None) => return,
+            Ok(Some((room, link))) => {
+                let frame = open_room(sealed, &mut link.receive_key);
+                frame.map(|frame| (room, frame)).map_err(|err| err.to_string())
             }
-            return self.drop_conn(
-                id,
-                Some(Bye::Protocol),
-                "a frame of a room that was not offered",
-                t,
-            );
+            Err(why) => Err(why.to_owned()),
         };
-        match open_room(sealed, &mut link.receive_key) {
-            Ok(frame) => self.room_frame_opened(id, room, frame, t),
-            Err(err) => self.drop_conn(id, Some(Bye::Protocol), &err.to_string(), t),
+        match opened {
+            Ok((room, frame)) => self.room_frame_opened(id, room, frame, t),
+            Err(why) => self.drop_conn(id, Some(Bye::Protocol), &why, t),
         }
     }
 

@@ -1,62 +1,144 @@
-//! How two peers begin in a room: a greeting with a digest of what the disk holds, and, where the digests
-//! differ, all of it. Asks for nothing.
+//! How two peers begin in the rooms that both know: one greeting for all rooms that open at once, with what the
+//! disk holds of each in short, and, where that differs, all of it. Asks for nothing.
+
+use std::sync::Arc;
 
 use super::link::vector;
+use super::room::Room;
 use super::{ConnId, Engine, Turn};
 use crate::ids::RoomId;
-use crate::wire::{Greet, RoomFrame};
+use crate::limits::{NAME_LEN_MAX, OFFER_TAGS_MAX};
+use crate::wire::{Bye, Claim, Greet, RoomFrame, RoomGreet};
+
+/// What our disk holds of a room, as peers are told: made once for all who meet while nothing changes.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    digest: [u8; 16],
+    claims: Arc<[Claim]>,
+}
+
+impl Room {
+    pub(super) fn standing(&mut self) -> &Standing {
+        self.standing.get_or_insert_with(|| Standing {
+            digest: self.durable.digest(),
+            claims: vector(&self.durable).into(),
+        })
+    }
+}
 
 impl Engine {
-    pub(super) fn greet(&mut self, id: ConnId, room: RoomId, t: &mut Turn<'_>) {
-        let (Some(state), Some(conn)) = (self.rooms.get(&room), self.conns.get_mut(&id)) else {
+    /// Greets in rooms that were just opened on a connection.
+    pub(super) fn greet(&mut self, id: ConnId, rooms: &[RoomId], t: &mut Turn<'_>) {
+        let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
-        let digest = state.durable.digest();
-        if let Some(link) = conn.links.get_mut(&room) {
-            link.greeted = (digest, vector(&state.durable));
-        }
-        let greet = Greet {
+        let Some(session) = conn.session() else { return };
+        let role = conn.role;
+        let mut greet = Greet {
             device: self.identity.device,
             name: self.identity.name.clone(),
             listen_port: self.listen_port,
-            digest,
+            rooms: Vec::with_capacity(rooms.len()),
         };
-        conn.send_room(id, room, &RoomFrame::Greet(greet), t);
+        for room in rooms {
+            let (Some(state), Some(link)) = (self.rooms.get_mut(room), conn.links.get_mut(room)) else {
+                continue;
+            };
+            let standing = state.standing().clone();
+            let key = session.greet_key(*room, role, link.slots(role));
+            let held = key.held(&standing.digest);
+            link.greeted = Some(standing);
+            greet.rooms.push(RoomGreet {
+                slot: link.our_slot,
+                held,
+                proof: key.proof(held, greet.device, greet.listen_port, &greet.name),
+            });
+        }
+        conn.greet(id, greet, t);
     }
 
-    pub(super) fn greeted(&mut self, id: ConnId, room: RoomId, greet: Greet, t: &mut Turn<'_>) {
+    /// A peer greets. Every room of the greeting stands for itself: what a member of one says of another is no
+    /// greeting but a fault.
+    pub(super) fn greeted(&mut self, id: ConnId, greet: Greet, t: &mut Turn<'_>) {
+        let rooms = greet.rooms.len();
+        if rooms == 0 || rooms > OFFER_TAGS_MAX || greet.name.len() > NAME_LEN_MAX {
+            return self.drop_conn(id, Some(Bye::Protocol), "a greeting beyond its limits", t);
+        }
+        let mut opened = Vec::with_capacity(rooms);
+        for of in &greet.rooms {
+            match self.room_greeted(id, of, &greet) {
+                Ok(room) => opened.extend(room),
+                Err(why) => return self.drop_conn(id, Some(Bye::Protocol), why, t),
+            }
+        }
+        let Some(conn) = self.conns.get(&id).filter(|_| !opened.is_empty()) else {
+            return;
+        };
+        if let Some(address) = conn.listens_at(greet.listen_port) {
+            self.book.learn(address, conn.instance(), t);
+        }
+        for (room, equal) in opened {
+            self.compare(id, room, equal, t);
+        }
+    }
+
+    /// Whether the peer holds what we held when we greeted; nothing of a room that we left in the meantime.
+    fn room_greeted(
+        &mut self,
+        id: ConnId,
+        of: &RoomGreet,
+        greet: &Greet,
+    ) -> Result<Option<(RoomId, bool)>, &'static str> {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return Ok(None);
+        };
+        let (session, role, listens) = (conn.session(), conn.role, conn.listens_at(greet.listen_port));
+        let Some((room, link)) = conn.link_in(of.slot)? else {
+            return Ok(None);
+        };
+        let key = session.map(|session| session.greet_key(room, role.other(), link.slots(role)));
+        let key = key.ok_or("a greeting out of turn")?;
+        if of.proof != key.proof(of.held, greet.device, greet.listen_port, &greet.name) {
+            return Err("a greeting that does not fit its room: it was altered or forged");
+        }
+        if link.peer.is_some() {
+            return Err("a second greeting in a room");
+        }
+        link.peer = Some((greet.device, greet.name.clone()));
+        link.listens = listens;
+        let ours = link.greeted.as_ref();
+        Ok(Some((
+            room,
+            ours.is_some_and(|ours| of.held == key.held(&ours.digest)),
+        )))
+    }
+
+    /// Both ends compare the same two digests, whatever was written since they were sent.
+    fn compare(&mut self, id: ConnId, room: RoomId, equal: bool, t: &mut Turn<'_>) {
         let (Some(state), Some(conn)) = (self.rooms.get_mut(&room), self.conns.get_mut(&id)) else {
             return;
         };
-        let instance = conn.instance();
         let Some(link) = conn.links.get_mut(&room) else {
             return;
         };
-        link.peer = Some((greet.device, greet.name));
-        let address = (greet.listen_port > 0).then(|| format!("{}:{}", conn.host, greet.listen_port));
-        // Both ends compare the same two digests, whatever was written since they were sent.
-        let (digest, held) = std::mem::take(&mut link.greeted);
-        let equal = greet.digest == digest;
-        let newer = vector(&state.durable) != held;
+        let Some(then) = link.greeted.take() else { return };
+        let newer = !Arc::ptr_eq(&then.claims, &state.standing().claims);
         link.told = equal && !newer;
-        if let Some(address) = address {
-            link.listens = Some(address.clone());
-            self.book.learn(address, instance, t);
-        }
         if equal {
-            self.claimed(id, room, &held, t);
+            self.claimed(id, room, &then.claims, t);
         }
         self.tell_vector(id, room, t);
     }
 
     pub(super) fn tell_vector(&mut self, id: ConnId, room: RoomId, t: &mut Turn<'_>) {
-        let (Some(state), Some(conn)) = (self.rooms.get(&room), self.conns.get_mut(&id)) else {
+        let (Some(state), Some(conn)) = (self.rooms.get_mut(&room), self.conns.get_mut(&id)) else {
             return;
         };
         let Some(link) = conn.links.get_mut(&room).filter(|link| !link.told) else {
             return;
         };
         link.told = true;
-        conn.send_room(id, room, &RoomFrame::Vector(vector(&state.durable)), t);
+        let claims = state.standing().claims.to_vec();
+        conn.send_room(id, room, &RoomFrame::Vector(claims), t);
     }
 }

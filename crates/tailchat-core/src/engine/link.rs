@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use super::greet::Standing;
 use super::preview::PreviewTurns;
 use crate::block::SeqRange;
-use crate::handshake::FrameKey;
-use crate::ids::{ActorId, DeviceId};
+use crate::handshake::{FrameKey, Role, Session, Slots};
+use crate::ids::{ActorId, DeviceId, RoomId};
 use crate::limits::{ACTOR_ENTRIES_MAX, WANT_RANGES_MAX};
 use crate::state::RoomState;
 use crate::wire::Claim;
@@ -22,8 +23,8 @@ pub(super) struct Link {
     pub(super) peer: Option<(DeviceId, String)>,
     /// Where the peer says that it can be dialled.
     pub(super) listens: Option<String>,
-    /// What our disk held when we greeted, and its digest; the peer compares its own greeting with the same.
-    pub(super) greeted: ([u8; 16], Vec<Claim>),
+    /// What our disk held when we greeted, until the peer greeted; it compares with the same.
+    pub(super) greeted: Option<Standing>,
     /// What the peer's disk holds; none until its vector arrived or its digest was ours.
     pub(super) holds: Option<BTreeMap<ActorId, Claim>>,
     /// Whether the peer knows what our disk holds, so that from now on it hears of what is new.
@@ -63,15 +64,17 @@ pub(super) enum Asked {
 }
 
 impl Link {
-    pub(super) fn new(our_slot: u16, their_slot: u16, keys: (FrameKey, FrameKey)) -> Self {
+    pub(super) fn new(session: &Session, room: RoomId, role: Role, slots: (u16, u16)) -> Self {
+        let (our_slot, their_slot) = slots;
+        let slots = slots_of(role, our_slot, their_slot);
         Self {
             our_slot,
             their_slot,
-            send_key: keys.0,
-            receive_key: keys.1,
+            send_key: session.key(room, role, slots),
+            receive_key: session.key(room, role.other(), slots),
             peer: None,
             listens: None,
-            greeted: Default::default(),
+            greeted: None,
             holds: None,
             told: false,
             pushed: BTreeMap::new(),
@@ -83,6 +86,11 @@ impl Link {
             preview: PreviewTurns::default(),
             disks_told_at: Duration::ZERO,
         }
+    }
+
+    /// The room's slots, as the end in our role sees them.
+    pub(super) fn slots(&self, role: Role) -> Slots {
+        slots_of(role, self.our_slot, self.their_slot)
     }
 
     /// What the peer holds beyond `state`, without the actors on whose chains we differ.
@@ -124,6 +132,14 @@ impl Link {
         let pushed = self.pushed.get(&actor).copied().unwrap_or(0);
         held.max(pushed) + 1 == seq && !self.forked.contains(&actor)
     }
+}
+
+fn slots_of(role: Role, ours: u16, theirs: u16) -> Slots {
+    let (dialler, listener) = match role {
+        Role::Dialler => (ours, theirs),
+        Role::Listener => (theirs, ours),
+    };
+    Slots { dialler, listener }
 }
 
 pub(super) fn vector(state: &RoomState) -> Vec<Claim> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::disks::Disk;
 use super::fork::ForkSearch;
+use super::greet::Standing;
 use super::preview::Preview;
 use super::{Arrival, ArrivedChange, Batch, ConnId, Draft, Effect, Engine, Identity, Opened, Ticket, Turn};
 use crate::entry::{Body, Entry, Profile, entry_sum};
@@ -25,6 +26,8 @@ pub(super) struct Room {
     pub(super) accepted: RoomState,
     /// What peers may know.
     pub(super) durable: RoomState,
+    /// How peers are told of `durable`, once somebody was told.
+    pub(super) standing: Option<Standing>,
     /// The actor that we write with; none until the first post after an unclean stop.
     pub(super) mine: Option<ActorId>,
     /// Every actor that this device has written with.
@@ -102,7 +105,6 @@ impl Engine {
         self.loads.retain(|_, load| load.room() != id);
         for (conn_id, conn) in &mut self.conns {
             conn.send_room(*conn_id, id, &RoomFrame::Leave, t);
-            conn.links.remove(&id);
             conn.withdraw(id);
         }
     }
@@ -164,6 +166,7 @@ impl Engine {
             return;
         };
         room.failing = None;
+        room.standing = None;
         let fork_waits = room.fork_waits();
         let mut repeated = Vec::new();
         for arrived in done.changes.iter() {

@@ -8,7 +8,7 @@ use super::link::{Link, raise};
 use super::room::Room;
 use super::{Arrival, ArrivedChange, ConnId, Effect, Engine, Turn};
 use crate::ids::{DeviceId, RoomId};
-use crate::limits::{ACTORS_MAX, BLOCK_CHANGES_LEN, NAME_LEN_MAX, PENDING_LEN_MAX};
+use crate::limits::{ACTORS_MAX, BLOCK_CHANGES_LEN, PENDING_LEN_MAX};
 use crate::state::{Change, Refusal, Row, Vetted};
 use crate::wire::{Bye, Claim, RoomFrame};
 
@@ -16,7 +16,6 @@ impl Engine {
     pub(super) fn room_frame_opened(&mut self, id: ConnId, room: RoomId, frame: RoomFrame, t: &mut Turn<'_>) {
         let greeted = self.link(id, room).is_some_and(|link| link.peer.is_some());
         let in_turn = match &frame {
-            RoomFrame::Greet(greet) => !greeted && greet.name.len() <= NAME_LEN_MAX,
             RoomFrame::Leave => true,
             _ => greeted,
         };
@@ -24,7 +23,6 @@ impl Engine {
             return self.drop_conn(id, Some(Bye::Protocol), "a frame out of turn in a room", t);
         }
         match frame {
-            RoomFrame::Greet(greet) => self.greeted(id, room, greet, t),
             RoomFrame::Vector(claims) => {
                 self.claimed(id, room, &claims, t);
                 self.tell_vector(id, room, t);

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 mod catch_up;
+mod greet;
 mod preview;
 mod rig;
 

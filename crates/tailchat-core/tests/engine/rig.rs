@@ -10,12 +10,12 @@ use tailchat_core::engine::{
     ArrivedChange, ConnId, Draft, Effect, Engine, Event, Identity, Now, Opened, PeerState, RoomStatus, Ticket,
 };
 use tailchat_core::entry::{Body, Entry, Stamp, Text};
-use tailchat_core::handshake::{FrameKey, Hello, MAGIC, PROTOCOL_VERSION, Role, Session};
+use tailchat_core::handshake::{FrameKey, GreetKey, Hello, MAGIC, PROTOCOL_VERSION, Role, Session, Slots};
 use tailchat_core::ids::{DeviceId, Instance, PersonId, RoomId};
 use tailchat_core::limits::BLOCK_CHANGES_LEN;
 use tailchat_core::timeline::{Says, Timeline};
 use tailchat_core::wire::{
-    Arrived, ConnFrame, Greet, PreviewLine, RoomFrame, decode, encode_conn, encode_room, open_room,
+    Arrived, ConnFrame, Greet, PreviewLine, RoomFrame, RoomGreet, decode, encode_conn, encode_room, open_room,
 };
 
 pub(crate) const ROOM: RoomId = RoomId([9; 16]);
@@ -58,11 +58,13 @@ impl Peer {
             uptime: Duration::from_secs(1),
             previewed: Vec::new(),
         };
-        peer.feed(Event::RoomOpened {
-            room: ROOM,
-            opened: Opened::default(),
-        });
+        peer.open(ROOM);
         peer
+    }
+
+    pub(crate) fn open(&mut self, room: RoomId) {
+        let opened = Opened::default();
+        self.feed(Event::RoomOpened { room, opened });
     }
 
     pub(crate) fn now(&self) -> Now {
@@ -144,12 +146,16 @@ impl Peer {
     }
 
     pub(crate) fn post(&mut self, text: &str) {
+        self.post_in(ROOM, text);
+    }
+
+    pub(crate) fn post_in(&mut self, room: RoomId, text: &str) {
         let body = Body::Text(Text {
             text: text.into(),
             reply_to: None,
         });
         self.feed(Event::Posted {
-            room: ROOM,
+            room,
             ticket: Ticket(1),
             drafts: vec![Draft { body, stamp: None }],
         });
@@ -280,11 +286,19 @@ pub(crate) fn part(one: &mut Peer, other: &mut Peer, conn: ConnId) {
 pub(crate) struct Scripted {
     conn: ConnId,
     keys: (FrameKey, FrameKey),
+    key: GreetKey,
 }
 
 impl Scripted {
-    /// Connects and greets as one that holds nothing.
+    /// Connects and greets.
     pub(crate) fn meet(peer: &mut Peer, conn: ConnId) -> Self {
+        let scripted = Self::prove(peer, conn);
+        scripted.greet(peer, "by hand", |_| {});
+        scripted
+    }
+
+    /// Connects and shows that it knows the room.
+    pub(crate) fn prove(peer: &mut Peer, conn: ConnId) -> Self {
         peer.connect(conn, Role::Listener);
         let hello = Hello {
             magic: MAGIC,
@@ -301,19 +315,36 @@ impl Scripted {
             let frame = encode_conn(&frame);
             peer.feed(Event::Received { conn, frame });
         }
-        let keys = (
-            session.key(ROOM, Role::Dialler),
-            session.key(ROOM, Role::Listener),
-        );
-        let mut scripted = Self { conn, keys };
-        let greet = Greet {
-            device: DeviceId([66; 16]),
-            name: "by hand".into(),
-            listen_port: 0,
-            digest: [6; 16],
+        // Of a tag offered twice the last slot counts; the peer's only room is its first.
+        let slots = Slots {
+            dialler: 3,
+            listener: 0,
         };
-        scripted.say(peer, &RoomFrame::Greet(greet));
-        scripted
+        let (ours, theirs) = (Role::Dialler, Role::Listener);
+        let keys = (session.key(ROOM, ours, slots), session.key(ROOM, theirs, slots));
+        let key = session.greet_key(ROOM, ours, slots);
+        Self { conn, keys, key }
+    }
+
+    /// Greets as one that holds nothing, after something was altered.
+    pub(crate) fn greet(&self, peer: &mut Peer, name: &str, alter: impl Fn(&mut Greet)) {
+        let (device, held) = (DeviceId([66; 16]), [6; 8]);
+        let mut greet = Greet {
+            device,
+            name: name.into(),
+            listen_port: 0,
+            rooms: vec![RoomGreet {
+                slot: 3,
+                held,
+                proof: self.key.proof(held, device, 0, name),
+            }],
+        };
+        alter(&mut greet);
+        let frame = encode_conn(&ConnFrame::Greet(greet));
+        peer.feed(Event::Received {
+            conn: self.conn,
+            frame,
+        });
     }
 
     pub(crate) fn say(&mut self, peer: &mut Peer, frame: &RoomFrame) {

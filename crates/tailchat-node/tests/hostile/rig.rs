@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use tailchat_core::block::{Block, SeqRange};
 use tailchat_core::entry::{Body, Entry, Stamp, Text};
-use tailchat_core::handshake::{FrameKey, Hello, MAGIC, PROTOCOL_VERSION, Role, Session, Tag};
+use tailchat_core::handshake::{
+    FrameKey, GreetKey, Hello, MAGIC, PROTOCOL_VERSION, Role, Session, Slots, Tag,
+};
 use tailchat_core::ids::{ActorId, ChangeHash, DeviceId, Instance, RoomId};
 use tailchat_core::state::{Change, Row, Tip};
 use tailchat_core::wire::{
-    Arrived, Bye, Claim, ConnFrame, Greet, RoomFrame, decode, encode_conn, encode_room, open_room,
+    Arrived, Bye, Claim, ConnFrame, Greet, RoomFrame, RoomGreet, decode, encode_conn, encode_room, open_room,
 };
 use tailchat_node::client::{Client, Config};
 use tailchat_node::control::{Item, MessageItem, Request, RoomItem, StatusItem, Wait};
@@ -167,10 +169,17 @@ pub(crate) struct Mallory {
     pub(crate) member: Option<Member>,
 }
 
+/// Mallory offers the room among other tags, ann her only one first.
+const SLOTS: Slots = Slots {
+    dialler: 1,
+    listener: 0,
+};
+
 /// What a peer is by knowing the room's ID.
 pub(crate) struct Member {
     pub(crate) send_key: FrameKey,
     pub(crate) receive_key: FrameKey,
+    pub(crate) greet_key: GreetKey,
     pub(crate) slot: u16,
 }
 
@@ -229,8 +238,7 @@ impl Mallory {
     pub(crate) async fn proved_as(ann: &Ann, ours: Hello) -> Self {
         let mut own = Self::met_as(ann, ours).await;
         own.prove(ann.room).await;
-        let first = own.heard_in_room().await;
-        assert!(matches!(first, Some(RoomFrame::Greet(_))), "{first:?}");
+        assert!(own.is_greeted().await);
         own
     }
 
@@ -239,9 +247,10 @@ impl Mallory {
         let tag = session.tag(room, Role::Dialler);
         self.offer(vec![random(), tag, random(), random()]).await;
         self.member = Some(Member {
-            send_key: session.key(room, Role::Dialler),
-            receive_key: session.key(room, Role::Listener),
-            slot: 1,
+            send_key: session.key(room, Role::Dialler, SLOTS),
+            receive_key: session.key(room, Role::Listener, SLOTS),
+            greet_key: session.greet_key(room, Role::Dialler, SLOTS),
+            slot: SLOTS.dialler,
         });
     }
 
@@ -261,13 +270,20 @@ impl Mallory {
     }
 
     pub(crate) async fn greet_as(&mut self, name: String, listen_port: u16) {
+        let (device, held) = (DeviceId(random()), [0; 8]);
+        let member = self.member.as_ref().unwrap();
+        let room = RoomGreet {
+            slot: member.slot,
+            held,
+            proof: member.greet_key.proof(held, device, listen_port, &name),
+        };
         let greet = Greet {
-            device: DeviceId(random()),
+            device,
             name,
             listen_port,
-            digest: [0; 16],
+            rooms: vec![room],
         };
-        self.room(&RoomFrame::Greet(greet)).await;
+        self.conn(&ConnFrame::Greet(greet)).await;
     }
 
     /// Says that these changes are on its disk.
@@ -299,11 +315,21 @@ impl Mallory {
         while let Some(frame) = self.frame().await {
             match decode(&frame) {
                 Ok(Arrived::Conn(ConnFrame::Pong)) => return true,
-                Ok(Arrived::Room { .. }) => return false,
+                Ok(Arrived::Conn(ConnFrame::Greet(_)) | Arrived::Room { .. }) => return false,
                 _ => {}
             }
         }
         true
+    }
+
+    /// Waits for ann's greeting.
+    async fn is_greeted(&mut self) -> bool {
+        while let Some(frame) = self.frame().await {
+            if matches!(decode(&frame), Ok(Arrived::Conn(ConnFrame::Greet(_)))) {
+                return true;
+            }
+        }
+        false
     }
 
     pub(crate) async fn offer(&mut self, tags: Vec<Tag>) {
