@@ -55,6 +55,11 @@ pub const TAGS_MAX: usize = 4096;
 pub const OFFER_TAGS_MAX: usize = 256;
 /// Ranges in one `Want`; the rest is asked for next time.
 pub const WANT_RANGES_MAX: usize = 4096;
+/// How often in [`FORK_HEALS_TIME`] a room gives up an actor of ours for a fork and posts its entries again. A
+/// further fork waits: any member can claim one, and each would bring the whole chain anew.
+pub const FORK_HEALS_MAX: usize = 3;
+/// See [`FORK_HEALS_MAX`].
+pub const FORK_HEALS_TIME: Duration = Duration::from_secs(60 * 60);
 /// Messages that a room must lack of what a peer holds for that peer to be asked for its newest lines. With
 /// fewer the history itself is there as soon.
 pub const PREVIEW_BEHIND_MIN: u64 = 1000;

@@ -1,11 +1,17 @@
 //! An actor with two chains: marked, left out of what the two branches' holders exchange, and, where it is
 //! our own, given up for a fresh one that posts again what the other branch lacks.
 
+use std::time::Duration;
+
 use super::{ConnId, Draft, Effect, Engine, LoadFor, Ticket, Turn};
 use crate::block::{Block, SeqRange};
 use crate::entry::{Body, Entry, Repeat, entry_sum};
 use crate::ids::{ActorId, ChangeHash, MessageId, RoomId};
+use crate::limits::{FORK_HEALS_MAX, FORK_HEALS_TIME};
 use crate::wire::RoomFrame;
+
+/// Stands for a change that an answer does not hold.
+const UNKNOWN: ChangeHash = ChangeHash([0; 32]);
 
 /// The ticket of what is posted again: nobody waits for its outcome.
 const REPEATED: Ticket = Ticket(u64::MAX);
@@ -50,9 +56,40 @@ impl ForkSearch {
 
 impl super::room::Room {
     /// Whether an actor's fork is ours to heal, and nothing stands against beginning now.
-    fn may_search(&self, actor: ActorId) -> bool {
+    fn may_search(&self, actor: ActorId, now: Duration) -> bool {
         let known = self.durable.tip(actor).seq > 0;
-        known && self.ours.contains(&actor) && self.fork_search.is_none() && !self.settled.contains(&actor)
+        known && self.fork_search.is_none() && self.may_heal(actor, now)
+    }
+
+    /// Whether an actor is ours to give up for a fork, and that was not done too often of late. An actor that
+    /// has to wait goes on, and what it writes until then is posted again with the rest.
+    fn may_heal(&self, actor: ActorId, now: Duration) -> bool {
+        let since = |at: Duration| now.saturating_sub(at) < FORK_HEALS_TIME;
+        let mut recent = self.healed.iter().filter(|(at, _)| since(*at));
+        let begun = recent.clone().any(|(_, healed)| *healed == actor);
+        self.ours.contains(&actor)
+            && !self.settled.contains(&actor)
+            && (begun || recent.nth(FORK_HEALS_MAX - 1).is_none())
+    }
+
+    /// Never writes with a forked actor of ours again, and begins to heal if nothing else is being healed.
+    fn heal(&mut self, search: ForkSearch, now: Duration) -> bool {
+        let actor = search.actor;
+        if !self.may_heal(actor, now) {
+            return false;
+        }
+        self.mine.take_if(|mine| *mine == actor);
+        if self.healed.iter().all(|(_, healed)| *healed != actor) {
+            self.healed.push_back((now, actor));
+            if self.healed.len() > FORK_HEALS_MAX {
+                self.healed.pop_front();
+            }
+        }
+        let begins = self.may_search(actor, now);
+        if begins {
+            self.fork_search = Some(search);
+        }
+        begins
     }
 
     /// Whether all that is durable was posted again, and what was being written when the fork showed was not.
@@ -115,10 +152,8 @@ impl Engine {
         };
         let first = state.forks.entry(actor).or_insert(seq);
         *first = seq.min(*first);
-        state.mine.take_if(|mine| *mine == actor);
-        if state.may_search(actor) {
-            let differ = seq.min(state.durable.tip(actor).seq).max(1);
-            state.fork_search = Some(ForkSearch::new(Some(id), actor, differ));
+        let differ = seq.min(state.durable.tip(actor).seq).max(1);
+        if state.heal(ForkSearch::new(Some(id), actor, differ), t.now.uptime) {
             self.fork_step(room, t);
         }
         t.emit(Effect::Heard { room });
@@ -129,9 +164,10 @@ impl Engine {
         let Some(state) = self.rooms.get(&room).filter(|state| state.failing.is_none()) else {
             return;
         };
+        let now = t.now.uptime;
         let found = self.conns.iter().find_map(|(id, conn)| {
             let forked = &conn.links.get(&room)?.forked;
-            let actor = forked.iter().find(|actor| state.may_search(**actor))?;
+            let actor = forked.iter().find(|actor| state.may_search(**actor, now))?;
             Some((*id, *actor, state.durable.tip(*actor).seq))
         });
         if let Some((id, actor, seq)) = found {
@@ -145,13 +181,11 @@ impl Engine {
         let Some(state) = self.rooms.get_mut(&room) else {
             return;
         };
-        state.mine.take_if(|mine| *mine == first.actor);
-        if state.may_search(first.actor) {
-            let search = ForkSearch::new(None, first.actor, 1);
-            state.fork_search = Some(ForkSearch {
-                from_index: first.index,
-                ..search
-            });
+        let search = ForkSearch {
+            from_index: first.index,
+            ..ForkSearch::new(None, first.actor, 1)
+        };
+        if state.heal(search, t.now.uptime) {
             self.fork_step(room, t);
         }
     }
@@ -265,7 +299,8 @@ impl Engine {
         };
         if let (Some(theirs), Some(ours)) = (search.theirs, search.ours) {
             let middle = search.middle();
-            if theirs == ours {
+            // Two empty answers say nothing of what the chains share.
+            if theirs == ours && theirs != UNKNOWN {
                 search.same = middle;
             } else {
                 search.differ = middle;
@@ -280,7 +315,7 @@ fn last_hash(block: &[u8]) -> ChangeHash {
     let last = Block::spans_of(block)
         .ok()
         .and_then(|spans| spans.first().map(|span| span.last));
-    last.unwrap_or(ChangeHash([0; 32]))
+    last.unwrap_or(UNKNOWN)
 }
 
 /// What to post again for an entry on our branch alone: everything but what introduces the actor itself.

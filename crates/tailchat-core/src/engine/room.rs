@@ -53,6 +53,8 @@ pub(super) struct Room {
     /// Actors with two chains, and the first change known to differ.
     pub(super) forks: BTreeMap<ActorId, u64>,
     pub(super) fork_search: Option<ForkSearch>,
+    /// Forked actors of ours that were given up last, and when.
+    pub(super) healed: VecDeque<(Duration, ActorId)>,
     /// Forked actors of ours that are dealt with, as far as the peers met so far go.
     pub(super) settled: BTreeSet<ActorId>,
     /// What was posted again, by ID and sum.
