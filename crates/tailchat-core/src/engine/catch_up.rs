@@ -1,5 +1,9 @@
 //! Catching up: one peer a room is asked for what it holds beyond us, and peers are answered from our past.
 //! Knows nothing of what changes say.
+//!
+//! One question at a time: where an answer will end is known to who answers, so a second question sent before
+//! it came would have to name other actors, and a sealed block that holds both would be cut apart twice
+//! instead of being sent as it lies on disk. The write of one answer overlaps the question for the next.
 
 use super::link::Asked;
 use super::{ConnId, Engine, LoadFor, Turn};

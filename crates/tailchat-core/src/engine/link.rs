@@ -50,11 +50,11 @@ pub(super) struct Link {
 
 /// What a room lacks of what a peer claims.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Missing {
+pub struct Missing {
     /// Messages.
-    pub(super) messages: u64,
+    pub messages: u64,
     /// Changes.
-    pub(super) changes: u64,
+    pub changes: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -32,7 +32,8 @@ use crate::state::{Change, RoomState};
 use crate::wire::PreviewLine;
 
 pub use dial::AddressStatus;
-pub use status::{PeerState, PeerStatus, RoomStatus};
+pub use link::Missing;
+pub use status::{CatchUp, PeerState, PeerStatus, RoomStatus};
 
 use conn::Conn;
 use dial::AddressBook;

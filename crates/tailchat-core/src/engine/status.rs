@@ -1,7 +1,7 @@
 //! Where this peer stands, for people: what each room holds, who is connected, how far they are. Changes
 //! nothing.
 
-use super::link::Link;
+use super::link::{Link, Missing};
 use super::{AddressStatus, Conn, Engine};
 use crate::ids::{ActorId, DeviceId, MessageId, RoomId};
 use crate::state::RoomState;
@@ -15,10 +15,21 @@ pub struct RoomStatus {
     pub actor: Option<ActorId>,
     /// Every connected peer that has the room.
     pub peers: Vec<PeerStatus>,
+    /// What is still to come, if something is.
+    pub catching_up: Option<CatchUp>,
     /// Why nothing can be written, if so.
     pub failing: Option<String>,
     /// Actors with two chains, and the first change known to differ.
     pub forks: Vec<(ActorId, u64)>,
+}
+
+/// How far a room has to go: `durable.messages()` of that and `missing.messages` together are here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatchUp {
+    /// The data folder that is asked, or holds most of what is missing; none until it greeted.
+    pub device: Option<DeviceId>,
+    /// What it claims and our disk lacks.
+    pub missing: Missing,
 }
 
 /// A connected peer in one room.
@@ -73,9 +84,24 @@ impl Engine {
             peers: links
                 .map(|(conn, link)| peer_status(conn, link, &room.durable))
                 .collect(),
+            catching_up: self.catching_up(id),
             failing: room.failing.as_ref().map(|(_, why)| why.clone()),
             forks: room.forks.iter().map(|(actor, seq)| (*actor, *seq)).collect(),
         })
+    }
+
+    /// The peer that is asked, else the one that is furthest ahead.
+    fn catching_up(&self, id: RoomId) -> Option<CatchUp> {
+        let room = self.rooms.get(&id)?;
+        let ahead = self.conns.iter().filter_map(|(conn, of)| {
+            let link = of.links.get(&id)?;
+            let missing = link.behind(&room.durable);
+            let asked = room.asking.is_some_and(|(asked, _)| asked == *conn);
+            (missing.changes > 0).then_some((asked, missing, link))
+        });
+        let (_, missing, link) = ahead.max_by_key(|(asked, missing, _)| (*asked, missing.changes))?;
+        let device = link.peer.as_ref().map(|(device, _)| *device);
+        Some(CatchUp { device, missing })
     }
 
     /// The devices, beside our own, whose disks hold this entry as far as we heard.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 mod catch_up;
+mod forks;
 mod greet;
 mod preview;
 mod rig;

@@ -34,6 +34,8 @@ pub(crate) struct Peer {
     pub(crate) closed: Vec<String>,
     pub(crate) rng: ChaCha8Rng,
     pub(crate) uptime: Duration,
+    /// What peers asked of the past.
+    pub(crate) loads: Vec<Vec<SeqRange>>,
     /// Previews that were to be shown.
     pub(crate) previewed: Vec<Vec<PreviewLine>>,
 }
@@ -56,6 +58,7 @@ impl Peer {
             closed: Vec::new(),
             rng: ChaCha8Rng::from_seed([n; 32]),
             uptime: Duration::from_secs(1),
+            loads: Vec::new(),
             previewed: Vec::new(),
         };
         peer.open(ROOM);
@@ -114,6 +117,7 @@ impl Peer {
                 self.sent.push_back((conn, frame));
             }
             Effect::Load { load, wanted, .. } => {
+                self.loads.push(wanted.clone());
                 return Some(Event::Loaded {
                     load,
                     block: self.past(&wanted),
