@@ -221,8 +221,15 @@ impl Bench {
 
     /// Two peers that have the rooms, serve and are not connected.
     fn two(&self, place: &TempDir, made: &Made) -> Result<(Peer, Peer)> {
-        let mut ann = self.opened_peer(place, "ann", made)?;
-        let mut bob = self.opened_peer(place, "bob", made)?;
+        let mut ann = self.peer(place, "ann", made)?;
+        let mut bob = self.peer(place, "bob", made)?;
+        // Both at once, since at a million messages that takes a while, and nothing is measured.
+        std::thread::scope(|scope| {
+            let opening = scope.spawn(|| first_opening(&bob, made));
+            first_opening(&ann, made)?;
+            let opened = opening.join();
+            opened.unwrap_or_else(|_| bail!("the opening panicked"))
+        })?;
         for peer in [&mut ann, &mut bob] {
             peer.serve()?;
             settle(peer)?;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::probe::Times;
 use super::report::{Goal, Line, Reading, Unit};
 use super::rooms::{Form, shows_newest};
-use super::{Bench, first_opening};
+use super::{Bench, first_opening, settle};
 use crate::peers::Peer;
 
 /// Screens of each size, unless that takes too long.
@@ -33,6 +33,7 @@ pub(super) fn run(bench: &mut Bench) -> Result<()> {
         screens(bench, &readers, &format!("{form}, no node running"))?;
         for reader in &mut readers {
             reader.peer.serve()?;
+            settle(&reader.peer)?;
         }
         screens(bench, &readers, &format!("{form}, a node running"))?;
     }
