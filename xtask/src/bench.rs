@@ -307,6 +307,7 @@ async fn follow(client: &mut Client, room: &str) -> Result<()> {
         since_ms: None,
         until_ms: None,
         follow: true,
+        preview: false,
     };
     Ok(client.request(request).await?)
 }

@@ -63,6 +63,14 @@ impl<'a> View<'a> {
             .saturating_add(u32::from(own))
     }
 
+    /// The name of whoever wrote a line, or brought it in.
+    pub(crate) fn writer(&self, line: &Line) -> String {
+        match self.room.roster.profile(line.author) {
+            Some(profile) => profile.name.clone(),
+            None => line.author.to_string().chars().take(8).collect(),
+        }
+    }
+
     pub(crate) fn message(&self, place: &Place, line: &Line) -> MessageItem {
         let (kind, text, nick, reply_to) = match &line.says {
             Says::Message {
@@ -90,10 +98,7 @@ impl<'a> View<'a> {
             Says::Unreadable { .. } => (MessageKind::Unreadable, String::new(), None, None),
         };
         let profile = self.room.roster.profile(line.author);
-        let author = nick.unwrap_or_else(|| match profile {
-            Some(profile) => profile.name.clone(),
-            None => line.author.to_string().chars().take(8).collect(),
-        });
+        let author = nick.unwrap_or_else(|| self.writer(line));
         let via = line.arrival.via;
         MessageItem {
             room: self.id.to_string(),

@@ -67,6 +67,10 @@ pub enum Request {
         until_ms: Option<i64>,
         /// Go on with what is shown from now on, as it comes.
         follow: bool,
+        /// Behind what is here, also list what a peer that is far ahead tells of its newest page, as
+        /// [`Item::Preview`].
+        #[serde(default)]
+        preview: bool,
     },
     /// Posts messages from elsewhere, at most [`IMPORT_MAX`] a request; answered by one [`Item::Imported`] when
     /// durable.
@@ -217,6 +221,8 @@ pub enum Item {
     Member(MemberItem),
     /// A message, or an entry that this version cannot read.
     Message(Box<MessageItem>),
+    /// A message that is not here yet and that nothing vouches for but the word of a peer.
+    Preview(Box<MessageItem>),
     /// A message that was posted.
     Posted {
         /// Its ID.

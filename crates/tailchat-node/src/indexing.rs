@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use tailchat_core::block::Arrival;
 use tailchat_core::change::Parts;
-use tailchat_core::engine::ArrivedChange;
+use tailchat_core::engine::{ArrivedChange, Load};
 use tailchat_core::ids::{ActorId, MessageId, RoomId};
 use tailchat_core::order::OrderClock;
 use tailchat_core::roster::Roster;
 use tailchat_core::state::Tip;
 use tailchat_core::timeline::{Line, Place};
-use tailchat_index::{Asked, Checkpoint, Folded, Index, IndexError, Opening, Position};
+use tailchat_index::{Asked, Checkpoint, Folded, From, Index, IndexError, Opening, Position};
 use tailchat_store::disk::Disk;
 use tokio::sync::{mpsc, oneshot};
 
@@ -68,6 +68,12 @@ pub(crate) enum Told {
         session: SessionId,
         found: Found,
     },
+    /// The newest lines of a room, for a peer.
+    Newest {
+        room: RoomId,
+        load: Load,
+        found: Vec<(Place, Line)>,
+    },
     /// Changes are in.
     Folded,
     /// The index was replaced by an empty one, for this reason: rooms have to be read again.
@@ -84,6 +90,11 @@ enum Job {
         session: SessionId,
         room: RoomId,
         question: Question,
+    },
+    Newest {
+        room: RoomId,
+        load: Load,
+        lines: usize,
     },
     Forget {
         room: RoomId,
@@ -191,6 +202,11 @@ impl IndexHandle {
             question,
         };
         self.jobs.try_send(job).is_ok()
+    }
+
+    /// Asks for the newest lines; [`Told::Newest`] follows. Whether it could be asked.
+    pub(crate) fn newest(&self, room: RoomId, load: Load, lines: usize) -> bool {
+        self.jobs.try_send(Job::Newest { room, load, lines }).is_ok()
     }
 
     /// Forgets a room. If it cannot be asked now, its lines stay where nobody asks for them.
@@ -317,13 +333,14 @@ impl Worker {
                 room,
                 question,
             } => {
-                let found = self.answer(room, question);
                 // Whoever asks hears of it either way.
-                let (found, result) = match found {
-                    Ok(found) => (found, Ok(())),
-                    Err(err) => (Found::NotYet, Err(err)),
-                };
+                let (found, result) = or_else(self.answer(room, question), Found::NotYet);
                 self.tell(Told::Answer { session, found });
+                result
+            }
+            Job::Newest { room, load, lines } => {
+                let (found, result) = or_else(self.newest(room, lines), Vec::new());
+                self.tell(Told::Newest { room, load, found });
                 result
             }
             Job::Forget { room } => self.index.forget(room),
@@ -420,6 +437,16 @@ impl Worker {
         }
     }
 
+    fn newest(&self, room: RoomId, lines: usize) -> Result<Vec<(Place, Line)>, IndexError> {
+        let asked = Asked {
+            from: From::Newest(lines as u64),
+            since_ms: None,
+            until_ms: None,
+            limit: lines,
+        };
+        self.index.lines(room, &asked)
+    }
+
     fn messages(
         &self,
         room: RoomId,
@@ -482,5 +509,13 @@ impl Worker {
     fn tell(&self, told: Told) {
         // Without a loop nobody waits for it.
         let _ = self.told.blocking_send(told);
+    }
+}
+
+/// An answer for whoever waits, and what became of it.
+fn or_else<T>(result: Result<T, IndexError>, none: T) -> (T, Result<(), IndexError>) {
+    match result {
+        Ok(found) => (found, Ok(())),
+        Err(err) => (none, Err(err)),
     }
 }

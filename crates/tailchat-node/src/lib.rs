@@ -14,6 +14,7 @@ pub mod journal;
 mod membership;
 mod node;
 mod posting;
+mod preview;
 mod reading;
 pub mod replay;
 mod requests;

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::folder::{FolderHandle, Later, Loaded, Start};
 use crate::indexing::{BACKLOG_MAX, IndexHandle, Told};
+use crate::preview::Previewed;
 use crate::room::{self, Job, Outcome};
 use crate::session::{Ask, Session, SessionId};
 
@@ -40,6 +41,8 @@ pub(crate) struct OpenRoom {
     pub(crate) jobs: mpsc::Sender<Job>,
     /// Where the log ends with what was shown last.
     end: Position,
+    /// The newest page as a peer tells it, while most of the room is missing.
+    pub(crate) preview: Vec<Previewed>,
     /// Whether a write failed since the room was opened: then its actor must not be continued.
     failed: bool,
 }
@@ -200,12 +203,10 @@ impl Node {
             Effect::Accepted { ticket, ids } => self.posted(ticket, Ok(ids)),
             Effect::Rejected { ticket, why } => self.posted(ticket, Err(why)),
             Effect::Remember { addrs } => self.folder.remember(addrs),
-            // The seam for the index: it reads the newest lines, and these three arms hand them on and show them.
-            Effect::LoadPreview { load, .. } => self.feed(Event::PreviewLoaded {
-                load,
-                lines: Vec::new(),
-            }),
-            Effect::Preview { .. } | Effect::PreviewEnded { .. } | Effect::Heard { .. } => {}
+            Effect::LoadPreview { room, load, lines } => self.load_preview(room, load, lines),
+            Effect::Preview { room, lines, .. } => self.show_preview(room, lines),
+            Effect::PreviewEnded { room } => self.end_preview(room),
+            Effect::Heard { .. } => {}
             Effect::Dial { addr } => self.net(|net| net.dial(addr)),
             Effect::Trust { conn } => self.net(|net| net.raise_limit(net_id(conn), FRAME_MAX)),
             Effect::Send { conn, frame } => self.net(|net| net.send(net_id(conn), frame)),
@@ -295,6 +296,7 @@ impl Node {
                     self.take_outcome(room, outcome);
                 }
             }
+            Told::Newest { room, load, found } => self.newest_found(room, load, &found),
             Told::Lost(why) => self.index_lost(&why),
         }
     }
@@ -409,6 +411,7 @@ impl Node {
                 findings,
                 disk_bytes,
                 jobs,
+                preview: Vec::new(),
                 end: Position {
                     stretch: 0,
                     changes: 0,

@@ -64,6 +64,13 @@ impl Node {
             }
             return Page::new();
         }
+        if lines.preview {
+            let page = self.preview_page(lines.room);
+            lines.preview = page.is_empty();
+            if !page.is_empty() {
+                return page;
+            }
+        }
         let Some(queue) = &mut lines.follow else {
             return vec![Answer::Done];
         };

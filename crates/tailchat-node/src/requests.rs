@@ -156,6 +156,7 @@ impl Node {
                 since_ms,
                 until_ms,
                 follow,
+                preview,
             } => {
                 let room = self.resolve(&room)?;
                 let from = last.map_or(From::Start, From::Newest);
@@ -163,6 +164,7 @@ impl Node {
                     since_ms,
                     until_ms,
                     follow: follow.then(VecDeque::new),
+                    preview,
                     ..Lines::all(room, from)
                 }))
             }

@@ -141,6 +141,8 @@ pub(crate) struct Lines {
     pub(crate) asked: bool,
     /// The page that it gave.
     pub(crate) ready: Page,
+    /// Whether the preview is wanted, and not told yet.
+    pub(crate) preview: bool,
     /// Whether the past is told.
     pub(crate) caught_up: bool,
     /// What was shown since, if it is to be told.
@@ -157,6 +159,7 @@ impl Lines {
             until_ms: None,
             asked: false,
             ready: Page::new(),
+            preview: false,
             caught_up: false,
             follow: None,
         }

@@ -76,6 +76,7 @@ async fn messages(client: &mut Client) -> Vec<MessageItem> {
         since_ms: None,
         until_ms: None,
         follow: false,
+        preview: false,
     };
     let items = client.ask(request).await.unwrap();
     items
@@ -175,6 +176,7 @@ async fn a_command_beside_a_running_node_talks_to_it() {
         since_ms: None,
         until_ms: None,
         follow: true,
+        preview: false,
     };
     follower.request(follow).await.unwrap();
     let mut writer = Client::open(config_beside(dir.path())).await.unwrap();

@@ -167,6 +167,7 @@ async fn log(client: &mut Client, room: &str) -> Result<Vec<MessageItem>> {
         since_ms: None,
         until_ms: None,
         follow: false,
+        preview: false,
     };
     gather(client, request, |item| match item {
         Item::Message(message) => Some(*message),

@@ -46,6 +46,7 @@ pub(crate) async fn log(args: LogArgs, everywhere: &Everywhere, out: &mut Output
         zone: now.time_zone().clone(),
         days: out.is_terminal(),
         day: String::new(),
+        previews: false,
     };
     let done = with_node(config(everywhere, Online::No)?, async |client| {
         // A node of our own would keep the folder to itself, offline, and wait for nothing.
@@ -56,10 +57,12 @@ pub(crate) async fn log(args: LogArgs, everywhere: &Everywhere, out: &mut Output
             since_ms,
             until_ms,
             follow,
+            preview: !out.is_json(),
         };
         stream(client, request, out, |item, out| match item {
             Item::Message(message) if out.is_json() => out.object(&object(&message)),
             Item::Message(message) => page.show(&message, out),
+            Item::Preview(message) => page.preview(&message, out),
             _ => Ok(()),
         })
         .await?;
@@ -106,9 +109,22 @@ struct Page {
     /// Whether a line tells where a day begins.
     days: bool,
     day: String,
+    /// Whether what follows is no more than a peer's word.
+    previews: bool,
 }
 
 impl Page {
+    /// Beside the data, since it is not here yet and may be gone at the next look.
+    fn preview(&mut self, message: &MessageItem, out: &mut Output) -> Result<()> {
+        if !self.previews {
+            self.previews = true;
+            out.note("--- not here yet; a peer tells that the newest messages are ---");
+        }
+        let minute = time::local_minute(message.sent_at_ms, &self.zone);
+        out.note(&format!("{minute} {}", said(message)));
+        Ok(())
+    }
+
     fn show(&mut self, message: &MessageItem, out: &mut Output) -> Result<()> {
         if self.days {
             let day = time::local_day(message.sent_at_ms, &self.zone);

@@ -106,8 +106,11 @@ fn preview(
     newcomer.run(&["join", room, "--peer", &meter.address])?;
     let began = Instant::now();
     loop {
-        let screen = newcomer.run(&["log", room, "--last", "50"])?;
-        if shows_newest(&screen) {
+        let look = newcomer
+            .spawn(&["log", room, "--last", "50"])?
+            .wait_with_output()?;
+        // What a peer only tells of stands beside the data.
+        if shows_newest(&look.stdout) || shows_newest(&look.stderr) {
             break;
         }
         ensure!(

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use tailchat_core::block::{Block, SeqRange};
 use tailchat_core::change::Parts;
-use tailchat_core::ids::{ActorId, ChangeHash, DeviceId};
+use tailchat_core::ids::{ActorId, ChangeHash, DeviceId, MessageId};
 use tailchat_core::limits::{ENTRY_LEN_MAX, ORDER_MAX, WANT_RANGES_MAX};
 use tailchat_core::state::Row;
-use tailchat_core::wire::{Bye, Claim, RoomFrame, encode_room};
+use tailchat_core::wire::{Bye, Claim, PreviewLine, RoomFrame, encode_room};
 use tailchat_node::control::{MessageKind, Request, Wait};
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -347,4 +347,52 @@ async fn members_that_keep_the_rules_notice_nothing_of_one_that_does_not() {
     stop.cancel();
     assert!(timeout(PATIENCE, attack).await.unwrap().unwrap() > 3);
     bob.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preview_is_shown_to_who_asks_counted_by_nobody_and_gone_with_its_giver() {
+    let mut ann = Ann::with_a_room().await;
+    let mut mallory = Mallory::member(&ann).await;
+    let actor = ActorId(random());
+    let claim = Claim {
+        actor,
+        seq: 5_000,
+        entries: 5_000,
+        messages: 5_000,
+        hash: random(),
+    };
+    mallory.room(&RoomFrame::Vector(vec![claim])).await;
+    loop {
+        match mallory.heard_in_room().await {
+            Some(RoomFrame::WantPreview(_)) => break,
+            Some(_) => {}
+            None => panic!("ann asks for no preview"),
+        }
+    }
+    let line = PreviewLine {
+        id: MessageId { actor, index: 4_999 },
+        entry: text(1_700_000_000_000, "the newest"),
+        author: "mallory".into(),
+    };
+    mallory.room(&RoomFrame::Preview(vec![line])).await;
+    let began = Instant::now();
+    let shown = loop {
+        if let [shown] = &previews(&mut ann.client).await[..] {
+            break shown.clone();
+        }
+        assert!(began.elapsed() < PATIENCE, "the preview is not shown");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert_eq!(
+        (shown.text.as_str(), shown.author.as_str(), shown.on),
+        ("the newest", "mallory", 0)
+    );
+    assert_eq!(ann.status().await.messages, 0);
+    assert!(ann.log().await.is_empty());
+    drop(mallory);
+    while !previews(&mut ann.client).await.is_empty() {
+        assert!(began.elapsed() < PATIENCE, "the preview outlives its giver");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    ann.is_well().await;
 }

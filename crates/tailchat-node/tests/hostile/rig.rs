@@ -118,19 +118,32 @@ impl Ann {
 }
 
 pub(crate) async fn messages(client: &mut Client) -> Vec<MessageItem> {
+    let message = |item| match item {
+        Item::Message(message) => *message,
+        other => panic!("{other:?}"),
+    };
+    read(client, false).await.into_iter().map(message).collect()
+}
+
+/// What peers only tell of.
+pub(crate) async fn previews(client: &mut Client) -> Vec<MessageItem> {
+    let preview = |item| match item {
+        Item::Preview(message) => Some(*message),
+        _ => None,
+    };
+    read(client, true).await.into_iter().filter_map(preview).collect()
+}
+
+async fn read(client: &mut Client, preview: bool) -> Vec<Item> {
     let request = Request::Log {
         room: "kitchen".into(),
         last: None,
         since_ms: None,
         until_ms: None,
         follow: false,
+        preview,
     };
-    let items = timeout(PATIENCE, client.ask(request)).await.unwrap().unwrap();
-    let message = |item| match item {
-        Item::Message(message) => *message,
-        other => panic!("{other:?}"),
-    };
-    items.into_iter().map(message).collect()
+    timeout(PATIENCE, client.ask(request)).await.unwrap().unwrap()
 }
 
 pub(crate) async fn serve(data: &Path, name: &str) -> Client {
