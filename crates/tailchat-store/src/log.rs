@@ -307,8 +307,11 @@ fn write_new(disk: &mut impl Disk, dir: &Path, path: &Path, bytes: &[u8]) -> io:
         .and_then(|()| disk.sync(path))
         .and_then(|()| disk.sync_dir(dir));
     if written.is_err() {
-        // Best effort: what stays behind is recognised as unfinished, or is whole and harmless.
-        let _ = disk.remove(path);
+        // Best effort: what stays behind is recognised as unfinished, or is whole and not gone on with.
+        let removed = disk.remove(path);
+        if removed.is_err() {
+            let _ = disk.set_len(path, 0);
+        }
     }
     written
 }

@@ -155,11 +155,13 @@ impl<D: Disk> Log<D> {
 
     /// New changes go to the last tail if it ends where its last record does, carries the local facts along,
     /// and no file stands after it, not even an unreadable one: what is written stays in order. Otherwise the
-    /// next write starts another.
+    /// next write starts another. So it does behind a tail without a change: it may be what a failed start
+    /// left behind, with a head that the page cache alone has, and no sync would say so twice.
     fn pick_active(&mut self, survey: &Survey) {
         let last = survey.tails.values().next_back().filter(|content| {
             let carries = content.tail.has_local || self.local.is_none();
-            !content.uncut && carries && content.tail.number.0 == survey.last_number
+            let holds = !content.tail.slots.is_empty();
+            !content.uncut && holds && carries && content.tail.number.0 == survey.last_number
         });
         self.active = last.map(|content| content.tail.number);
     }

@@ -267,3 +267,27 @@ fn a_tail_does_not_go_before_the_name_of_its_block_is_durable() {
         }
     }
 }
+
+/// A header that only the page cache has is as good as a whole one until the power goes.
+#[test]
+fn a_tail_whose_header_was_never_durable_is_not_gone_on_with() {
+    for operation in 0..6 {
+        let (disk, mut log) = created();
+        log.append(&[change(1, 1, LARGE)]).unwrap();
+        disk.fail(operation..operation + 2, Fault::Io);
+        let acknowledged = usize::from(log.append(&[change(1, 2, 10)]).is_ok());
+        disk.heal();
+        drop(log);
+        let (mut log, _) = open(&disk);
+        log.append(&[change(2, 1, 10)]).unwrap();
+        drop(log);
+        disk.crash_with(|_| Keep::Nothing);
+        let (log, opened) = open(&disk);
+        let there = all(&log, &opened).len();
+        assert!(
+            there >= 2 + acknowledged,
+            "operation {operation}: {there} changes are left; {:?}",
+            opened.findings
+        );
+    }
+}
