@@ -28,7 +28,7 @@ const FILE: &str = "index.db";
 const JOBS_MAX: usize = 1024;
 /// Writes that may wait for the index. Beyond it the outcomes of further ones are held back from the engine, so that
 /// a catch-up goes no faster than the index.
-pub(crate) const BACKLOG_MAX: usize = 64;
+pub(crate) const BACKLOG_MAX: usize = 16;
 /// Outcomes that may wait for the loop; then the index waits.
 const FOUND_MAX: usize = 64;
 /// Lines whose words go into the search at a time, at the latest when so many wait.
@@ -166,6 +166,7 @@ pub(crate) fn start(folder: &Path) -> io::Result<Started> {
         path,
         told: teller,
         life: Life::default(),
+        written: false,
     };
     std::thread::Builder::new()
         .name("index".into())
@@ -285,6 +286,8 @@ struct Worker {
     path: PathBuf,
     told: mpsc::Sender<Told>,
     life: Life,
+    /// Whether anything was written since the start.
+    written: bool,
 }
 
 impl Worker {
@@ -318,6 +321,7 @@ impl Worker {
     }
 
     fn work(&mut self, job: Job) -> Result<(), IndexError> {
+        self.written |= !matches!(job, Job::Ask { .. } | Job::Newest { .. } | Job::Checkpoint { .. });
         match job {
             Job::Fold {
                 room,
@@ -470,14 +474,18 @@ impl Worker {
 
     /// What has to keep up even under load.
     fn keep_up(&mut self) -> Result<(), IndexError> {
-        if self.index.unworded() >= u64::from(WORDS_PORTION) {
+        while self.index.unworded() >= u64::from(WORDS_PORTION) {
             self.index.take_words(WORDS_PORTION)?;
         }
         Ok(())
     }
 
-    /// What can wait until there is nothing else to do; whether there is more of it.
+    /// What can wait until there is nothing else to do; whether there is more of it. Who only reads does not pay for
+    /// it: it waits for the next that writes.
     fn tidy(&mut self) -> Result<bool, IndexError> {
+        if !self.written {
+            return Ok(false);
+        }
         if self.index.unworded() >= WORDS_IDLE {
             self.index.take_words(WORDS_PORTION)?;
             return Ok(true);
