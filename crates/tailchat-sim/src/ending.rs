@@ -142,14 +142,14 @@ impl World {
             return Some(format!("peers {one} and {other} hold different changes"));
         }
         let (ours, theirs) = (self.shelf(one, room)?, self.shelf(other, room)?);
-        let same = self.places(&ours.shown).eq(self.places(&theirs.shown));
-        (!same).then(|| {
-            let counts = (ours.shown.lines().count(), theirs.shown.lines().count());
-            format!(
-                "peers {one} and {other} show different lines: {} and {}",
-                counts.0, counts.1
-            )
-        })
+        let places = |shelf: &'_ Shelf| -> BTreeSet<Place> { self.places(&shelf.shown).copied().collect() };
+        let (ours, theirs) = (places(ours), places(theirs));
+        let lacking = ours.symmetric_difference(&theirs).next()?;
+        Some(format!(
+            "peers {one} and {other} show {} and {} lines; one of them lacks {lacking:?}",
+            ours.len(),
+            theirs.len()
+        ))
     }
 
     /// The places of lines that all peers must show. The branch that a machine wrote before it was put back has

@@ -56,26 +56,29 @@ impl ForkSearch {
 
 impl super::room::Room {
     /// Whether an actor's fork is ours to heal, and nothing stands against beginning now.
-    fn may_search(&self, actor: ActorId, now: Duration) -> bool {
+    fn may_search(&self, actor: ActorId, from_index: u64, now: Duration) -> bool {
         let known = self.durable.tip(actor).seq > 0;
-        known && self.fork_search.is_none() && self.may_heal(actor, now)
+        known && self.fork_search.is_none() && self.may_heal(actor, from_index, now)
     }
 
     /// Whether an actor is ours to give up for a fork, and that was not done too often of late. An actor that
     /// has to wait goes on, and what it writes until then is posted again with the rest.
-    fn may_heal(&self, actor: ActorId, now: Duration) -> bool {
+    fn may_heal(&self, actor: ActorId, from_index: u64, now: Duration) -> bool {
         let since = |at: Duration| now.saturating_sub(at) < FORK_HEALS_TIME;
         let mut recent = self.healed.iter().filter(|(at, _)| since(*at));
         let begun = recent.clone().any(|(_, healed)| *healed == actor);
         self.ours.contains(&actor)
-            && !self.settled.contains(&actor)
+            && self
+                .settled
+                .get(&actor)
+                .is_none_or(|settled| from_index < *settled)
             && (begun || recent.nth(FORK_HEALS_MAX - 1).is_none())
     }
 
     /// Never writes with a forked actor of ours again, and begins to heal if nothing else is being healed.
     fn heal(&mut self, search: ForkSearch, now: Duration) -> bool {
-        let actor = search.actor;
-        if !self.may_heal(actor, now) {
+        let (actor, from_index) = (search.actor, search.from_index);
+        if !self.may_heal(actor, from_index, now) {
             return false;
         }
         self.mine.take_if(|mine| *mine == actor);
@@ -85,7 +88,7 @@ impl super::room::Room {
                 self.healed.pop_front();
             }
         }
-        let begins = self.may_search(actor, now);
+        let begins = self.may_search(actor, from_index, now);
         if begins {
             self.fork_search = Some(search);
         }
@@ -167,11 +170,18 @@ impl Engine {
         let now = t.now.uptime;
         let found = self.conns.iter().find_map(|(id, conn)| {
             let forked = &conn.links.get(&room)?.forked;
-            let actor = forked.iter().find(|actor| state.may_search(**actor, now))?;
+            let actor = forked.iter().find(|actor| state.may_search(**actor, 0, now))?;
             Some((*id, *actor, state.durable.tip(*actor).seq))
         });
         if let Some((id, actor, seq)) = found {
-            self.fork_marked(id, room, actor, seq, t);
+            return self.fork_marked(id, room, actor, seq, t);
+        }
+        let told = state.told.iter().map(|(actor, index)| (*actor, *index));
+        let further = told
+            .into_iter()
+            .find(|(actor, index)| state.may_search(*actor, *index, now));
+        if let Some((actor, index)) = further {
+            self.fork_told(room, MessageId { actor, index }, t);
         }
     }
 
@@ -181,8 +191,12 @@ impl Engine {
         let Some(state) = self.rooms.get_mut(&room) else {
             return;
         };
+        // Another copy may leave out what a third one posted again before, so the first that is told of need not
+        // be the parting: a lower one, or a peer on the other branch, makes this begin again.
+        let told = state.told.entry(first.actor).or_insert(first.index);
+        *told = first.index.min(*told);
         let search = ForkSearch {
-            from_index: first.index,
+            from_index: *told,
             ..ForkSearch::new(None, first.actor, 1)
         };
         if state.heal(search, t.now.uptime) {
@@ -205,7 +219,7 @@ impl Engine {
             let to = tip(actor);
             if from > to {
                 if state.accepted.tip(actor).seq == to {
-                    state.settled.insert(actor);
+                    state.settled.insert(actor, search.from_index);
                     state.fork_search = None;
                 }
                 return;
@@ -262,7 +276,7 @@ impl Engine {
         }
         let Some(block) = Block::decode(block).ok().filter(|block| !block.is_empty()) else {
             // The past cannot be read: it stays on this branch alone, and `check` names the damage.
-            state.settled.insert(search.actor);
+            state.settled.insert(search.actor, 0);
             state.fork_search = None;
             return;
         };

@@ -56,7 +56,9 @@ pub(super) struct Room {
     /// Forked actors of ours that were given up last, and when.
     pub(super) healed: VecDeque<(Duration, ActorId)>,
     /// Forked actors of ours that are dealt with, as far as the peers met so far go.
-    pub(super) settled: BTreeSet<ActorId>,
+    pub(super) settled: BTreeMap<ActorId, u64>,
+    /// Of forked actors of ours, the first entry that another copy posted again.
+    pub(super) told: BTreeMap<ActorId, u64>,
     /// What was posted again, by ID and sum.
     pub(super) repeated: BTreeSet<(MessageId, u32)>,
 }
