@@ -173,11 +173,11 @@ fn a_lost_end_is_told_of_once_and_what_stands_before_it_is_there() {
         harm(&mut bytes);
         std::fs::write(&tail, bytes).expect("written");
         let first = ann.run(&["log", "kitchen", "--json"]);
-        assert!(first.err.contains("not wholly written"), "{}", first.err);
+        assert!(first.err.contains("no whole record"), "{}", first.err);
         let objects = first.json();
         assert_eq!((objects.len(), &objects[1]["text"]), (2, &"two".into()));
         let again = ann.run(&["send", "kitchen", "four"]);
-        assert!(!again.err.contains("not wholly written"), "{}", again.err);
+        assert!(!again.err.contains("no whole record"), "{}", again.err);
         assert_eq!(texts(&ann), ["one", "two", "four"]);
     }
 }
@@ -194,7 +194,7 @@ fn a_flipped_bit_anywhere_costs_at_most_what_it_hit() {
         let check = ann.run(&["check"]);
         assert!(!check.err.contains("panicked"), "byte {at}: {}", check.err);
         assert!(
-            check.code == 5 || check.err.contains("not wholly written"),
+            check.code == 5 || check.err.contains("no whole record"),
             "byte {at}: {}{}",
             check.out,
             check.err

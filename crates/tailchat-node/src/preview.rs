@@ -59,11 +59,10 @@ impl Node {
 
     /// The lines that peers gave and that are not here themselves yet.
     pub(crate) fn preview_page(&self, room: RoomId) -> Page {
-        let (Some(view), Some(open), Some(status)) = (
-            self.view(room),
-            self.rooms.get(&room),
-            self.engine.room_status(room),
-        ) else {
+        let Some(open) = self.rooms.get(&room).filter(|open| !open.preview.is_empty()) else {
+            return Page::new();
+        };
+        let (Some(view), Some(status)) = (self.view(room), self.engine.room_status(room)) else {
             return Page::new();
         };
         let is_missing = |line: &&Previewed| {

@@ -99,6 +99,10 @@ impl Node {
     }
 
     fn messages(&self, lines: &Lines, found: &[(Place, Line)]) -> Page {
+        // Whoever follows is looked at after every event, and what a view gathers costs with the members.
+        if found.is_empty() {
+            return Page::new();
+        }
         let Some(view) = self.view(lines.room) else {
             return Page::new();
         };

@@ -208,12 +208,11 @@ impl<D: Disk> Log<D> {
         if active.is_some_and(|tail| !full(tail)) {
             return Ok(());
         }
-        let old = self.active;
+        // Not only the active one: an opening goes on with no tail that holds no change.
+        let old: Vec<_> = self.tails.keys().copied().collect();
         self.start_tail(&[])
             .map_err(|(path, cause)| write_error(path, cause))?;
-        if let Some(old) = old {
-            self.drop_empty(old);
-        }
+        old.into_iter().for_each(|old| self.drop_empty(old));
         Ok(())
     }
 
