@@ -101,7 +101,7 @@ impl Roster {
         by_device.map(|(actor, _)| *actor)
     }
 
-    /// The entries of forked actors that were posted again, by ID and [`entry_sum`].
+    /// The entries of forked actors that were posted again, by ID and [`crate::entry::entry_sum`].
     #[must_use]
     pub fn repeated(&self) -> &BTreeSet<(MessageId, u32)> {
         &self.repeated
