@@ -64,10 +64,11 @@ impl Node {
             }
             return Page::new();
         }
-        if lines.preview {
-            let page = self.preview_page(lines.room);
-            lines.preview = page.is_empty();
+        if lines.preview > 0 {
+            let mut page = self.preview_page(lines.room);
             if !page.is_empty() {
+                page.drain(..page.len().saturating_sub(lines.preview));
+                lines.preview = 0;
                 return page;
             }
         }

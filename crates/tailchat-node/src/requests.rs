@@ -160,11 +160,12 @@ impl Node {
             } => {
                 let room = self.resolve(&room)?;
                 let from = last.map_or(From::Start, From::Newest);
+                let newest = last.map_or(usize::MAX, |last| usize::try_from(last).unwrap_or(usize::MAX));
                 Ok(Pending::Lines(Lines {
                     since_ms,
                     until_ms,
                     follow: follow.then(VecDeque::new),
-                    preview,
+                    preview: if preview { newest } else { 0 },
                     ..Lines::all(room, from)
                 }))
             }

@@ -141,8 +141,8 @@ pub(crate) struct Lines {
     pub(crate) asked: bool,
     /// The page that it gave.
     pub(crate) ready: Page,
-    /// Whether the preview is wanted, and not told yet.
-    pub(crate) preview: bool,
+    /// How many lines of the preview are wanted, as long as none is told.
+    pub(crate) preview: usize,
     /// Whether the past is told.
     pub(crate) caught_up: bool,
     /// What was shown since, if it is to be told.
@@ -159,7 +159,7 @@ impl Lines {
             until_ms: None,
             asked: false,
             ready: Page::new(),
-            preview: false,
+            preview: 0,
             caught_up: false,
             follow: None,
         }
