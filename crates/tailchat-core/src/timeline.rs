@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::Arrival;
 use crate::change::Parts;
-use crate::entry::{Body, Entry, Stamp, entry_sum};
+use crate::entry::{Body, Entry, Imported, Stamp, Text, entry_sum};
 use crate::ids::{ActorId, MessageId};
 use crate::limits::ORDER_AHEAD_MAX_MS;
 use crate::roster::{News, Roster};
@@ -84,6 +84,39 @@ pub enum Says {
 }
 
 impl Line {
+    /// The entry that the line stands for, with the time that is shown; none for one that this version cannot read.
+    #[must_use]
+    pub fn entry(&self, place: &Place) -> Option<Entry> {
+        let body = match &self.says {
+            Says::Message {
+                text,
+                action,
+                reply_to,
+            } => {
+                let text = Text {
+                    text: text.to_string(),
+                    reply_to: *reply_to,
+                };
+                if *action {
+                    Body::Action(text)
+                } else {
+                    Body::Text(text)
+                }
+            }
+            Says::Imported { nick, text, action } => Body::Imported(Imported {
+                nick: nick.to_string(),
+                action: *action,
+                text: text.to_string(),
+            }),
+            Says::Unreadable { .. } => return None,
+        };
+        let stamp = Stamp {
+            order: place.order,
+            sent_at_ms: self.sent_at_ms,
+        };
+        Some(Entry { stamp, body })
+    }
+
     /// Whether this line stands where the other one does of the same entry: the author itself before who
     /// repeated it, the least of these; so in any order of arrival it is the same one.
     #[must_use]
@@ -240,7 +273,7 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::{Profile, Repeat, Text};
+    use crate::entry::{Profile, Repeat};
     use crate::ids::{DeviceId, PersonId};
     use proptest::prelude::*;
 

@@ -140,10 +140,13 @@ impl Index {
     /// # Errors
     /// [`IndexError`]
     pub fn is_whole(&self, room: RoomId) -> Result<bool, IndexError> {
-        match self.rooms.get(&room) {
-            Some(row) => Ok(row.whole),
-            None => Ok(self.read_room(room)?.is_some_and(|row| row.whole)),
+        if let Some(row) = self.rooms.get(&room) {
+            return Ok(row.whole);
         }
+        // Asked before every page, so without reading the roster.
+        let query = "SELECT 1 FROM room r JOIN reflected f ON f.room = r.id WHERE r.room = ? AND f.whole";
+        let mut statement = self.db.prepare_cached(query).doing("find a room")?;
+        statement.exists([room.0]).doing("find a room")
     }
 
     /// The number that a room's lines hang on; none if there are none.

@@ -38,6 +38,10 @@ const WORDS_IDLE: u64 = 256;
 /// Messages named where a beginning fits several.
 const CANDIDATES_MAX: usize = 10;
 
+/// One question of a session, never used twice: the answer to a request that was cancelled is not the next one's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AskedIndex(pub(crate) u64);
+
 /// What the index is asked by the loop.
 pub(crate) enum Question {
     /// A page of lines.
@@ -66,6 +70,7 @@ pub(crate) enum Found {
 pub(crate) enum Told {
     Answer {
         session: SessionId,
+        asked: AskedIndex,
         found: Found,
     },
     /// The newest lines of a room, for a peer.
@@ -88,6 +93,7 @@ enum Job {
     },
     Ask {
         session: SessionId,
+        asked: AskedIndex,
         room: RoomId,
         question: Question,
     },
@@ -196,9 +202,16 @@ impl IndexHandle {
     }
 
     /// Asks; [`Told::Answer`] follows. Whether it could be asked.
-    pub(crate) fn ask(&self, session: SessionId, room: RoomId, question: Question) -> bool {
+    pub(crate) fn ask(
+        &self,
+        session: SessionId,
+        asked: AskedIndex,
+        room: RoomId,
+        question: Question,
+    ) -> bool {
         let job = Job::Ask {
             session,
+            asked,
             room,
             question,
         };
@@ -334,12 +347,17 @@ impl Worker {
             }
             Job::Ask {
                 session,
+                asked,
                 room,
                 question,
             } => {
                 // Whoever asks hears of it either way.
                 let (found, result) = or_else(self.answer(room, question), Found::NotYet);
-                self.tell(Told::Answer { session, found });
+                self.tell(Told::Answer {
+                    session,
+                    asked,
+                    found,
+                });
                 result
             }
             Job::Newest { room, load, lines } => {

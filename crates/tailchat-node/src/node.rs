@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::folder::{FolderHandle, Later, Loaded, Start};
-use crate::indexing::{BACKLOG_MAX, IndexHandle, Told};
+use crate::indexing::{AskedIndex, BACKLOG_MAX, IndexHandle, Question, Told};
 use crate::preview::Previewed;
 use crate::room::{self, Job, Outcome};
 use crate::session::{Ask, Session, SessionId};
@@ -83,6 +83,7 @@ pub(crate) struct Node {
     pub(crate) tickets: BTreeMap<Ticket, SessionId>,
     pub(crate) done: mpsc::Sender<Done>,
     pub(crate) index: IndexHandle,
+    last_asked: AskedIndex,
     /// Rooms that are being read.
     pub(crate) opening: usize,
     /// Writes that the index has not taken in yet.
@@ -128,6 +129,7 @@ impl Node {
             tickets: BTreeMap::new(),
             done: done_sender,
             index: start.index,
+            last_asked: AskedIndex::default(),
             opening: 0,
             backlog: 0,
             held: VecDeque::new(),
@@ -287,9 +289,25 @@ impl Node {
         }
     }
 
+    /// Asks the index for a session; nothing if it cannot be asked now.
+    pub(crate) fn ask_index(
+        &mut self,
+        session: SessionId,
+        room: RoomId,
+        question: Question,
+    ) -> Option<AskedIndex> {
+        self.last_asked.0 += 1;
+        let asked = self.last_asked;
+        self.index.ask(session, asked, room, question).then_some(asked)
+    }
+
     fn index_told(&mut self, told: Told) {
         match told {
-            Told::Answer { session, found } => self.found(session, found),
+            Told::Answer {
+                session,
+                asked,
+                found,
+            } => self.found(session, asked, found),
             Told::Folded => {
                 self.backlog = self.backlog.saturating_sub(1);
                 if let Some((room, outcome)) = self.held.pop_front() {

@@ -158,10 +158,9 @@ impl Node {
             return Err(Failure::new(Code::Usage, why));
         }
         let placed = messages.into_iter().map(placed).collect::<Result<_, _>>()?;
-        if !self.index.ask(session, id, Question::Known(placed)) {
-            return Err(busy());
-        }
-        Ok(Pending::Index(AfterIndex::Import { room: id }))
+        let asked = self.ask_index(session, id, Question::Known(placed));
+        let asked = asked.ok_or_else(busy)?;
+        Ok(Pending::Index(asked, AfterIndex::Import { room: id }))
     }
 
     /// Posts what the index does not know yet.

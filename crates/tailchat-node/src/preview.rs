@@ -4,7 +4,6 @@
 use tailchat_core::block::Arrival;
 use tailchat_core::change::Parts;
 use tailchat_core::engine::{Event, Load};
-use tailchat_core::entry::{Body, Entry, Imported, Stamp, Text};
 use tailchat_core::ids::{DeviceId, RoomId};
 use tailchat_core::timeline::{Line, Place, Says, Told, told_by};
 use tailchat_core::wire::PreviewLine;
@@ -37,7 +36,7 @@ impl Node {
         let lines = found.iter().filter_map(|(place, line)| {
             Some(PreviewLine {
                 id: place.id,
-                entry: entry_of(place, line)?,
+                entry: line.entry(place)?.encode(),
                 author: view.as_ref()?.writer(line),
             })
         });
@@ -101,36 +100,4 @@ fn previewed(given: PreviewLine) -> Option<Previewed> {
         }),
         Told::News(_) => None,
     }
-}
-
-/// The entry that a line stands for; none for one that this version cannot read.
-fn entry_of(place: &Place, line: &Line) -> Option<Vec<u8>> {
-    let body = match &line.says {
-        Says::Message {
-            text,
-            action,
-            reply_to,
-        } => {
-            let text = Text {
-                text: text.to_string(),
-                reply_to: *reply_to,
-            };
-            if *action {
-                Body::Action(text)
-            } else {
-                Body::Text(text)
-            }
-        }
-        Says::Imported { nick, text, action } => Body::Imported(Imported {
-            nick: nick.to_string(),
-            action: *action,
-            text: text.to_string(),
-        }),
-        Says::Unreadable { .. } => return None,
-    };
-    let stamp = Stamp {
-        order: place.order,
-        sent_at_ms: line.sent_at_ms,
-    };
-    Some(Entry { stamp, body }.encode())
 }

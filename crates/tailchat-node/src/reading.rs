@@ -5,7 +5,7 @@ use tailchat_core::timeline::{Line, Place};
 use tailchat_index::{Asked, From};
 
 use crate::control::{Answer, Code, ExportFormat, Failure, Item};
-use crate::indexing::Question;
+use crate::indexing::{AskedIndex, Question};
 use crate::node::Node;
 use crate::room::Job;
 use crate::session::{AfterDisk, FOLLOW_MAX, Lines, PAGE_LEN, Page, Pending, SessionId};
@@ -26,7 +26,7 @@ impl Node {
             // What will be met behind the place reached so far is not told twice. A page that is under way reflects
             // what was shown before it was asked for, so everything counts until it is here.
             let missed = |place: &Place| match lines.from {
-                _ if lines.caught_up || lines.asked => true,
+                _ if lines.caught_up || lines.asked.is_some() => true,
                 From::After(after) => *place <= after,
                 From::Start | From::Newest(_) => false,
             };
@@ -53,14 +53,14 @@ impl Node {
             };
         }
         if !lines.caught_up {
-            if !lines.asked {
+            if lines.asked.is_none() {
                 let asked = Asked {
                     from: lines.from,
                     since_ms: lines.since_ms,
                     until_ms: lines.until_ms,
                     limit: PAGE_LEN,
                 };
-                lines.asked = self.index.ask(session, lines.room, Question::Lines(asked));
+                lines.asked = self.ask_index(session, lines.room, Question::Lines(asked));
             }
             return Page::new();
         }
@@ -80,12 +80,14 @@ impl Node {
     }
 
     /// A page of lines came from the index.
-    pub(crate) fn lines_found(&mut self, id: SessionId, found: &[(Place, Line)]) {
+    pub(crate) fn lines_found(&mut self, id: SessionId, asked: AskedIndex, found: &[(Place, Line)]) {
         let Some(mut session) = self.sessions.remove(&id) else {
             return;
         };
-        if let Pending::Lines(lines) = &mut session.state {
-            lines.asked = false;
+        if let Pending::Lines(lines) = &mut session.state
+            && lines.asked == Some(asked)
+        {
+            lines.asked = None;
             lines.ready = self.messages(lines, found);
             lines.caught_up = found.len() < PAGE_LEN;
             if let Some((last, _)) = found.last() {

@@ -10,7 +10,7 @@ use tailchat_index::From;
 
 use crate::answers::{self, View, room_name};
 use crate::control::{Answer, Code, Failure, Item, NodeItem, Request, RoomItem, StatusItem};
-use crate::indexing::{Found, Question};
+use crate::indexing::{AskedIndex, Found, Question};
 use crate::invite;
 use crate::node::{Node, OpenRoom};
 use crate::session::{
@@ -108,15 +108,16 @@ impl Node {
                 let id = self.resolve(&room)?;
                 let deadline = Deadline::of(wait, self.now().uptime).unwrap_or(Deadline(None));
                 if let Some(reply_to) = reply_to {
-                    self.ask_for_message(session, id, &reply_to)?;
-                    return Ok(Pending::Index(AfterIndex::Reply {
+                    let asked = self.ask_for_message(session, id, &reply_to)?;
+                    let reply = AfterIndex::Reply {
                         room: id,
                         texts,
                         action,
                         reply_to,
                         on,
                         deadline,
-                    }));
+                    };
+                    return Ok(Pending::Index(asked, reply));
                 }
                 let drafts = Self::text_drafts(texts, action, None)?;
                 self.post(session, id, drafts, AfterPost::Sent { on, deadline })
@@ -302,7 +303,12 @@ impl Node {
     }
 
     /// Asks the index for a message by ID or the unique beginning of one.
-    fn ask_for_message(&self, session: SessionId, room: RoomId, text: &str) -> Result<(), Failure> {
+    fn ask_for_message(
+        &mut self,
+        session: SessionId,
+        room: RoomId,
+        text: &str,
+    ) -> Result<AskedIndex, Failure> {
         let (actor, digits) = text.split_once('/').unwrap_or((text, ""));
         let status = self.engine.room_status(room);
         let tips = status.iter().flat_map(|status| status.durable.tips());
@@ -315,27 +321,23 @@ impl Node {
             digits: digits.to_owned(),
             exact: text.parse::<MessageId>().is_ok(),
         };
-        if self.index.ask(session, room, question) {
-            Ok(())
-        } else {
-            Err(busy())
-        }
+        self.ask_index(session, room, question).ok_or_else(busy)
     }
 
     /// The index has answered.
-    pub(crate) fn found(&mut self, id: SessionId, found: Found) {
+    pub(crate) fn found(&mut self, id: SessionId, asked: AskedIndex, found: Found) {
         if let Found::Lines(lines) = &found {
-            return self.lines_found(id, lines);
+            return self.lines_found(id, asked, lines);
         }
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
         let after = match std::mem::replace(&mut session.state, Pending::Disk(AfterDisk::Answer)) {
-            Pending::Index(after) => after,
+            Pending::Index(of, after) if of == asked => after,
             // Another request came meanwhile, or the room is being read again and will be asked anew.
             mut other => {
                 if let Pending::Lines(lines) = &mut other {
-                    lines.asked = false;
+                    lines.asked.take_if(|of| *of == asked);
                 }
                 session.state = other;
                 return;
@@ -401,7 +403,7 @@ impl Node {
                 answers.drain(..len.min(answers.len())).collect()
             }
             Pending::Lines(lines) => self.lines_page(id, lines),
-            Pending::Disk(_) | Pending::Index(_) | Pending::Opening(_) => Vec::new(),
+            Pending::Disk(_) | Pending::Index(..) | Pending::Opening(_) => Vec::new(),
             Pending::Post(post) => match self.after_post(id, post) {
                 Some(next) => {
                     *state = next;

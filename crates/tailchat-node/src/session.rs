@@ -10,6 +10,7 @@ use tailchat_index::From;
 use tokio::sync::oneshot;
 
 use crate::control::{Answer, Code, Failure, Item, Request, RoomItem, Wait};
+use crate::indexing::AskedIndex;
 
 /// Answers in one page; the client asks for the next.
 pub(crate) const PAGE_LEN: usize = 512;
@@ -54,7 +55,7 @@ pub(crate) enum Pending {
     /// Rooms that are being read, then this request.
     Opening(Box<Request>),
     /// The index.
-    Index(AfterIndex),
+    Index(AskedIndex, AfterIndex),
     /// A disk.
     Disk(AfterDisk),
     /// A post to be durable, then on so many other disks.
@@ -137,8 +138,8 @@ pub(crate) struct Lines {
     pub(crate) from: From,
     pub(crate) since_ms: Option<i64>,
     pub(crate) until_ms: Option<i64>,
-    /// Whether the index was asked for the next page.
-    pub(crate) asked: bool,
+    /// The question for the next page, if the index was asked.
+    pub(crate) asked: Option<AskedIndex>,
     /// The page that it gave.
     pub(crate) ready: Page,
     /// How many lines of the preview are wanted, as long as none is told.
@@ -157,7 +158,7 @@ impl Lines {
             from,
             since_ms: None,
             until_ms: None,
-            asked: false,
+            asked: None,
             ready: Page::new(),
             preview: 0,
             caught_up: false,

@@ -285,3 +285,39 @@ async fn what_is_wrong_is_said_with_its_code() {
     assert_eq!(failure.code, Code::Usage);
     node.close().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_answer_to_a_cancelled_request_is_not_the_next_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = serve(dir.path(), "ann").await;
+    for room in ["kitchen", "cellar"] {
+        new_room(&mut node, room).await;
+        let text = format!("in the {room}");
+        let said = Request::Send {
+            room: room.into(),
+            texts: vec![text],
+            action: false,
+            reply_to: None,
+            on: 0,
+            wait: Wait::No,
+        };
+        node.ask(said).await.unwrap();
+    }
+    let log = |room: &str| Request::Log {
+        room: room.into(),
+        last: None,
+        since_ms: None,
+        until_ms: None,
+        follow: false,
+        preview: false,
+    };
+    for _ in 0..100 {
+        node.request(log("kitchen")).await.unwrap();
+        let items = node.ask(log("cellar")).await.unwrap();
+        let [Item::Message(message)] = &items[..] else {
+            panic!("{items:?}")
+        };
+        assert_eq!(message.text, "in the cellar");
+    }
+    node.close().await.unwrap();
+}

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use tailchat_core::engine::{ConnId, Event, Load};
-use tailchat_core::entry::{Body, Entry, Imported, Stamp, Text};
+use tailchat_core::entry::Entry;
 use tailchat_core::ids::RoomId;
-use tailchat_core::timeline::{Line, Place, Says, Timeline};
+use tailchat_core::timeline::Timeline;
 use tailchat_core::wire::{PreviewLine, RoomFrame};
 
 use crate::network::PeerNo;
@@ -69,42 +69,11 @@ fn newest(shown: &Timeline, most: usize) -> impl Iterator<Item = PreviewLine> {
         let author = shown.roster().profile(line.author);
         Some(PreviewLine {
             id: place.id,
-            entry: entry(place, line)?,
+            entry: line.entry(place)?.encode(),
             author: author.map(|profile| profile.name.clone()).unwrap_or_default(),
         })
     });
     lines.take(most)
-}
-
-fn entry(place: &Place, line: &Line) -> Option<Vec<u8>> {
-    let body = match &line.says {
-        Says::Message {
-            text,
-            action,
-            reply_to,
-        } => {
-            let text = Text {
-                text: text.to_string(),
-                reply_to: *reply_to,
-            };
-            if *action {
-                Body::Action(text)
-            } else {
-                Body::Text(text)
-            }
-        }
-        Says::Imported { nick, text, action } => Body::Imported(Imported {
-            nick: nick.to_string(),
-            action: *action,
-            text: text.to_string(),
-        }),
-        Says::Unreadable { .. } => return None,
-    };
-    let stamp = Stamp {
-        order: place.order,
-        sent_at_ms: line.sent_at_ms,
-    };
-    Some(Entry { stamp, body }.encode())
 }
 
 /// Whether every line of a preview stands on its sender's screen.
