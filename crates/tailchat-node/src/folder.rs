@@ -248,6 +248,20 @@ fn begin(folder: &Folder, dir: &Path, mut replay: Replay<RealDisk>, index: &Inde
     Begun::Short(Box::new((replay, known)))
 }
 
+/// Why a room was not read.
+#[derive(Debug, thiserror::Error)]
+enum Unread {
+    /// Its log cannot be used.
+    #[error(transparent)]
+    Log(#[from] JournalError),
+    /// The index was lost again and again.
+    #[error("{} cannot be indexed; start tailchat again", dir.display())]
+    Index {
+        /// The room's folder.
+        dir: PathBuf,
+    },
+}
+
 /// Reads a room and opens it. If the index is lost in the middle, again for the next one.
 fn read_room(
     folder: &Folder,
@@ -255,18 +269,16 @@ fn read_room(
     index: &IndexHandle,
     mark: Option<&CleanRoom>,
     device: DeviceId,
-) -> Result<Loaded, String> {
+) -> Result<Loaded, Unread> {
     for _ in 0..READINGS_MAX {
-        let mut replay = read_log(folder, dir).map_err(|err| err.to_string())?;
+        let mut replay = read_log(folder, dir)?;
         let known = index.resume(&mut replay);
         if let Some(loaded) = finish(replay, known, index, mark, device) {
             return Ok(loaded);
         }
     }
-    Err(format!(
-        "{} cannot be indexed; start tailchat again",
-        folder.path().join(dir).display()
-    ))
+    let dir = folder.path().join(dir);
+    Err(Unread::Index { dir })
 }
 
 /// Reads what the index does not know, and opens the room; nothing if the index was lost meanwhile.
@@ -542,12 +554,16 @@ fn carry_out(folder: &mut Folder, index: &IndexHandle, work: Work) -> Option<(mp
             session,
             done,
         } => {
-            let result = open_room(folder, index, room, device).map(Box::new);
+            let result = open_room(folder, index, room, device)
+                .map(Box::new)
+                .map_err(|err| err.to_string());
             Some((done, Done::RoomReady { session, result }))
         }
         Work::ReadRoom { later, device, done } => {
             let session = None;
-            let result = read_room(folder, &later.dir, index, later.mark.as_ref(), device).map(Box::new);
+            let result = read_room(folder, &later.dir, index, later.mark.as_ref(), device)
+                .map(Box::new)
+                .map_err(|err| err.to_string());
             Some((done, Done::RoomReady { session, result }))
         }
         Work::RemoveRoom { room, session, done } => {
@@ -568,33 +584,25 @@ fn open_room(
     index: &IndexHandle,
     room: RoomId,
     device: DeviceId,
-) -> Result<Loaded, String> {
+) -> Result<Loaded, Unread> {
     let dir = room_dir(room);
     let is_there = folder.path().join(&dir).is_dir();
-    let made = make(folder, room, is_there);
-    if made.is_err() && !is_there {
+    let read = || read_room(folder, &dir, index, None, device);
+    let make = || Journal::create(folder.disk(), room, random()).map(drop);
+    let opened = match is_there.then(read) {
+        None | Some(Err(Unread::Log(JournalError::Store(StoreError::NoLog { .. })))) => {
+            make().map_err(Unread::from).and_then(|()| read())
+        }
+        Some(opened) => opened,
+    };
+    if opened.is_err() && !is_there {
         // A room half made would be told of as a damaged one at every start.
         let _ = folder.remove_room(&dir);
     }
-    made.map_err(|err| err.to_string())?;
-    let mut loaded = read_room(folder, &dir, index, None, device)?;
+    let mut loaded = opened?;
     let facts = RoomFacts { left: false };
     if RoomFacts::decode(loaded.journal.facts()) != facts || loaded.journal.facts().is_none() {
-        loaded
-            .journal
-            .set_facts(facts.encode())
-            .map_err(|err| err.to_string())?;
+        loaded.journal.set_facts(facts.encode())?;
     }
     Ok(loaded)
-}
-
-/// Makes a room's log if there is none.
-fn make(folder: &Folder, room: RoomId, is_there: bool) -> Result<(), JournalError> {
-    let made = is_there.then(|| read_log(folder, &room_dir(room)));
-    match made {
-        None | Some(Err(JournalError::Store(StoreError::NoLog { .. }))) => {
-            Journal::create(folder.disk(), room, random()).map(drop)
-        }
-        Some(opened) => opened.map(drop),
-    }
 }
