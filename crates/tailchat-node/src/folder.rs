@@ -1,33 +1,27 @@
 //! The data folder of a running node: opened once, then owned by a task of its own, since its writes may
 //! block. Knows names of facts; decides nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tailchat_core::engine::{Identity, Opened};
-use tailchat_core::ids::{ActorId, DeviceId, PersonId, RoomId};
-use tailchat_core::roster::Roster;
-use tailchat_core::state::{RoomState, Tip};
-use tailchat_store::disk::RealDisk;
+use tailchat_core::engine::Identity;
+use tailchat_core::ids::{DeviceId, PersonId, RoomId};
 use tailchat_store::error::StoreError;
 use tailchat_store::folder::{Folder, FolderError};
 use tailchat_store::log::room_dir;
-use tailchat_store::marker::{CleanRoom, CleanStop};
+use tailchat_store::marker::CleanStop;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
 use crate::control::{Code, Failure};
-use crate::indexing::{self, IndexHandle, Known, Told};
-use crate::journal::{Journal, JournalError};
+use crate::indexing::{self, IndexHandle, Told};
+use crate::journal::JournalError;
 use crate::node::{Done, random};
-use crate::replay::{Replay, Replayed};
+use crate::opening::{self, Begun, Later, Loaded};
 use crate::session::SessionId;
 
 /// Work for the folder that may wait. One more is refused: `Remember` comes again, a command is told.
 const WORK_MAX: usize = 64;
-
-/// Readings of a room at one opening: the index may be lost twice, once for one on disk and once for one in memory.
-const READINGS_MAX: usize = 3;
 
 /// The fact that says who writes here.
 const IDENTITY: &str = "identity";
@@ -53,7 +47,7 @@ impl RoomFacts {
         serde_json::to_vec(&self).unwrap_or_default()
     }
 
-    fn decode(bytes: Option<&[u8]>) -> Self {
+    pub(crate) fn decode(bytes: Option<&[u8]>) -> Self {
         bytes
             .and_then(|bytes| serde_json::from_slice(bytes).ok())
             .unwrap_or_default()
@@ -74,25 +68,6 @@ pub(crate) struct Start {
     pub(crate) closed: Vec<String>,
     /// What else a person should know of.
     pub(crate) warnings: Vec<String>,
-}
-
-/// A room as its log has it.
-pub(crate) struct Loaded {
-    /// The log, ready for more.
-    pub(crate) journal: Journal<RealDisk>,
-    /// For the engine.
-    pub(crate) opened: Opened,
-    /// Who is in it.
-    pub(crate) roster: Roster,
-    /// What a person should know of.
-    pub(crate) findings: Vec<String>,
-}
-
-/// A room that is to be read once the others are open.
-pub(crate) struct Later {
-    dir: PathBuf,
-    /// Where our actor stood at the last clean stop.
-    mark: Option<CleanRoom>,
 }
 
 /// Why a folder was not opened.
@@ -177,14 +152,16 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
     warnings.extend(index.warning);
     let (mut rooms, mut later, mut closed) = (Vec::new(), Vec::new(), Vec::new());
     for dir in folder.room_dirs().map_err(damaged)? {
-        let mark = mark_of(clean.as_ref(), &dir);
-        match read_log(&folder, &dir).map(|replay| begin(&folder, &dir, replay, &index.handle)) {
+        let mark = opening::mark_of(clean.as_ref(), &dir);
+        match opening::read_log(&folder, &dir)
+            .map(|replay| opening::begin(&folder, &dir, replay, &index.handle))
+        {
             Ok(Begun::Foreign(why)) => closed.push(why),
             Ok(Begun::Left) => {}
             Ok(Begun::Long) => later.push(Later { dir, mark }),
             Ok(Begun::Short(begun)) => {
                 let (replay, known) = *begun;
-                match finish(replay, known, &index.handle, mark.as_ref(), identity.device) {
+                match opening::finish(replay, known, &index.handle, mark.as_ref(), identity.device) {
                     Some(loaded) => {
                         warnings.extend(loaded.findings.iter().cloned());
                         rooms.push(loaded);
@@ -210,136 +187,6 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
         closed,
         warnings,
     })
-}
-
-/// A log at the beginning of its reading.
-enum Begun {
-    /// The room was left.
-    Left,
-    /// What stands there is not this room's, for this reason.
-    Foreign(String),
-    /// The index knows little of it, and there is much.
-    Long,
-    /// There is not much to read beyond what the index knows.
-    Short(Box<(Replay<RealDisk>, Known)>),
-}
-
-fn read_log(folder: &Folder, dir: &Path) -> Result<Replay<RealDisk>, JournalError> {
-    Journal::open(folder.disk(), dir, random())
-}
-
-fn begin(folder: &Folder, dir: &Path, mut replay: Replay<RealDisk>, index: &IndexHandle) -> Begun {
-    if RoomFacts::decode(replay.facts()).left {
-        return Begun::Left;
-    }
-    let room = replay.room();
-    if dir != room_dir(room) {
-        // Otherwise what is done to this room would be done to another one's files.
-        return Begun::Foreign(format!(
-            "{} holds the files of another room; give it the name {}, which is that room's, or restore it",
-            folder.path().join(dir).display(),
-            room.alias()
-        ));
-    }
-    let known = index.resume(&mut replay);
-    if replay.is_long() {
-        return Begun::Long;
-    }
-    Begun::Short(Box::new((replay, known)))
-}
-
-/// Why a room was not read.
-#[derive(Debug, thiserror::Error)]
-enum Unread {
-    /// Its log cannot be used.
-    #[error(transparent)]
-    Log(#[from] JournalError),
-    /// The index was lost again and again.
-    #[error("{} cannot be indexed; start tailchat again", dir.display())]
-    Index {
-        /// The room's folder.
-        dir: PathBuf,
-    },
-}
-
-/// Reads a room and opens it. If the index is lost in the middle, again for the next one.
-fn read_room(
-    folder: &Folder,
-    dir: &Path,
-    index: &IndexHandle,
-    mark: Option<&CleanRoom>,
-    device: DeviceId,
-) -> Result<Loaded, Unread> {
-    for _ in 0..READINGS_MAX {
-        let mut replay = read_log(folder, dir)?;
-        let known = index.resume(&mut replay);
-        if let Some(loaded) = finish(replay, known, index, mark, device) {
-            return Ok(loaded);
-        }
-    }
-    let dir = folder.path().join(dir);
-    Err(Unread::Index { dir })
-}
-
-/// Reads what the index does not know, and opens the room; nothing if the index was lost meanwhile.
-fn finish(
-    mut replay: Replay<RealDisk>,
-    known: Known,
-    index: &IndexHandle,
-    mark: Option<&CleanRoom>,
-    device: DeviceId,
-) -> Option<Loaded> {
-    let room = replay.room();
-    let mut read = false;
-    while let Some(portion) = replay.portion() {
-        read = true;
-        if !index.replay(&known, room, portion) {
-            return None;
-        }
-    }
-    let Replayed {
-        journal,
-        state,
-        findings,
-    } = replay.finish();
-    let (clock, roster) = match &known.checkpoint {
-        Some(checkpoint) if !read => (checkpoint.clock.clone(), checkpoint.roster.clone()),
-        checkpoint => {
-            let before = |actor| {
-                checkpoint
-                    .as_ref()
-                    .map_or(Tip::START, |known| known.state.tip(actor))
-            };
-            let moved = state.tips().filter(|(actor, tip)| before(*actor) != *tip);
-            index.settle(&known, room, moved.collect())?
-        }
-    };
-    let mark = mark.filter(|_| findings.is_empty());
-    let opened = Opened {
-        actor: mark.and_then(|mark| continued(mark, &state)),
-        clock,
-        ours: roster.actors_of(device).collect(),
-        repeated: roster.repeated().clone(),
-        state,
-    };
-    Some(Loaded {
-        journal,
-        opened,
-        roster,
-        findings,
-    })
-}
-
-fn mark_of(clean: Option<&CleanStop>, dir: &Path) -> Option<CleanRoom> {
-    let name = dir.file_name()?.to_str()?;
-    clean?.rooms.iter().find(|mark| mark.alias == name).cloned()
-}
-
-/// Our actor in a room, if the log ends where it ended at the last clean stop. A caller that found something torn
-/// or damaged does not ask: the tips may not be where they were.
-fn continued(mark: &CleanRoom, state: &RoomState) -> Option<ActorId> {
-    let tip = state.tip(mark.actor);
-    (tip.seq == mark.seq && tip.hash == mark.tip).then_some(mark.actor)
 }
 
 fn identity(folder: &mut Folder, name: Option<&str>, default_name: &str) -> Result<Identity, Failure> {
@@ -554,14 +401,14 @@ fn carry_out(folder: &mut Folder, index: &IndexHandle, work: Work) -> Option<(mp
             session,
             done,
         } => {
-            let result = open_room(folder, index, room, device)
+            let result = opening::open_room(folder, index, room, device)
                 .map(Box::new)
                 .map_err(|err| err.to_string());
             Some((done, Done::RoomReady { session, result }))
         }
         Work::ReadRoom { later, device, done } => {
             let session = None;
-            let result = read_room(folder, &later.dir, index, later.mark.as_ref(), device)
+            let result = opening::read_room(folder, &later.dir, index, later.mark.as_ref(), device)
                 .map(Box::new)
                 .map_err(|err| err.to_string());
             Some((done, Done::RoomReady { session, result }))
@@ -576,33 +423,4 @@ fn carry_out(folder: &mut Folder, index: &IndexHandle, work: Work) -> Option<(mp
             None
         }
     }
-}
-
-/// Opens a room that is on disk, or makes it.
-fn open_room(
-    folder: &mut Folder,
-    index: &IndexHandle,
-    room: RoomId,
-    device: DeviceId,
-) -> Result<Loaded, Unread> {
-    let dir = room_dir(room);
-    let is_there = folder.path().join(&dir).is_dir();
-    let read = || read_room(folder, &dir, index, None, device);
-    let make = || Journal::create(folder.disk(), room, random()).map(drop);
-    let opened = match is_there.then(read) {
-        None | Some(Err(Unread::Log(JournalError::Store(StoreError::NoLog { .. })))) => {
-            make().map_err(Unread::from).and_then(|()| read())
-        }
-        Some(opened) => opened,
-    };
-    if opened.is_err() && !is_there {
-        // A room half made would be told of as a damaged one at every start.
-        let _ = folder.remove_room(&dir);
-    }
-    let mut loaded = opened?;
-    let facts = RoomFacts { left: false };
-    if RoomFacts::decode(loaded.journal.facts()) != facts || loaded.journal.facts().is_none() {
-        loaded.journal.set_facts(facts.encode())?;
-    }
-    Ok(loaded)
 }

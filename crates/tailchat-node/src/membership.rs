@@ -6,9 +6,9 @@ use tailchat_core::ids::RoomId;
 use tailchat_core::limits::NAME_LEN_MAX;
 
 use crate::control::{Code, Failure, Wait};
-use crate::folder::Loaded;
 use crate::invite::{self, Invite};
 use crate::node::{Done, Node, random};
+use crate::opening::Loaded;
 use crate::requests::busy;
 use crate::session::{AfterDisk, AfterPost, Deadline, Pending, SessionId};
 

@@ -20,8 +20,9 @@ use tailchat_store::marker::{CleanRoom, CleanStop};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::folder::{FolderHandle, Later, Loaded, Start};
+use crate::folder::{FolderHandle, Start};
 use crate::indexing::{AskedIndex, BACKLOG_MAX, IndexHandle, Question, Told};
+use crate::opening::{Later, Loaded};
 use crate::preview::Previewed;
 use crate::room::{self, Job, Outcome};
 use crate::session::{Ask, Session, SessionId};

@@ -5,12 +5,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tailchat_core::engine::{Event, PeerState};
-use tailchat_core::ids::{ActorId, MessageId, RoomId};
+use tailchat_core::ids::RoomId;
 use tailchat_index::From;
 
 use crate::answers::{self, View, room_name};
 use crate::control::{Answer, Code, Failure, Item, NodeItem, Request, RoomItem, StatusItem};
-use crate::indexing::{AskedIndex, Found, Question};
 use crate::invite;
 use crate::node::{Node, OpenRoom};
 use crate::session::{
@@ -302,73 +301,6 @@ impl Node {
         Failure::new(Code::Damaged, why)
     }
 
-    /// Asks the index for a message by ID or the unique beginning of one.
-    fn ask_for_message(
-        &mut self,
-        session: SessionId,
-        room: RoomId,
-        text: &str,
-    ) -> Result<AskedIndex, Failure> {
-        let (actor, digits) = text.split_once('/').unwrap_or((text, ""));
-        let status = self.engine.room_status(room);
-        let tips = status.iter().flat_map(|status| status.durable.tips());
-        let meant = |actor_id: &ActorId| {
-            let spelt = actor_id.to_string();
-            spelt.starts_with(actor) && (spelt.len() == actor.len() || !text.contains('/'))
-        };
-        let question = Question::Message {
-            actors: tips.map(|(actor, _)| actor).filter(meant).collect(),
-            digits: digits.to_owned(),
-            exact: text.parse::<MessageId>().is_ok(),
-        };
-        self.ask_index(session, room, question).ok_or_else(busy)
-    }
-
-    /// The index has answered.
-    pub(crate) fn found(&mut self, id: SessionId, asked: AskedIndex, found: Found) {
-        if let Found::Lines(lines) = &found {
-            return self.lines_found(id, asked, lines);
-        }
-        let Some(session) = self.sessions.get_mut(&id) else {
-            return;
-        };
-        let after = match std::mem::replace(&mut session.state, Pending::Disk(AfterDisk::Answer)) {
-            Pending::Index(of, after) if of == asked => after,
-            // Another request came meanwhile, or the room is being read again and will be asked anew.
-            mut other => {
-                if let Pending::Lines(lines) = &mut other {
-                    lines.asked.take_if(|of| *of == asked);
-                }
-                session.state = other;
-                return;
-            }
-        };
-        let state = match (after, found) {
-            (AfterIndex::Import { room }, Found::Unknown(unknown, known)) => {
-                self.import_unknown(id, room, unknown, known)
-            }
-            (
-                AfterIndex::Reply {
-                    room,
-                    texts,
-                    action,
-                    reply_to,
-                    on,
-                    deadline,
-                },
-                Found::Messages(messages),
-            ) => the_message(&messages, &reply_to)
-                .and_then(|reply_to| Self::text_drafts(texts, action, Some(reply_to)))
-                .and_then(|drafts| self.post(id, room, drafts, AfterPost::Sent { on, deadline }))
-                .unwrap_or_else(Pending::from),
-            _ => {
-                let why = "the room is being read again after its index was lost; try again in a moment";
-                Pending::failed(Code::Failed, why)
-            }
-        };
-        self.put(id, state);
-    }
-
     /// Gives every waiting client what there is for it now.
     pub(crate) fn serve_sessions(&mut self) {
         let waiting: Vec<_> = self
@@ -454,24 +386,6 @@ impl Node {
             Answer::Failed(Failure::new(Code::TimeUp, why))
         });
         page
-    }
-}
-
-/// The one message that was found by its beginning.
-fn the_message(found: &[MessageId], text: &str) -> Result<MessageId, Failure> {
-    match found {
-        [id] => Ok(*id),
-        [] => Err(Failure::new(
-            Code::NotFound,
-            format!("no message \"{text}\" in the room; `tailchat log --json` prints IDs"),
-        )),
-        _ => {
-            let ids: Vec<_> = found.iter().map(ToString::to_string).collect();
-            Err(Failure::new(
-                Code::Usage,
-                format!("\"{text}\" may be any of: {}", ids.join(", ")),
-            ))
-        }
     }
 }
 
