@@ -57,6 +57,9 @@ fn fold(index: &mut Index, changes: &[Parts]) {
         ..Folded::default()
     };
     index.fold(ROOM, folded).unwrap();
+    if changes.len() > 1 {
+        index.keep().unwrap();
+    }
     if index.unworded() >= 2_000 {
         index.take_words(2_000).unwrap();
     }

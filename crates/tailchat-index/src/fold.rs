@@ -34,28 +34,20 @@ pub(crate) const KIND_IMPORTED_ACTION: i64 = 3;
 pub(crate) const KIND_UNREADABLE: i64 = 0x100;
 
 impl Index {
-    /// Takes changes in, all or nothing.
+    /// Takes changes in: questions are answered with them at once, and the file has them with the next
+    /// [`Index::keep`].
     ///
     /// # Errors
-    /// [`IndexError`]; then nothing of it is in.
+    /// [`IndexError`]; then nothing is in that came since the last [`Index::keep`].
     pub fn fold(&mut self, room: RoomId, folded: Folded<'_>) -> Result<(), IndexError> {
-        self.db.execute_batch("BEGIN").doing("begin")?;
-        let done = self.fold_in(room, folded).and_then(|row| {
-            self.db
-                .execute_batch("COMMIT")
-                .doing("keep changes")
-                .map(|()| row)
-        });
-        match done {
+        self.begin()?;
+        match self.fold_in(room, folded) {
             Ok(row) => {
                 self.rooms.insert(room, row);
                 Ok(())
             }
             Err(err) => {
-                // The numbers given to parties and rooms meanwhile are not kept either.
-                self.parties.clear();
-                self.rooms.clear();
-                let _ = self.db.execute_batch("ROLLBACK");
+                self.undo()?;
                 Err(err)
             }
         }

@@ -92,27 +92,68 @@ impl Index {
     }
 
     fn of(db: Connection, in_memory: bool) -> Result<Self, IndexError> {
+        let mut index = Self {
+            db,
+            rooms: HashMap::new(),
+            parties: HashMap::new(),
+            next_line: 1,
+            worded: 0,
+            next_room: 1,
+            in_memory,
+        };
+        index.recall()?;
+        Ok(index)
+    }
+
+    /// Takes from the file what stands in memory too.
+    fn recall(&mut self) -> Result<(), IndexError> {
+        let db = &self.db;
         let next = |table: &str| {
             let query = format!("SELECT coalesce(max(id), 0) + 1 FROM {table}");
             db.query_row(&query, [], |row| row.get::<_, i64>(0))
                 .doing("be counted")
         };
-        let next_line = next("line")?;
         // Lines of rooms that are gone may still be there, under their numbers.
         let last: i64 = db
             .query_row("SELECT coalesce(max(room), 0) FROM place", [], |row| row.get(0))
             .doing("be counted")?;
-        let worded = next("words_docsize")? - 1;
-        let next_room = next("room")?.max(last + 1);
-        Ok(Self {
-            db,
-            rooms: HashMap::new(),
-            parties: HashMap::new(),
-            next_line,
-            worded,
-            next_room,
-            in_memory,
-        })
+        (self.next_line, self.worded) = (next("line")?, next("words_docsize")? - 1);
+        self.next_room = next("room")?.max(last + 1);
+        self.parties.clear();
+        self.rooms.clear();
+        Ok(())
+    }
+
+    /// Begins to gather what the next [`Index::keep`] writes.
+    pub(crate) fn begin(&self) -> Result<(), IndexError> {
+        if self.db.is_autocommit() {
+            self.db.execute_batch("BEGIN").doing("begin")?;
+        }
+        Ok(())
+    }
+
+    /// Brings what was taken in since the last time into the file. Until then only this index has it: writing a few
+    /// pages for every message would cost the logs, which are synced on the same disk, more than it costs the index.
+    ///
+    /// # Errors
+    /// [`IndexError`]; then nothing is in that came since the last time.
+    pub fn keep(&mut self) -> Result<(), IndexError> {
+        if self.db.is_autocommit() {
+            return Ok(());
+        }
+        self.db
+            .execute_batch("COMMIT")
+            .doing("keep changes")
+            .or_else(|err| {
+                self.undo()?;
+                Err(err)
+            })
+    }
+
+    pub(crate) fn undo(&mut self) -> Result<(), IndexError> {
+        // Some errors have undone it already.
+        let _ = self.db.execute_batch("ROLLBACK");
+        self.recall()
     }
 
     /// The room's row, to be written to.
@@ -190,12 +231,14 @@ impl Index {
             .doing("find a party")
     }
 
-    /// Forgets a room at once; what it held is swept later, a piece at a time.
+    /// Forgets a room at once; what it held is swept later, a piece at a time. In the file with the next
+    /// [`Index::keep`], like all that changes.
     ///
     /// # Errors
     /// [`IndexError`]
     pub fn forget(&mut self, room: RoomId) -> Result<(), IndexError> {
         self.rooms.remove(&room);
+        self.begin()?;
         let mut statement = self
             .db
             .prepare_cached("DELETE FROM room WHERE room = ?")
@@ -217,19 +260,18 @@ impl Index {
         let lines = format!("DELETE FROM line WHERE id IN ({some})");
         let words = format!("DELETE FROM words WHERE rowid IN ({some})");
         let places = "DELETE FROM place WHERE room = ?1 AND place IN (SELECT place FROM place WHERE room = ?1 LIMIT ?2)";
-        let change = self.db.transaction().doing(doing)?;
+        self.begin()?;
         let mut swept = 0;
         for order in [words.as_str(), lines.as_str(), places] {
-            let mut statement = change.prepare_cached(order).doing(doing)?;
+            let mut statement = self.db.prepare_cached(order).doing(doing)?;
             swept = statement.execute(params![gone, SWEEP_LINES]).doing(doing)?;
         }
         if swept == 0 {
             for table in ["tip", "stretch", "reflected"] {
                 let order = format!("DELETE FROM {table} WHERE room = ?");
-                change.execute(&order, [gone]).doing(doing)?;
+                self.db.execute(&order, [gone]).doing(doing)?;
             }
         }
-        change.commit().doing(doing)?;
         Ok(true)
     }
 

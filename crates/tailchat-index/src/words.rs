@@ -21,6 +21,7 @@ impl Index {
         let doing = "take words in";
         let last = (self.next_line - 1).min(self.worded + i64::from(limit));
         let order = "INSERT INTO words (rowid, text) SELECT id, text FROM line WHERE id > ? AND id <= ?";
+        self.begin()?;
         let mut statement = self.db.prepare_cached(order).doing(doing)?;
         statement.execute(params![self.worded, last]).doing(doing)?;
         drop(statement);

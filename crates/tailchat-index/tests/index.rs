@@ -120,6 +120,7 @@ fn small(path: &Path) {
         ..Folded::default()
     };
     index.fold(ROOM, folded).unwrap();
+    index.keep().unwrap();
 }
 
 proptest! {
@@ -205,6 +206,23 @@ fn what_was_kept_is_there_after_a_restart() {
     assert_eq!(checkpoint.stretches, [(1, 1)].into());
     assert_eq!(checkpoint.state.tip(ActorId([1; 16])).entries, 2);
     assert_eq!(lines(&index, &ALL).len(), 2);
+}
+
+#[test]
+fn what_was_not_kept_is_answered_with_and_not_there_after_a_kill() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("index.db");
+    small(&path);
+    let (mut index, _) = Index::open(&path).unwrap();
+    let kept = index.checkpoint(ROOM).unwrap();
+    fold(&mut index, &[change(1, 2, vec![text(20, "later")])], 2);
+    assert_eq!(lines(&index, &ALL).len(), 3);
+    assert_ne!(index.checkpoint(ROOM).unwrap(), kept);
+    drop(index);
+    let (index, opening) = Index::open(&path).unwrap();
+    assert_eq!(opening, Opening::Fine);
+    assert_eq!(lines(&index, &ALL).len(), 2);
+    assert_eq!(index.checkpoint(ROOM).unwrap(), kept);
 }
 
 #[test]

@@ -1,24 +1,23 @@
-//! The thread that owns the index: what was shown goes in, questions about the past come out, one after the other,
-//! so that an answer reflects all that was shown before it was asked. An index that fails is replaced by an empty
-//! one, and the loop has the rooms read again. Decides nothing.
+//! The way to the thread that owns the index: what was shown goes in, questions about the past come out, one after
+//! the other, so that an answer reflects all that was shown before it was asked. Of an index that was lost the loop
+//! hears, and has the rooms read again. Decides nothing.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use tailchat_core::block::Arrival;
-use tailchat_core::change::Parts;
 use tailchat_core::engine::{ArrivedChange, Load};
 use tailchat_core::ids::{ActorId, MessageId, RoomId};
 use tailchat_core::order::OrderClock;
 use tailchat_core::roster::Roster;
 use tailchat_core::state::Tip;
 use tailchat_core::timeline::{Line, Place};
-use tailchat_index::{Asked, Checkpoint, Folded, From, Index, IndexError, Opening, Position};
+use tailchat_index::{Asked, Checkpoint, Index, Opening, Position};
 use tailchat_store::disk::Disk;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::control::Import;
+use crate::indexer::Worker;
 use crate::replay::{Portion, Replay};
 use crate::session::SessionId;
 
@@ -31,12 +30,6 @@ const JOBS_MAX: usize = 1024;
 pub(crate) const BACKLOG_MAX: usize = 16;
 /// Outcomes that may wait for the loop; then the index waits.
 const FOUND_MAX: usize = 64;
-/// Lines whose words go into the search at a time, at the latest when so many wait.
-const WORDS_PORTION: u32 = 2_000;
-/// Lines that may stay without their words when there is nothing else to do.
-const WORDS_IDLE: u64 = 256;
-/// Messages named where a beginning fits several.
-const CANDIDATES_MAX: usize = 10;
 
 /// One question of a session, never used twice: the answer to a request that was cancelled is not the next one's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,7 +78,8 @@ pub(crate) enum Told {
     Lost(String),
 }
 
-enum Job {
+/// What the index's thread is to do.
+pub(crate) enum Job {
     Fold {
         room: RoomId,
         position: Position,
@@ -105,6 +99,7 @@ enum Job {
     Forget {
         room: RoomId,
     },
+    Keep,
     Checkpoint {
         room: RoomId,
         reply: oneshot::Sender<(Life, Option<Checkpoint>)>,
@@ -128,7 +123,7 @@ enum Job {
 
 /// Which index since the start: what was read into one that was lost is not in the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Life(u32);
+pub(crate) struct Life(pub(crate) u32);
 
 /// What the index knows of a room that is being read.
 pub(crate) struct Known {
@@ -167,13 +162,7 @@ pub(crate) fn start(folder: &Path) -> io::Result<Started> {
     };
     let (jobs, waiting) = mpsc::channel(JOBS_MAX);
     let (teller, told) = mpsc::channel(FOUND_MAX);
-    let worker = Worker {
-        index,
-        path,
-        told: teller,
-        life: Life::default(),
-        written: false,
-    };
+    let worker = Worker::new(index, path, teller);
     std::thread::Builder::new()
         .name("index".into())
         .spawn(move || worker.run(waiting))?;
@@ -184,7 +173,7 @@ pub(crate) fn start(folder: &Path) -> io::Result<Started> {
     })
 }
 
-fn in_memory(why: &str) -> String {
+pub(crate) fn in_memory(why: &str) -> String {
     format!(
         "the index cannot be kept on disk ({why}); it is in memory until the next start, messages are safe in their logs"
     )
@@ -221,6 +210,11 @@ impl IndexHandle {
     /// Asks for the newest lines; [`Told::Newest`] follows. Whether it could be asked.
     pub(crate) fn newest(&self, room: RoomId, load: Load, lines: usize) -> bool {
         self.jobs.try_send(Job::Newest { room, load, lines }).is_ok()
+    }
+
+    /// Brings what was handed in into the index's file. Whether it could be asked.
+    pub(crate) fn keep(&self) -> bool {
+        self.jobs.try_send(Job::Keep).is_ok()
     }
 
     /// Forgets a room. If it cannot be asked now, its lines stay where nobody asks for them.
@@ -291,257 +285,5 @@ impl IndexHandle {
         };
         self.jobs.blocking_send(job).ok()?;
         answer.blocking_recv().ok()?
-    }
-}
-
-struct Worker {
-    index: Index,
-    path: PathBuf,
-    told: mpsc::Sender<Told>,
-    life: Life,
-    /// Whether anything was written since the start.
-    written: bool,
-}
-
-impl Worker {
-    fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        loop {
-            let job = match jobs.try_recv() {
-                Ok(job) => job,
-                Err(mpsc::error::TryRecvError::Disconnected) => return,
-                Err(mpsc::error::TryRecvError::Empty) => match self.tidy() {
-                    Ok(true) => continue,
-                    Ok(false) => match jobs.blocking_recv() {
-                        Some(job) => job,
-                        None => return,
-                    },
-                    Err(err) => {
-                        self.lose(&err);
-                        continue;
-                    }
-                },
-            };
-            if let Job::Close { done } = job {
-                drop(self.index);
-                let _ = done.send(());
-                return;
-            }
-            let worked = self.work(job).and_then(|()| self.keep_up());
-            if let Err(err) = worked {
-                self.lose(&err);
-            }
-        }
-    }
-
-    fn work(&mut self, job: Job) -> Result<(), IndexError> {
-        self.written |= !matches!(job, Job::Ask { .. } | Job::Newest { .. } | Job::Checkpoint { .. });
-        match job {
-            Job::Fold {
-                room,
-                position,
-                changes,
-            } => {
-                let folded = self.fold(room, position, &changes);
-                self.tell(Told::Folded);
-                folded
-            }
-            Job::Ask {
-                session,
-                asked,
-                room,
-                question,
-            } => {
-                // Whoever asks hears of it either way.
-                let (found, result) = or_else(self.answer(room, question), Found::NotYet);
-                self.tell(Told::Answer {
-                    session,
-                    asked,
-                    found,
-                });
-                result
-            }
-            Job::Newest { room, load, lines } => {
-                let (found, result) = or_else(self.newest(room, lines), Vec::new());
-                self.tell(Told::Newest { room, load, found });
-                result
-            }
-            Job::Forget { room } => self.index.forget(room),
-            Job::Checkpoint { room, reply } => {
-                // What cannot be read is built again, like what is missing.
-                let checkpoint = self.index.checkpoint(room).unwrap_or_else(|err| {
-                    tracing::warn!("{err}");
-                    None
-                });
-                let _ = reply.send((self.life, checkpoint));
-                Ok(())
-            }
-            // Whoever waits sees that the answer does not come.
-            Job::Replay { life, .. } | Job::Settle { life, .. } if life != self.life => Ok(()),
-            Job::Replay {
-                room, portion, done, ..
-            } => {
-                let changes: Vec<_> = portion.changes.iter().map(|(parts, at)| (parts, *at)).collect();
-                let folded = Folded {
-                    changes: &changes,
-                    position: Some(portion.position),
-                    ..Folded::default()
-                };
-                self.index.fold(room, folded)?;
-                let _ = done.send(());
-                Ok(())
-            }
-            Job::Settle {
-                room, tips, reply, ..
-            } => {
-                let folded = Folded {
-                    tips: &tips,
-                    whole: true,
-                    ..Folded::default()
-                };
-                self.index.fold(room, folded)?;
-                let checkpoint = self.index.checkpoint(room)?;
-                let _ = reply.send(checkpoint.map(|checkpoint| (checkpoint.clock, checkpoint.roster)));
-                Ok(())
-            }
-            Job::Close { .. } => Ok(()),
-        }
-    }
-
-    fn fold(
-        &mut self,
-        room: RoomId,
-        position: Position,
-        changes: &[ArrivedChange],
-    ) -> Result<(), IndexError> {
-        let tips: std::collections::BTreeMap<ActorId, Tip> = changes
-            .iter()
-            .map(|arrived| (arrived.change.parts.actor, arrived.change.tip))
-            .collect();
-        let tips: Vec<_> = tips.into_iter().collect();
-        let changes: Vec<(&Parts, Arrival)> = changes
-            .iter()
-            .map(|arrived| (&arrived.change.parts, arrived.arrival))
-            .collect();
-        let folded = Folded {
-            changes: &changes,
-            tips: &tips,
-            position: Some(position),
-            whole: false,
-        };
-        self.index.fold(room, folded)
-    }
-
-    fn answer(&self, room: RoomId, question: Question) -> Result<Found, IndexError> {
-        if !self.index.is_whole(room)? {
-            return Ok(Found::NotYet);
-        }
-        match question {
-            Question::Lines(asked) => Ok(Found::Lines(self.index.lines(room, &asked)?)),
-            Question::Message {
-                actors,
-                digits,
-                exact,
-            } => self.messages(room, &actors, &digits, exact),
-            Question::Known(messages) => {
-                let total = messages.len();
-                let mut unknown = Vec::new();
-                for (order, message) in messages {
-                    let Import {
-                        nick, action, text, ..
-                    } = &message;
-                    if !self.index.has_imported(room, order, nick, *action, text)? {
-                        unknown.push((order, message));
-                    }
-                }
-                let known = (total - unknown.len()) as u64;
-                Ok(Found::Unknown(unknown, known))
-            }
-        }
-    }
-
-    fn newest(&self, room: RoomId, lines: usize) -> Result<Vec<(Place, Line)>, IndexError> {
-        let asked = Asked {
-            from: From::Newest(lines as u64),
-            since_ms: None,
-            until_ms: None,
-            limit: lines,
-        };
-        self.index.lines(room, &asked)
-    }
-
-    fn messages(
-        &self,
-        room: RoomId,
-        actors: &[ActorId],
-        digits: &str,
-        exact: bool,
-    ) -> Result<Found, IndexError> {
-        let mut found = Vec::new();
-        for actor in actors {
-            if exact && let Ok(index) = digits.parse() {
-                let id = MessageId { actor: *actor, index };
-                if self.index.has_message(room, id)? {
-                    return Ok(Found::Messages(vec![id]));
-                }
-            }
-            let limit = CANDIDATES_MAX - found.len();
-            found.extend(self.index.messages_of(room, *actor, digits, limit)?);
-        }
-        Ok(Found::Messages(found))
-    }
-
-    /// What has to keep up even under load.
-    fn keep_up(&mut self) -> Result<(), IndexError> {
-        while self.index.unworded() >= u64::from(WORDS_PORTION) {
-            self.index.take_words(WORDS_PORTION)?;
-        }
-        Ok(())
-    }
-
-    /// What can wait until there is nothing else to do; whether there is more of it. Who only reads does not pay for
-    /// it: it waits for the next that writes.
-    fn tidy(&mut self) -> Result<bool, IndexError> {
-        if !self.written {
-            return Ok(false);
-        }
-        if self.index.unworded() >= WORDS_IDLE {
-            self.index.take_words(WORDS_PORTION)?;
-            return Ok(true);
-        }
-        self.index.sweep()
-    }
-
-    /// Goes on with an empty index: on disk the first time, then in memory, since a disk that fails would fail again.
-    fn lose(&mut self, err: &IndexError) {
-        tracing::warn!("{err}; it is built again");
-        let first = self.life == Life::default();
-        self.life.0 += 1;
-        let fresh = Index::in_memory().and_then(|memory| {
-            // The file is let go of before another takes its place.
-            drop(std::mem::replace(&mut self.index, memory));
-            Index::replace(&self.path)
-        });
-        let why = match fresh {
-            Ok((index, Opening::Fine)) if first => {
-                self.index = index;
-                err.to_string()
-            }
-            Ok(_) => in_memory(&err.to_string()),
-            Err(none) => none.to_string(),
-        };
-        self.tell(Told::Lost(why));
-    }
-
-    fn tell(&self, told: Told) {
-        // Without a loop nobody waits for it.
-        let _ = self.told.blocking_send(told);
-    }
-}
-
-/// An answer for whoever waits, and what became of it.
-fn or_else<T>(result: Result<T, IndexError>, none: T) -> (T, Result<(), IndexError>) {
-    match result {
-        Ok(found) => (found, Ok(())),
-        Err(err) => (none, Err(err)),
     }
 }

@@ -9,6 +9,7 @@ mod checking;
 pub mod client;
 pub mod control;
 mod folder;
+mod indexer;
 mod indexing;
 pub mod invite;
 pub mod journal;

@@ -89,6 +89,8 @@ pub(crate) struct Node {
     pub(crate) opening: usize,
     /// Writes that the index has not taken in yet.
     backlog: usize,
+    /// Whether the index was handed something that its file may lack.
+    unkept: bool,
     /// Outcomes of writes that wait for the index.
     held: VecDeque<(RoomId, Outcome)>,
     net: Option<Net>,
@@ -133,6 +135,7 @@ impl Node {
             last_asked: AskedIndex::default(),
             opening: 0,
             backlog: 0,
+            unkept: false,
             held: VecDeque::new(),
             net,
             outcomes: outcome_sender,
@@ -173,12 +176,19 @@ impl Node {
                 Some(told) = wakes.told.recv() => self.index_told(told),
                 Some(done) = wakes.done.recv() => self.folder_did(done),
                 Some(ask) = wakes.asks.recv() => self.asked(ask),
-                _ = ticks.tick() => self.feed(Event::Ticked),
+                _ = ticks.tick() => self.ticked(),
                 () = stop.cancelled() => break,
             }
             self.serve_sessions();
         }
         self.stop(wakes).await;
+    }
+
+    fn ticked(&mut self) {
+        self.feed(Event::Ticked);
+        if self.unkept && self.backlog == 0 {
+            self.unkept = !self.index.keep();
+        }
     }
 
     pub(crate) fn now(&self) -> Now {
@@ -397,6 +407,7 @@ impl Node {
             }
         }
         self.backlog += 1;
+        self.unkept = true;
         if !self.index.fold(room, open.end, changes) {
             self.backlog -= 1;
             // It cannot be full, so its thread is gone; what it lacks is read at the next opening.
