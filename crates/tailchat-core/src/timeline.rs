@@ -5,7 +5,9 @@
 //! keeps them by [`Place`] and asks [`Line::outranks`] where two stand at one.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Bound;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +41,43 @@ impl Place {
             },
             sum: 0,
         }
+    }
+}
+
+/// Hexadecimal, 72 digits, that compare as places do.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { order, id, sum } = self;
+        write!(f, "{order:016x}{}{:016x}{sum:08x}", id.actor, id.index)
+    }
+}
+
+/// What is no place as [`Place`] spells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is no place in a room")]
+pub struct NotAPlace;
+
+impl FromStr for Place {
+    type Err = NotAPlace;
+
+    fn from_str(text: &str) -> Result<Self, NotAPlace> {
+        let digits = |from: usize, to: usize| {
+            let part = text.get(from..to)?;
+            part.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(part)
+        };
+        let number = |from, to| u64::from_str_radix(digits(from, to)?, 16).ok();
+        let read = || {
+            let id = MessageId {
+                actor: digits(16, 48)?.parse().ok()?,
+                index: number(48, 64)?,
+            };
+            Some(Self {
+                order: number(0, 16)?,
+                id,
+                sum: u32::from_str_radix(digits(64, 72)?, 16).ok()?,
+            })
+        };
+        read().filter(|_| text.len() == 72).ok_or(NotAPlace)
     }
 }
 
@@ -448,6 +487,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_place_reads_as_it_is_spelt_and_spellings_compare_as_places_do(
+            a in any::<(u64, [u8; 16], u64, u32)>(), b in any::<(u64, [u8; 16], u64, u32)>()
+        ) {
+            let place = |(order, actor, index, sum)| Place {
+                order,
+                id: MessageId { actor: ActorId(actor), index },
+                sum,
+            };
+            let (a, b) = (place(a), place(b));
+            prop_assert_eq!(a.to_string().parse(), Ok(a));
+            prop_assert_eq!(a.to_string().cmp(&b.to_string()), a.cmp(&b));
+        }
+
         #[test]
         fn the_fold_is_the_same_in_any_order_and_any_number_of_times(
             chains in proptest::collection::vec(proptest::collection::vec(bodies(), 1..6), 3),

@@ -113,6 +113,8 @@ impl<'a> View<'a> {
             reply_to: reply_to.map(|id| id.to_string()),
             on: self.holders(place.id, true),
             of: u32::try_from(self.members.len()).unwrap_or(u32::MAX),
+            unread: false,
+            place: place.to_string(),
         }
     }
 
@@ -141,6 +143,9 @@ impl<'a> View<'a> {
             connected: peers.len() as u64,
             behind: peers.iter().map(|peer| peer.behind).max().unwrap_or(0),
             met: self.members.iter().any(|member| member.person != self.me),
+            unread: 0,
+            mentions: 0,
+            draft: false,
         }
     }
 

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
@@ -15,13 +16,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::control::{Answer, Code, Failure, Item, NodeItem, Request};
 use crate::folder;
 use crate::node::{ASKS_MAX, Node};
-use crate::session::{Ask, Page, SessionId};
+use crate::session::{Ask, Page, SessionId, Sessions};
 use crate::socket;
 
 /// How long a locked folder without a socket is given to get one.
 const LOCKED_RETRY: Duration = Duration::from_secs(5);
-/// The session of the program that the node lives in.
-const OWN: SessionId = SessionId(0);
 
 /// How a node is to be run.
 #[derive(Clone, Debug)]
@@ -45,19 +44,26 @@ pub struct Client {
 
 enum Way {
     /// Another process, by its socket.
-    Remote(socket::Lines),
+    Remote(Box<Remote>),
     /// A node in this process.
     Local(Box<Local>),
 }
 
+struct Remote {
+    lines: socket::Lines,
+    path: PathBuf,
+}
+
 struct Local {
     asks: mpsc::Sender<Ask>,
+    sessions: Arc<Sessions>,
+    session: SessionId,
     /// What is left of the last page.
     page: VecDeque<Answer>,
     /// The page that is under way.
     next: Option<oneshot::Receiver<Page>>,
-    node: JoinHandle<()>,
-    stop: DropGuard,
+    /// The node, if it lives as long as this client.
+    node: Option<(JoinHandle<()>, DropGuard)>,
 }
 
 impl Client {
@@ -72,7 +78,7 @@ impl Client {
         loop {
             if let Some(lines) = socket::connect(&path).await {
                 let mut client = Self {
-                    way: Way::Remote(lines),
+                    way: Way::Remote(Box::new(Remote { lines, path })),
                 };
                 client.agree(&config).await?;
                 return Ok(client);
@@ -145,12 +151,18 @@ impl Client {
             false => None,
         };
         let (asks, asked) = mpsc::channel(ASKS_MAX);
+        let sessions = Arc::new(Sessions::default());
         let stop = CancellationToken::new();
         if config.online {
             let path = socket::path_of(&config.data);
             match socket::listen(&path) {
                 Ok(listener) => {
-                    tokio::spawn(socket::serve(listener, asks.clone(), stop.clone()));
+                    tokio::spawn(socket::serve(
+                        listener,
+                        asks.clone(),
+                        sessions.clone(),
+                        stop.clone(),
+                    ));
                 }
                 Err(err) => start.warnings.push(format!(
                     "other commands cannot reach this one ({err}); make {} a folder that is yours alone",
@@ -160,16 +172,43 @@ impl Client {
         }
         let (node, wakes) = Node::new(start, net, net_events, asked, config.online);
         let node = tokio::spawn(node.run(wakes, stop.clone()));
+        Ok(Self::local(asks, sessions, Some((node, stop.drop_guard()))))
+    }
+
+    fn local(
+        asks: mpsc::Sender<Ask>,
+        sessions: Arc<Sessions>,
+        node: Option<(JoinHandle<()>, DropGuard)>,
+    ) -> Self {
+        let session = sessions.next();
         let local = Local {
             asks,
+            sessions,
+            session,
             page: VecDeque::new(),
             next: None,
             node,
-            stop: stop.drop_guard(),
         };
-        Ok(Self {
+        Self {
             way: Way::Local(Box::new(local)),
-        })
+        }
+    }
+
+    /// Another connection to the same node, for requests beside those of this one. It does not keep the node alive.
+    ///
+    /// # Errors
+    /// [`Failure`] if the node is gone.
+    pub async fn another(&self) -> Result<Self, Failure> {
+        match &self.way {
+            Way::Remote(remote) => {
+                let lines = socket::connect(&remote.path).await.ok_or_else(gone)?;
+                let path = remote.path.clone();
+                Ok(Self {
+                    way: Way::Remote(Box::new(Remote { lines, path })),
+                })
+            }
+            Way::Local(local) => Ok(Self::local(local.asks.clone(), local.sessions.clone(), None)),
+        }
     }
 
     /// Brings a running node and this command's options together.
@@ -246,10 +285,10 @@ impl Client {
     /// [`Failure`] if the node is gone.
     pub async fn request(&mut self, request: Request) -> Result<(), Failure> {
         match &mut self.way {
-            Way::Remote(lines) => {
+            Way::Remote(remote) => {
                 let line = serde_json::to_string(&request)
                     .map_err(|err| Failure::new(Code::Failed, err.to_string()))?;
-                lines.send(line).await.map_err(|_| gone())
+                remote.lines.send(line).await.map_err(|_| gone())
             }
             Way::Local(local) => {
                 let (page, next) = oneshot::channel();
@@ -258,7 +297,7 @@ impl Client {
                 local
                     .asks
                     .send(Ask::Start {
-                        session: OWN,
+                        session: local.session,
                         request,
                         page,
                     })
@@ -274,8 +313,8 @@ impl Client {
     /// [`Failure`] if the node is gone.
     pub async fn next(&mut self) -> Result<Answer, Failure> {
         match &mut self.way {
-            Way::Remote(lines) => {
-                let line = lines.next().await.ok_or_else(gone)?.map_err(|_| gone())?;
+            Way::Remote(remote) => {
+                let line = remote.lines.next().await.ok_or_else(gone)?.map_err(|_| gone())?;
                 serde_json::from_str(&line).map_err(|err| {
                     Failure::new(
                         Code::Failed,
@@ -292,13 +331,23 @@ impl Client {
     /// # Errors
     /// [`Failure`] if the node ended badly; nothing that was acknowledged is lost by that.
     pub async fn close(self) -> Result<(), Failure> {
-        let Way::Local(local) = self.way else {
+        let Way::Local(mut local) = self.way else {
             return Ok(());
         };
-        let Local { node, stop, .. } = *local;
+        let Some((node, stop)) = local.node.take() else {
+            return Ok(());
+        };
         drop(stop);
         node.await
             .map_err(|err| Failure::new(Code::Failed, format!("the node ended badly: {err}")))
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        // What it asked for is cancelled; if the loop is too busy to be told, that costs it a session that waits.
+        let session = self.session;
+        let _ = self.asks.try_send(Ask::End { session });
     }
 }
 
@@ -311,7 +360,10 @@ impl Local {
             if self.next.is_none() {
                 let (page, next) = oneshot::channel();
                 self.asks
-                    .send(Ask::More { session: OWN, page })
+                    .send(Ask::More {
+                        session: self.session,
+                        page,
+                    })
                     .await
                     .map_err(|_| gone())?;
                 self.next = Some(next);

@@ -3,7 +3,14 @@
 //! [`Answer::Item`]s and then one [`Answer::Done`] or [`Answer::Failed`]. Closing the connection cancels.
 //! Knows no socket and no terminal.
 
+mod items;
+
 use serde::{Deserialize, Serialize};
+
+pub use items::{
+    AddressItem, Change, CheckItem, Item, MemberItem, MessageItem, MessageKind, NodeItem, PageItem, PeerItem,
+    RoomItem, SHOWN_MAX, ShownItem, Standing, StatusItem,
+};
 
 /// What a node is asked to do. `room` is a name, a unique beginning of one, or an ID.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +62,46 @@ pub enum Request {
         /// How long that may take.
         wait: Wait,
     },
+    /// A page of a room's lines: [`Item::Page`], then the lines as [`Item::Message`], the oldest first.
+    Page {
+        /// Which room.
+        room: String,
+        /// Around which line.
+        at: At,
+        /// Lines before that one, at most [`PAGE_MAX`].
+        before: u32,
+        /// Lines from that one on, at most [`PAGE_MAX`].
+        after: u32,
+    },
+    /// Marks messages as read, or not. Durable within seconds; with [`Reading::All`] when it is done.
+    Read {
+        /// In which room.
+        room: String,
+        /// Which.
+        what: Reading,
+    },
+    /// On how many disks these messages are, as [`Item::Disks`]; those that are not there are passed over.
+    Disks {
+        /// In which room.
+        room: String,
+        /// Their IDs, at most [`PAGE_MAX`].
+        messages: Vec<String>,
+    },
+    /// The draft that waits in a room, as [`Item::Draft`].
+    Draft {
+        /// Which room.
+        room: String,
+    },
+    /// Keeps what is being written; durable when it is done. An empty text removes it.
+    SetDraft {
+        /// In which room.
+        room: String,
+        /// What.
+        text: String,
+    },
+    /// Tells of all rooms what changes, until it is cancelled: every room as [`Item::Room`], now and whenever its item
+    /// changes, and [`Item::Shown`], [`Item::Changed`] and [`Item::Preview`].
+    Watch,
     /// Lists messages as [`Item::Message`], the oldest first.
     Log {
         /// Which room.
@@ -65,6 +112,9 @@ pub enum Request {
         since_ms: Option<i64>,
         /// Only those sent before this time.
         until_ms: Option<i64>,
+        /// Only those that were not read yet.
+        #[serde(default)]
+        unread: bool,
         /// Go on with what is shown from now on, as it comes.
         follow: bool,
         /// Behind what is here, also list what a peer that is far ahead tells of its newest page, as
@@ -123,6 +173,41 @@ pub enum Request {
 
 /// Messages in one [`Request::Import`]; a node refuses more.
 pub const IMPORT_MAX: usize = 4096;
+
+/// Lines either way in one [`Request::Page`], messages in one [`Request::Disks`] or [`Reading`]; a node refuses more.
+pub const PAGE_MAX: usize = 1024;
+
+/// A line of a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum At {
+    /// Behind the newest.
+    Newest,
+    /// The oldest.
+    Oldest,
+    /// The one at this place, or else the next one behind it.
+    Place(String),
+    /// The message with this ID, or a unique beginning of one.
+    Message(String),
+    /// The first one in the room's order that was sent at this time or later, in milliseconds since 1970.
+    Time(i64),
+    /// The first one behind this place, or of all, that was not read yet.
+    Unread(Option<String>),
+    /// The same, that names us.
+    Mention(Option<String>),
+}
+
+/// Which messages are read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reading {
+    /// All that are here.
+    All,
+    /// These, by ID.
+    These(Vec<String>),
+    /// This one is not, by ID.
+    Not(String),
+}
 
 /// Whether and how long to wait for something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -207,246 +292,4 @@ pub enum Code {
     TimeUp = 4,
     /// The data folder is damaged or not ours.
     Damaged = 5,
-}
-
-/// A part of an answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Item {
-    /// The node.
-    Node(NodeItem),
-    /// A room.
-    Room(RoomItem),
-    /// A member.
-    Member(MemberItem),
-    /// A message, or an entry that this version cannot read.
-    Message(Box<MessageItem>),
-    /// A message that is not here yet and that nothing vouches for but the word of a peer.
-    Preview(Box<MessageItem>),
-    /// A message that was posted.
-    Posted {
-        /// Its ID.
-        id: String,
-        /// Other members' disks that have it.
-        on: u32,
-    },
-    /// What an import added.
-    Imported {
-        /// Messages that are new in the room.
-        added: u64,
-        /// Messages that the room had already.
-        known: u64,
-    },
-    /// A piece of a file, in hexadecimal.
-    Bytes(String),
-    /// An address or a connected peer.
-    Address(AddressItem),
-    /// How a room stands.
-    Status(StatusItem),
-    /// What a check found.
-    Check(CheckItem),
-}
-
-/// The node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeItem {
-    /// The program's version.
-    pub version: String,
-    /// The person's name.
-    pub name: String,
-    /// Where it listens.
-    pub listening: Vec<String>,
-    /// Whether other programs can reach it: false if it lives only as long as this command.
-    pub serving: bool,
-    /// Why rooms that are in the folder could not be opened.
-    #[serde(default)]
-    pub closed: Vec<String>,
-    /// What else a person should know of what was found when the folder was opened.
-    #[serde(default)]
-    pub warnings: Vec<String>,
-}
-
-/// A room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoomItem {
-    /// Its ID, `room1...`.
-    pub room: String,
-    /// Its name, or the beginning of its ID as long as the name has not arrived.
-    pub name: String,
-    /// `tailchat:room1...?peer=host:port`.
-    pub invite: String,
-    /// Messages here.
-    pub messages: u64,
-    /// People in it.
-    pub members: u64,
-    /// Peers connected in it.
-    pub connected: u64,
-    /// Messages that connected peers have and we lack.
-    pub behind: u64,
-    /// Whether somebody else who has the room was ever met.
-    pub met: bool,
-}
-
-/// A member.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MemberItem {
-    /// The name.
-    pub name: String,
-    /// Hexadecimal, 64 digits.
-    pub person: String,
-    /// How many devices the person writes with.
-    pub devices: u64,
-    /// Whether one of them is connected, or it is ourselves.
-    pub online: bool,
-    /// Whether it is ourselves.
-    pub me: bool,
-    /// When a device of theirs was last heard of by this process, in milliseconds since 1970.
-    pub last_seen_ms: Option<i64>,
-}
-
-/// A message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MessageItem {
-    /// The room's ID.
-    pub room: String,
-    /// `<actor hex>/<index>`.
-    pub id: String,
-    /// Who wrote it.
-    pub author: String,
-    /// Whether that was ourselves.
-    pub mine: bool,
-    /// By its author's clock, in milliseconds since 1970.
-    pub sent_at_ms: i64,
-    /// When it came here, in milliseconds since 1970.
-    pub arrived_at_ms: i64,
-    /// Who brought it, if it was not written here.
-    pub via: Option<String>,
-    /// What it is.
-    pub kind: MessageKind,
-    /// What it says.
-    pub text: String,
-    /// The ID of the message that it answers.
-    pub reply_to: Option<String>,
-    /// Members whose disks have it, ourselves included.
-    pub on: u32,
-    /// Members.
-    pub of: u32,
-}
-
-/// What a message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MessageKind {
-    /// A text.
-    Text,
-    /// In the third person.
-    Action,
-    /// A text from elsewhere; the author is a nick there.
-    Imported,
-    /// An action from elsewhere.
-    ImportedAction,
-    /// An entry that this version cannot read.
-    Unreadable,
-}
-
-/// An address or a connected peer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AddressItem {
-    /// `HOST:PORT`, or a host alone for a peer that dialled us.
-    pub addr: String,
-    /// Whether a connection stands.
-    pub connected: bool,
-    /// The peer's name, once known.
-    pub peer: Option<String>,
-    /// The names of the rooms that we share on it.
-    pub rooms: Vec<String>,
-    /// What went wrong last.
-    pub problem: Option<String>,
-}
-
-/// How a room stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StatusItem {
-    /// The room's ID.
-    pub room: String,
-    /// The room's name.
-    pub name: String,
-    /// Text and action entries here, imported ones included.
-    pub messages: u64,
-    /// Changes here.
-    pub changes: u64,
-    /// The document's heads, hexadecimal, sorted.
-    pub heads: Vec<String>,
-    /// Bytes on disk.
-    pub disk_bytes: u64,
-    /// Why nothing can be written, if so.
-    pub failing: Option<String>,
-    /// Actors with two chains, in words.
-    pub forks: Vec<String>,
-    /// What was found wrong when the room was opened, in words.
-    pub findings: Vec<String>,
-    /// Connected peers.
-    pub peers: Vec<PeerItem>,
-}
-
-impl StatusItem {
-    /// Whether there is a connected peer and all of them hold the same as we.
-    #[must_use]
-    pub fn is_equal(&self) -> bool {
-        !self.peers.is_empty() && self.peers.iter().all(|peer| peer.state == Standing::Equal)
-    }
-}
-
-/// A connected peer in a room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PeerItem {
-    /// Its name.
-    pub peer: String,
-    /// Its address.
-    pub addr: String,
-    /// How it stands to us.
-    pub state: Standing,
-    /// Messages that we have and it lacks.
-    pub ahead: u64,
-    /// Messages that it has and we lack.
-    pub behind: u64,
-    /// When it was last heard of, in milliseconds since 1970.
-    pub last_seen_ms: Option<i64>,
-}
-
-/// How a peer stands to us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// It has not said yet.
-    Unknown,
-    /// Both hold the same.
-    Equal,
-    /// We hold more.
-    Ahead,
-    /// It holds more.
-    Behind,
-    /// An actor has two chains.
-    Apart,
-}
-
-/// What a check found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckItem {
-    /// The room's ID.
-    pub room: String,
-    /// The room's name.
-    pub name: String,
-    /// Files read.
-    pub files: u64,
-    /// Records that verify.
-    pub records: u64,
-    /// Bytes read.
-    pub bytes: u64,
-    /// Changes that fit their chains.
-    pub changes: u64,
-    /// Whether Automerge, given these changes, has the same heads.
-    pub heads_match: bool,
-    /// What is wrong, by file and offset, in words.
-    pub findings: Vec<String>,
 }

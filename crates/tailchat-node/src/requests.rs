@@ -155,6 +155,7 @@ impl Node {
                 last,
                 since_ms,
                 until_ms,
+                unread: _,
                 follow,
                 preview,
             } => {
@@ -405,11 +406,16 @@ impl Request {
             | Self::Peers
             | Self::AddPeer { .. }
             | Self::ForgetPeer { .. } => Concerned::Nothing,
-            Self::Rooms | Self::Name { .. } => Concerned::All,
+            Self::Rooms | Self::Name { .. } | Self::Watch => Concerned::All,
             Self::Status { room, .. } | Self::Check { room, .. } => {
                 room.as_deref().map_or(Concerned::All, Concerned::Room)
             }
             Self::Leave { room, .. }
+            | Self::Page { room, .. }
+            | Self::Read { room, .. }
+            | Self::Disks { room, .. }
+            | Self::Draft { room }
+            | Self::SetDraft { room, .. }
             | Self::Members { room }
             | Self::Send { room, .. }
             | Self::Log { room, .. }
@@ -441,5 +447,8 @@ fn unreachable_room(id: RoomId) -> RoomItem {
         connected: 0,
         behind: 0,
         met: false,
+        unread: 0,
+        mentions: 0,
+        draft: false,
     }
 }

@@ -2,6 +2,7 @@
 //! costs nothing but its own pages. Knows nothing of sockets.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tailchat_core::ids::{MessageId, RoomId};
@@ -20,6 +21,16 @@ pub(crate) const FOLLOW_MAX: usize = 65_536;
 /// One client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SessionId(pub(crate) u64);
+
+/// Numbers for clients, none twice.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions(AtomicU64);
+
+impl Sessions {
+    pub(crate) fn next(&self) -> SessionId {
+        SessionId(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 /// What clients say to the loop.
 pub(crate) enum Ask {

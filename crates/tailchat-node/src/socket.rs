@@ -5,7 +5,7 @@ use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use fs_err as fs;
 use futures_util::{SinkExt, StreamExt};
@@ -15,7 +15,7 @@ use tokio_util::codec::{Framed, LinesCodec};
 use tokio_util::sync::CancellationToken;
 
 use crate::control::{Answer, Code, Failure, Request};
-use crate::session::{Ask, SessionId};
+use crate::session::{Ask, SessionId, Sessions};
 
 /// Bytes of one line, either way. A longer request ends the connection with a word.
 const LINE_LEN_MAX: usize = 16 * 1024 * 1024;
@@ -83,8 +83,12 @@ pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Serves programs until `stop`.
-pub(crate) async fn serve(listener: UnixListener, asks: mpsc::Sender<Ask>, stop: CancellationToken) {
-    let next = AtomicU64::new(1);
+pub(crate) async fn serve(
+    listener: UnixListener,
+    asks: mpsc::Sender<Ask>,
+    sessions: Arc<Sessions>,
+    stop: CancellationToken,
+) {
     let clients = tokio_util::task::TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -94,7 +98,7 @@ pub(crate) async fn serve(listener: UnixListener, asks: mpsc::Sender<Ask>, stop:
         };
         match accepted {
             Ok((stream, _)) => {
-                let session = SessionId(next.fetch_add(1, Ordering::Relaxed));
+                let session = sessions.next();
                 let lines = Framed::new(stream, LinesCodec::new_with_max_length(LINE_LEN_MAX));
                 clients.spawn(serve_client(lines, session, asks.clone()));
             }

@@ -108,7 +108,7 @@ const LADDER: &[Rung] = &[
     },
     Rung {
         name: "tailchat-tui",
-        rule: "tui shows: it knows node's client types and the terminal, nothing of Automerge, files or sockets",
+        rule: "tui shows: it knows node's client types, core's plain types and the terminal, nothing of Automerge, files or sockets",
         may_know: MayKnow::Only(&[
             "crossterm",
             "emojis",
@@ -119,6 +119,7 @@ const LADDER: &[Rung] = &[
             "pulldown-cmark",
             "ratatui",
             "ratatui-textarea",
+            "tailchat-core",
             "tailchat-node",
             "thiserror",
             "tokio",

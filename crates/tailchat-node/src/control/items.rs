@@ -1,0 +1,322 @@
+//! The parts of answers, as programs get them.
+
+use serde::{Deserialize, Serialize};
+
+/// A part of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Item {
+    /// The node.
+    Node(NodeItem),
+    /// A room.
+    Room(RoomItem),
+    /// A member.
+    Member(MemberItem),
+    /// A message, or an entry that this version cannot read.
+    Message(Box<MessageItem>),
+    /// A message that is not here yet and that nothing vouches for but the word of a peer.
+    Preview(Box<MessageItem>),
+    /// Where a page of lines begins and ends; its lines follow as [`Item::Message`].
+    Page(PageItem),
+    /// Lines were shown.
+    Shown(ShownItem),
+    /// A room changed in a way that only asking again tells: its index was lost and is being built again, or it was
+    /// opened, or what others' disks hold of it changed.
+    Changed {
+        /// The room's ID.
+        room: String,
+        /// What of it.
+        what: Change,
+    },
+    /// On how many members' disks a message is.
+    Disks {
+        /// The message's ID.
+        id: String,
+        /// Members whose disks have it, ourselves included.
+        on: u32,
+        /// Members.
+        of: u32,
+    },
+    /// What is being written in a room and was not sent yet.
+    Draft(String),
+    /// A message that was posted.
+    Posted {
+        /// Its ID.
+        id: String,
+        /// Other members' disks that have it.
+        on: u32,
+    },
+    /// What an import added.
+    Imported {
+        /// Messages that are new in the room.
+        added: u64,
+        /// Messages that the room had already.
+        known: u64,
+    },
+    /// A piece of a file, in hexadecimal.
+    Bytes(String),
+    /// An address or a connected peer.
+    Address(AddressItem),
+    /// How a room stands.
+    Status(StatusItem),
+    /// What a check found.
+    Check(CheckItem),
+}
+
+/// The node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeItem {
+    /// The program's version.
+    pub version: String,
+    /// The person's name.
+    pub name: String,
+    /// Where it listens.
+    pub listening: Vec<String>,
+    /// Whether other programs can reach it: false if it lives only as long as this command.
+    pub serving: bool,
+    /// Why rooms that are in the folder could not be opened.
+    #[serde(default)]
+    pub closed: Vec<String>,
+    /// What else a person should know of what was found when the folder was opened.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// A room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomItem {
+    /// Its ID, `room1...`.
+    pub room: String,
+    /// Its name, or the beginning of its ID as long as the name has not arrived.
+    pub name: String,
+    /// `tailchat:room1...?peer=host:port`.
+    pub invite: String,
+    /// Messages here.
+    pub messages: u64,
+    /// People in it.
+    pub members: u64,
+    /// Peers connected in it.
+    pub connected: u64,
+    /// Messages that connected peers have and we lack.
+    pub behind: u64,
+    /// Whether somebody else who has the room was ever met.
+    pub met: bool,
+    /// Messages of others that were not read yet.
+    #[serde(default)]
+    pub unread: u64,
+    /// Those of them that name us.
+    #[serde(default)]
+    pub mentions: u64,
+    /// Whether a draft waits in it.
+    #[serde(default)]
+    pub draft: bool,
+}
+
+/// A member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberItem {
+    /// The name.
+    pub name: String,
+    /// Hexadecimal, 64 digits.
+    pub person: String,
+    /// How many devices the person writes with.
+    pub devices: u64,
+    /// Whether one of them is connected, or it is ourselves.
+    pub online: bool,
+    /// Whether it is ourselves.
+    pub me: bool,
+    /// When a device of theirs was last heard of by this process, in milliseconds since 1970.
+    pub last_seen_ms: Option<i64>,
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageItem {
+    /// The room's ID.
+    pub room: String,
+    /// `<actor hex>/<index>`.
+    pub id: String,
+    /// Who wrote it.
+    pub author: String,
+    /// Whether that was ourselves.
+    pub mine: bool,
+    /// By its author's clock, in milliseconds since 1970.
+    pub sent_at_ms: i64,
+    /// When it came here, in milliseconds since 1970.
+    pub arrived_at_ms: i64,
+    /// Who brought it, if it was not written here.
+    pub via: Option<String>,
+    /// What it is.
+    pub kind: MessageKind,
+    /// What it says.
+    pub text: String,
+    /// The ID of the message that it answers.
+    pub reply_to: Option<String>,
+    /// Members whose disks have it, ourselves included.
+    pub on: u32,
+    /// Members.
+    pub of: u32,
+    /// Whether it is somebody else's and was not read yet.
+    #[serde(default)]
+    pub unread: bool,
+    /// Where it stands in the room: compares as the lines do. Empty for a preview, which stands nowhere yet.
+    #[serde(default)]
+    pub place: String,
+}
+
+/// Where a page of a room's lines begins and ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageItem {
+    /// The room's ID.
+    pub room: String,
+    /// The place of the line that was asked for; none if there is no such line.
+    pub at: Option<String>,
+    /// Whether there are lines before the page.
+    pub more_before: bool,
+    /// Whether there are lines behind it.
+    pub more_after: bool,
+}
+
+/// Lines that were shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownItem {
+    /// The room's ID.
+    pub room: String,
+    /// How many.
+    pub lines: u64,
+    /// The lines, in no order; none of them if there are more than [`SHOWN_MAX`].
+    pub messages: Vec<MessageItem>,
+}
+
+/// Lines that one [`ShownItem`] holds; of more it tells only how many.
+pub const SHOWN_MAX: usize = 64;
+
+/// What changed in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Its lines: whoever shows some asks for them again.
+    Lines,
+    /// On whose disks its messages are.
+    Disks,
+    /// It was left.
+    Left,
+}
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKind {
+    /// A text.
+    Text,
+    /// In the third person.
+    Action,
+    /// A text from elsewhere; the author is a nick there.
+    Imported,
+    /// An action from elsewhere.
+    ImportedAction,
+    /// An entry that this version cannot read.
+    Unreadable,
+}
+
+/// An address or a connected peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressItem {
+    /// `HOST:PORT`, or a host alone for a peer that dialled us.
+    pub addr: String,
+    /// Whether a connection stands.
+    pub connected: bool,
+    /// The peer's name, once known.
+    pub peer: Option<String>,
+    /// The names of the rooms that we share on it.
+    pub rooms: Vec<String>,
+    /// What went wrong last.
+    pub problem: Option<String>,
+}
+
+/// How a room stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusItem {
+    /// The room's ID.
+    pub room: String,
+    /// The room's name.
+    pub name: String,
+    /// Text and action entries here, imported ones included.
+    pub messages: u64,
+    /// Changes here.
+    pub changes: u64,
+    /// The document's heads, hexadecimal, sorted.
+    pub heads: Vec<String>,
+    /// Bytes on disk.
+    pub disk_bytes: u64,
+    /// Why nothing can be written, if so.
+    pub failing: Option<String>,
+    /// Actors with two chains, in words.
+    pub forks: Vec<String>,
+    /// What was found wrong when the room was opened, in words.
+    pub findings: Vec<String>,
+    /// Connected peers.
+    pub peers: Vec<PeerItem>,
+}
+
+impl StatusItem {
+    /// Whether there is a connected peer and all of them hold the same as we.
+    #[must_use]
+    pub fn is_equal(&self) -> bool {
+        !self.peers.is_empty() && self.peers.iter().all(|peer| peer.state == Standing::Equal)
+    }
+}
+
+/// A connected peer in a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerItem {
+    /// Its name.
+    pub peer: String,
+    /// Its address.
+    pub addr: String,
+    /// How it stands to us.
+    pub state: Standing,
+    /// Messages that we have and it lacks.
+    pub ahead: u64,
+    /// Messages that it has and we lack.
+    pub behind: u64,
+    /// When it was last heard of, in milliseconds since 1970.
+    pub last_seen_ms: Option<i64>,
+}
+
+/// How a peer stands to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It has not said yet.
+    Unknown,
+    /// Both hold the same.
+    Equal,
+    /// We hold more.
+    Ahead,
+    /// It holds more.
+    Behind,
+    /// An actor has two chains.
+    Apart,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckItem {
+    /// The room's ID.
+    pub room: String,
+    /// The room's name.
+    pub name: String,
+    /// Files read.
+    pub files: u64,
+    /// Records that verify.
+    pub records: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Changes that fit their chains.
+    pub changes: u64,
+    /// Whether Automerge, given these changes, has the same heads.
+    pub heads_match: bool,
+    /// What is wrong, by file and offset, in words.
+    pub findings: Vec<String>,
+}

@@ -1,0 +1,1 @@
+//! A person reads and writes: the terminal UI over a node's client. Knows no Automerge, no file and no socket.
