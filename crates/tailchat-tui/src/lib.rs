@@ -3,3 +3,4 @@
 pub mod composer;
 pub mod keys;
 mod nearest;
+mod wrap;
