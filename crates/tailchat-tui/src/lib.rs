@@ -1,1 +1,6 @@
 //! A person reads and writes: the terminal UI over a node's client. Knows no Automerge, no file and no socket.
+
+pub mod composer;
+pub mod keys;
+mod nearest;
+mod wrap;
