@@ -118,7 +118,7 @@ const LADDER: &[Rung] = &[
             "nucleo-matcher",
             "pulldown-cmark",
             "ratatui",
-            "ratatui-textarea",
+            "rustix",
             "serde",
             "tailchat-core",
             "tailchat-node",
