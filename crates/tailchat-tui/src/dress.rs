@@ -2,28 +2,23 @@
 
 use ratatui::text::Line as Styled;
 
+use crate::markup::{self, Look};
 use crate::model::line::Line;
 use crate::theme::Theme;
 
-/// The text of a line, wrapped to so many columns.
-pub(crate) fn dressed(line: &Line, columns: u16, _me: &str, _theme: &Theme) -> Vec<Styled<'static>> {
-    let mut rows = Vec::new();
-    for paragraph in line.text.lines() {
-        let mut row = String::new();
-        for c in paragraph.chars() {
-            row.push(c);
-            if tailchat_core::text::columns(&row) > usize::from(columns) {
-                row.pop();
-                rows.push(Styled::raw(std::mem::take(&mut row)));
-                row.push(c);
-            }
-        }
-        rows.push(Styled::raw(row));
-    }
-    rows
-}
+/// Rows of a long text until somebody wants to see it whole.
+const FOLD_ROWS: usize = 12;
 
-/// The links in a text.
-pub(crate) fn links(_text: &str) -> Vec<String> {
-    Vec::new()
+/// The text of a line, wrapped to so many columns. `me` is what the reader is called.
+pub(crate) fn dressed(line: &Line, columns: u16, me: &[String], theme: &Theme) -> Vec<Styled<'static>> {
+    let look = Look {
+        theme,
+        base: if line.is_action() { theme.quote } else { theme.text },
+        width: usize::from(columns),
+        indent: 0,
+        names: me,
+        words: &[],
+        fold: (!line.unfolded).then_some(FOLD_ROWS),
+    };
+    markup::lay_out(&line.text, &look).lines
 }

@@ -36,6 +36,6 @@ pub(crate) enum Event {
     Ticked,
     /// The node is gone, or does not understand.
     Parted(Failure),
-    /// A signal wants the program to end, by its number.
-    Told(u8),
+    /// A signal wants the program to end.
+    Told,
 }

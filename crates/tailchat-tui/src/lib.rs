@@ -9,12 +9,15 @@ mod dress;
 mod event;
 pub mod keys;
 mod layout;
+pub mod markup;
 mod model;
 mod nearest;
 pub mod notice;
 mod panes;
 mod run;
 mod settings;
+#[cfg(test)]
+mod stage;
 mod terminal;
 pub mod theme;
 mod time;

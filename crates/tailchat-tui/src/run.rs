@@ -180,7 +180,7 @@ impl Ui {
         Ok(match heard {
             Heard::End(signal) => {
                 self.told = Some(signal);
-                Event::Told(signal)
+                Event::Told
             }
             Heard::Stop => {
                 self.inputs = None;
@@ -255,6 +255,11 @@ impl Ui {
     }
 
     fn draw(&mut self) -> Result<(), TuiError> {
+        // A size that was told in the same moment as a key may not have come as an event.
+        let (columns, rows) = self.terminal.size()?;
+        if (columns, rows) != (self.model.columns, self.model.rows) {
+            self.take(Event::Resized { columns, rows })?;
+        }
         let model = &self.model;
         Ok(self.terminal.draw(|frame| view::draw(model, frame))?)
     }

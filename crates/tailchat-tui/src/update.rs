@@ -50,7 +50,7 @@ pub(crate) fn update(model: &mut Model, event: Event, now_ms: i64) -> Vec<Comman
             model.parted = Some(failure);
             vec![Command::Quit]
         }
-        Event::Told(_) => opening::quit(model),
+        Event::Told => opening::quit(model),
     };
     settling::settle(model, &mut commands);
     commands

@@ -182,3 +182,6 @@ fn in_order(mut lines: Vec<Line>) -> Vec<Line> {
     lines.dedup_by(|a, b| a.place == b.place);
     lines
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ pub(super) fn close(model: &mut Model) -> Vec<Command> {
     let mut commands = settling::tell_seen(model);
     commands.extend(settling::keep_draft(model));
     if let Some(room) = model.open.take() {
-        let writing = std::mem::replace(&mut model.writing, Writing::default());
+        let writing = std::mem::take(&mut model.writing);
         model.parked.insert(room.key, writing);
     }
     commands

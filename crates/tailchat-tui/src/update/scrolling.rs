@@ -240,7 +240,7 @@ pub(super) fn copy(model: &mut Model) -> Vec<Command> {
 /// What a link leads to is nothing that a chat should start by itself: it goes to the clipboard.
 pub(super) fn copy_link(model: &mut Model) -> Vec<Command> {
     let line = model.open.as_ref().and_then(OpenRoom::selected_line);
-    let link = line.and_then(|line| crate::dress::links(&line.text).into_iter().next());
+    let link = line.and_then(|line| crate::markup::links(&line.text).into_iter().next());
     match link {
         Some(link) => {
             model.say(format!("copied {link}"));

@@ -38,8 +38,8 @@ pub(super) fn lay_out(model: &mut Model) {
         taste, name, open, ..
     } = model;
     let Some(room) = open else { return };
-    let me = name.as_deref().unwrap_or_default();
-    let wrap = |line: &Line, columns: u16| dress::dressed(line, columns, me, &taste.theme);
+    let me: Vec<String> = name.iter().cloned().collect();
+    let wrap = |line: &Line, columns: u16| dress::dressed(line, columns, &me, &taste.theme);
     let sheet = Sheet {
         text_columns: gutter.text,
         rows: panes.messages.height,

@@ -20,7 +20,7 @@ pub(super) fn draw(model: &Model, rect: Rect, buffer: &mut Buffer) -> Option<Pos
         && rect.height > 1
     {
         let named = fit(&format!("↳ reply to {named}"), usize::from(rect.width));
-        put(buffer, rect, 0, &Line::styled(named, theme.dim()));
+        put(buffer, rect, 0, &Line::styled(named, theme.faint));
         rect.y += 1;
         rect.height -= 1;
     }
@@ -33,7 +33,7 @@ pub(super) fn draw(model: &Model, rect: Rect, buffer: &mut Buffer) -> Option<Pos
         width,
         ..rect
     };
-    put(buffer, rect, 0, &Line::styled("> ", theme.dim()));
+    put(buffer, rect, 0, &Line::styled("> ", theme.faint));
     for (at, words) in (0..text.height).zip(rows.iter().skip(skipped)) {
         put(buffer, text, at, &Line::raw(words.text));
     }

@@ -25,7 +25,7 @@ pub(super) fn switcher(
             buffer,
             rect,
             1,
-            &Line::styled("no room is called like that", theme.dim()),
+            &Line::styled("no room is called like that", theme.faint),
         );
     }
     let height = usize::from(rect.height.saturating_sub(1));
@@ -36,7 +36,7 @@ pub(super) fn switcher(
         let name = fit(&room.name, width.saturating_sub(columns(&counts) + 3));
         let gap = width.saturating_sub(columns(&name) + columns(&counts) + 2);
         let (mark, style) = match index == chosen {
-            true => ("› ", theme.chosen()),
+            true => ("› ", theme.selected),
             false => ("  ", Style::default()),
         };
         let line = format!("{mark}{name}{}{counts}", " ".repeat(gap));
@@ -61,7 +61,7 @@ pub(super) fn prompt(model: &Model, prompt: &Prompt, rect: Rect, buffer: &mut Bu
         false => prompt.problem.clone().unwrap_or_default(),
     };
     for line in wrapped(&problem, usize::from(rect.width)) {
-        put(buffer, rect, row, &Line::styled(line, theme.mark()));
+        put(buffer, rect, row, &Line::styled(line, theme.unread));
         row += 1;
     }
     cursor
@@ -111,12 +111,12 @@ pub(super) fn welcome(model: &Model, chosen: usize, rect: Rect, buffer: &mut Buf
     ];
     for (index, (row, (what, why))) in (2..).zip(choices).enumerate() {
         let (mark, style) = match index == chosen {
-            true => ("› ", theme.chosen()),
+            true => ("› ", theme.selected),
             false => ("  ", Style::default()),
         };
         let line = Line::from(vec![
             Span::styled(format!("{mark}{what}"), style),
-            Span::styled(format!("  {why}"), theme.dim()),
+            Span::styled(format!("  {why}"), theme.faint),
         ]);
         put(buffer, rect, row, &line);
     }
@@ -124,7 +124,7 @@ pub(super) fn welcome(model: &Model, chosen: usize, rect: Rect, buffer: &mut Buf
         buffer,
         rect,
         5,
-        &Line::styled("Up and Down choose, Enter takes it.", theme.dim()),
+        &Line::styled("Up and Down choose, Enter takes it.", theme.faint),
     );
 }
 

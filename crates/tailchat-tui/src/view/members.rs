@@ -13,7 +13,7 @@ use crate::time;
 pub(super) fn draw(model: &Model, rect: Rect, buffer: &mut Buffer) {
     let theme = &model.taste.theme;
     for row in 0..rect.height {
-        buffer.set_string(rect.x, rect.y + row, "│", theme.dim());
+        buffer.set_string(rect.x, rect.y + row, "│", theme.faint);
     }
     let inner = Rect {
         x: rect.x + 2,
@@ -23,7 +23,7 @@ pub(super) fn draw(model: &Model, rect: Rect, buffer: &mut Buffer) {
     let Some(room) = &model.open else { return };
     let here = room.members.iter().filter(|member| member.online).count();
     let title = format!("people: {here} of {} here", room.members.len());
-    put(buffer, inner, 0, &Line::styled(title, theme.dim()));
+    put(buffer, inner, 0, &Line::styled(title, theme.faint));
     for (row, member) in (1..inner.height).zip(&room.members) {
         put(
             buffer,
@@ -48,12 +48,12 @@ pub(super) fn entry(model: &Model, member: &Member, width: usize) -> Line<'stati
     let style = if member.online {
         theme.person(&member.name)
     } else {
-        theme.dim()
+        theme.faint
     };
     Line::from(vec![
         Span::styled(if member.online { "● " } else { "  " }, style),
         Span::styled(name, style),
         Span::raw(" ".repeat(gap)),
-        Span::styled(seen, theme.dim()),
+        Span::styled(seen, theme.faint),
     ])
 }

@@ -54,7 +54,7 @@ fn empty(model: &Model, room: &OpenRoom, rect: Rect, buffer: &mut Buffer) {
     for (line, at) in words.iter().zip(top..) {
         let left = usize::from(rect.width).saturating_sub(columns(line)) / 2;
         let text = format!("{}{line}", " ".repeat(left));
-        put(buffer, rect, at, &Styled::styled(text, model.taste.theme.dim()));
+        put(buffer, rect, at, &Styled::styled(text, model.taste.theme.faint));
     }
 }
 
@@ -68,7 +68,7 @@ fn draw_row(model: &Model, room: &OpenRoom, row: Row, gutter: &Gutter, to: (&mut
                 buffer,
                 rect,
                 at,
-                &rule("the room begins here", rect.width, theme.dim()),
+                &rule("the room begins here", rect.width, theme.faint),
             );
         }
         return;
@@ -77,9 +77,9 @@ fn draw_row(model: &Model, room: &OpenRoom, row: Row, gutter: &Gutter, to: (&mut
     match row {
         Row::Day { .. } => {
             let day = time::day_in_words(line.sent_at_ms, &model.taste.zone);
-            put(buffer, rect, at, &rule(&day, rect.width, theme.dim()));
+            put(buffer, rect, at, &rule(&day, rect.width, theme.faint));
         }
-        Row::New { .. } => put(buffer, rect, at, &rule("new messages", rect.width, theme.mark())),
+        Row::New { .. } => put(buffer, rect, at, &rule("new messages", rect.width, theme.unread)),
         Row::Reply { .. } => {
             let answered = line.reply_to.as_ref().and_then(|id| room.window.find(id));
             let named = match answered {
@@ -87,9 +87,9 @@ fn draw_row(model: &Model, room: &OpenRoom, row: Row, gutter: &Gutter, to: (&mut
                 None => "↳ an earlier message".to_owned(),
             };
             let named = format!("{}{}", " ".repeat(left), fit(&named, usize::from(gutter.text)));
-            put(buffer, rect, at, &Styled::styled(named, theme.dim()));
+            put(buffer, rect, at, &Styled::styled(named, theme.faint));
         }
-        Row::Marks { .. } => put_right(buffer, rect, at, &Styled::styled(marks(line), theme.dim())),
+        Row::Marks { .. } => put_right(buffer, rect, at, &Styled::styled(marks(line), theme.faint)),
         Row::Text { line: index, row } => {
             let begins = row == 0;
             let head = if begins {
@@ -107,14 +107,14 @@ fn draw_row(model: &Model, room: &OpenRoom, row: Row, gutter: &Gutter, to: (&mut
                 put(buffer, text, at, words);
             }
             if row + 1 == line.laid.rows.len() && marks_fit(line) {
-                put_right(buffer, text, at, &Styled::styled(marks(line), theme.dim()));
+                put_right(buffer, text, at, &Styled::styled(marks(line), theme.faint));
             }
         }
         Row::Beginning => {}
     }
     let selected = room.selected.as_ref() == Some(&line.place);
     if selected && matches!(row, Row::Text { .. } | Row::Marks { .. }) {
-        put(buffer, rect, at, &Styled::styled("▌", theme.strong()));
+        put(buffer, rect, at, &Styled::styled("▌", theme.title));
     }
 }
 
@@ -137,7 +137,7 @@ fn head(model: &Model, room: &OpenRoom, index: usize, line: &Line, gutter: &Gutt
             && before.is_some_and(|before| time::minute(before.sent_at_ms, &model.taste.zone) == minute);
         let minute = if same { String::new() } else { minute };
         let width = usize::from(TIME_COLUMNS);
-        head.push(Span::styled(format!("{minute:width$}"), theme.dim()));
+        head.push(Span::styled(format!("{minute:width$}"), theme.faint));
     }
     if gutter.name > 0 && !together {
         let width = usize::from(gutter.name);
@@ -168,7 +168,7 @@ fn rule(words: &str, width: u16, style: Style) -> Styled<'static> {
 
 /// What came in above or below and was not seen yet.
 fn arrivals(model: &Model, room: &OpenRoom, rect: Rect, buffer: &mut Buffer) {
-    let style = model.taste.theme.mark();
+    let style = model.taste.theme.unread;
     let says = |count: usize, way: &str, arrow: &str| {
         let messages = if count == 1 { "message" } else { "messages" };
         Styled::styled(format!(" {arrow} {count} {messages} arrived {way} "), style)

@@ -12,9 +12,9 @@ use crate::model::rooms::Room;
 pub(super) fn draw(model: &Model, rect: Rect, buffer: &mut Buffer) {
     let theme = &model.taste.theme;
     let width = usize::from(rect.width).saturating_sub(2);
-    put(buffer, rect, 0, &Line::styled(" rooms", theme.dim()));
+    put(buffer, rect, 0, &Line::styled(" rooms", theme.faint));
     for row in 0..rect.height {
-        buffer.set_string(rect.right().saturating_sub(1), rect.y + row, "│", theme.dim());
+        buffer.set_string(rect.right().saturating_sub(1), rect.y + row, "│", theme.faint);
     }
     let height = usize::from(rect.height.saturating_sub(1));
     let open = model
@@ -40,9 +40,9 @@ fn entry(model: &Model, room: &Room, open: bool, width: usize) -> Line<'static> 
     let name = fit(&room.name, width.saturating_sub(columns(&counts) + 1));
     let gap = width.saturating_sub(columns(&name) + columns(&counts));
     let style = match (open, room.unread > 0) {
-        (true, _) => theme.chosen(),
-        (false, true) => theme.strong(),
-        (false, false) => theme.plain(),
+        (true, _) => theme.selected,
+        (false, true) => theme.title,
+        (false, false) => theme.text,
     };
     Line::from(vec![
         Span::styled(if open { "›" } else { " " }, style),
@@ -51,9 +51,9 @@ fn entry(model: &Model, room: &Room, open: bool, width: usize) -> Line<'static> 
         Span::styled(
             counts,
             if room.unread > 0 {
-                theme.mark()
+                theme.unread
             } else {
-                theme.dim()
+                theme.faint
             },
         ),
     ])

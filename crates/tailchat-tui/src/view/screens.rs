@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Style;
+use ratatui::style::{Color, Style};
 use ratatui::text::Line;
 use tailchat_core::text::columns;
 use tailchat_node::control::Standing;
@@ -11,6 +11,7 @@ use super::{clear, fit, lists, members, put};
 use crate::model::Model;
 use crate::model::open_room::Peer;
 use crate::model::overlay::{Address, Overlay};
+use crate::theme::Theme;
 
 /// Columns that a list takes where there is more room.
 const LIST_COLUMNS: u16 = 64;
@@ -81,7 +82,7 @@ fn narrow(area: Rect) -> Rect {
 fn framed(model: &Model, title: &str, rect: Rect, buffer: &mut Buffer) -> Rect {
     let rest = usize::from(rect.width).saturating_sub(columns(title) + 4);
     let line = format!("── {title} {}", "─".repeat(rest));
-    put(buffer, rect, 0, &Line::styled(line, model.taste.theme.dim()));
+    put(buffer, rect, 0, &Line::styled(line, model.taste.theme.faint));
     let margin = u16::from(rect.width > 30);
     Rect {
         x: rect.x + margin,
@@ -111,7 +112,7 @@ fn help(model: &Model) -> Vec<Line<'static>> {
             if section.is_some() {
                 lines.push(Line::default());
             }
-            lines.push(Line::styled(row.section.title(), theme.strong()));
+            lines.push(Line::styled(row.section.title(), theme.title));
             section = Some(row.section);
         }
         let keys = row.keys.join(", ");
@@ -124,7 +125,7 @@ fn connections(model: &Model, addresses: &[Address], width: usize) -> Vec<Line<'
     let theme = &model.taste.theme;
     let mut lines = Vec::new();
     if let (Some(open), Some(room)) = (&model.open, model.room()) {
-        lines.push(Line::styled(format!("In {}", room.name), theme.strong()));
+        lines.push(Line::styled(format!("In {}", room.name), theme.title));
         let status = open.status.as_ref();
         let peers = status.map_or(&[][..], |status| &status.peers);
         if peers.is_empty() {
@@ -137,11 +138,11 @@ fn connections(model: &Model, addresses: &[Address], width: usize) -> Vec<Line<'
         lines.extend(
             problems
                 .iter()
-                .map(|problem| Line::styled(format!("  {problem}"), theme.mark())),
+                .map(|problem| Line::styled(format!("  {problem}"), theme.unread)),
         );
         lines.push(Line::default());
     }
-    lines.push(Line::styled("Addresses", theme.strong()));
+    lines.push(Line::styled("Addresses", theme.title));
     if addresses.is_empty() {
         lines.push(Line::raw("  none is known; `tailchat peers add HOST` adds one"));
     }
@@ -162,7 +163,7 @@ fn connections(model: &Model, addresses: &[Address], width: usize) -> Vec<Line<'
             lines.extend(
                 words
                     .into_iter()
-                    .map(|words| Line::styled(format!("    {words}"), theme.dim())),
+                    .map(|words| Line::styled(format!("    {words}"), theme.faint)),
             );
         }
     }
@@ -186,11 +187,11 @@ fn invite(model: &Model, rect: Rect, buffer: &mut Buffer) {
     let theme = &model.taste.theme;
     let width = usize::from(rect.width);
     let command = format!("tailchat join {}", room.key);
-    let mut lines = vec![Line::styled(fit(&room.name, width), theme.strong())];
+    let mut lines = vec![Line::styled(fit(&room.name, width), theme.title)];
     lines.extend(chunks(&command, width).into_iter().map(Line::raw));
     lines.push(Line::styled(
         "Waiting for others; you can write now. Esc closes this.",
-        theme.dim(),
+        theme.faint,
     ));
     let picture =
         (model.taste.picture)(&room.invite).or_else(|| (model.taste.picture)(&room.key.to_string()));
@@ -208,7 +209,7 @@ fn invite(model: &Model, rect: Rect, buffer: &mut Buffer) {
     }
     let top = u16::try_from(words).unwrap_or(0);
     for (row, line) in (top..rect.height).zip(picture) {
-        put(buffer, rect, row, &Line::styled(line, theme.picture()));
+        put(buffer, rect, row, &Line::styled(line, scanned(theme)));
     }
 }
 
@@ -219,4 +220,12 @@ fn chunks(text: &str, width: usize) -> Vec<String> {
         .chunks(width.max(1))
         .map(|chunk| chunk.iter().collect())
         .collect()
+}
+
+/// Light on dark whatever the terminal's own colours are: phones want it so.
+fn scanned(theme: &Theme) -> Style {
+    match theme.name {
+        "mono" => Style::new(),
+        _ => Style::new().fg(Color::White).bg(Color::Black),
+    }
 }

@@ -23,7 +23,7 @@ pub(super) fn draw(model: &Model, rect: Rect, buffer: &mut Buffer) {
         return;
     }
     let theme = &model.taste.theme;
-    clear(buffer, rect, theme.bar());
+    clear(buffer, rect, theme.bar);
     let width = usize::from(rect.width);
     let words = match &model.said {
         Some(said) => said.words.replace('\n', " "),
@@ -31,8 +31,8 @@ pub(super) fn draw(model: &Model, rect: Rect, buffer: &mut Buffer) {
     };
     let words = fit(&format!(" {words}"), width);
     let hints = hints(model, width.saturating_sub(columns(&words) + 3));
-    put(buffer, rect, 0, &Line::styled(words, theme.bar()));
-    put_right(buffer, rect, 0, &Line::styled(hints, theme.bar()));
+    put(buffer, rect, 0, &Line::styled(words, theme.bar));
+    put_right(buffer, rect, 0, &Line::styled(hints, theme.bar));
 }
 
 /// As many of the keys' hints as there is room for.
