@@ -2,5 +2,7 @@
 
 pub mod composer;
 pub mod keys;
+pub mod markup;
 mod nearest;
+pub mod theme;
 mod wrap;
