@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use tailchat_node::control::{
-    At, Failure, Item, MemberItem, MessageItem, MessageKind, NodeItem, PageItem, PeerItem, Reading, Request, RoomItem,
-    ShownItem, Standing, StatusItem,
+    At, Failure, Item, MemberItem, MessageItem, MessageKind, NodeItem, PageItem, PeerItem, Reading, Request,
+    RoomItem, ShownItem, Standing, StatusItem,
 };
 
 use crate::command::{Command, Question};
@@ -114,7 +114,11 @@ impl Stage {
 
     /// A line comes into a room and is shown.
     pub(crate) fn arrives(&mut self, room: &str, message: MessageItem) {
-        let room = self.rooms.iter_mut().find(|made_up| made_up.item.name == room).expect(room);
+        let room = self
+            .rooms
+            .iter_mut()
+            .find(|made_up| made_up.item.name == room)
+            .expect(room);
         if message.unread {
             room.item.unread += 1;
         }
@@ -152,7 +156,9 @@ impl Stage {
     pub(crate) fn screen(&self) -> String {
         let backend = TestBackend::new(self.model.columns, self.model.rows);
         let mut terminal = Terminal::new(backend).expect("a screen in memory");
-        terminal.draw(|frame| view::draw(&self.model, frame)).expect("drawn");
+        terminal
+            .draw(|frame| view::draw(&self.model, frame))
+            .expect("drawn");
         let buffer = terminal.backend().buffer();
         let mut out = String::new();
         for y in 0..buffer.area.height {
@@ -161,7 +167,9 @@ impl Stage {
             while x < buffer.area.width {
                 let symbol = buffer[(x, y)].symbol();
                 row.push_str(symbol);
-                x += u16::try_from(tailchat_core::text::columns(symbol)).expect("a cell").max(1);
+                x += u16::try_from(tailchat_core::text::columns(symbol))
+                    .expect("a cell")
+                    .max(1);
             }
             out.push_str(row.trim_end());
             out.push('\n');
@@ -193,21 +201,36 @@ impl Stage {
                 closed: Vec::new(),
                 warnings: Vec::new(),
             })],
-            Request::Rooms => self.rooms.iter().map(|room| Item::Room(room.item.clone())).collect(),
+            Request::Rooms => self
+                .rooms
+                .iter()
+                .map(|room| Item::Room(room.item.clone()))
+                .collect(),
             Request::New { name } => {
                 let room = MadeUp::new(&name, Vec::new());
                 let item = room.item.clone();
                 self.rooms.push(room);
                 vec![Item::Room(item)]
             }
-            Request::Members { room } => self.room(&room).members.iter().cloned().map(Item::Member).collect(),
+            Request::Members { room } => self
+                .room(&room)
+                .members
+                .iter()
+                .cloned()
+                .map(Item::Member)
+                .collect(),
             Request::Draft { room } => vec![Item::Draft(self.room(&room).draft.clone())],
             Request::SetDraft { room, text } => {
                 self.room(&room).draft = text;
                 Vec::new()
             }
             Request::Status { room, .. } => vec![Item::Status(self.room(&room.unwrap_or_default()).status())],
-            Request::Page { room, at, before, after } => self.room(&room).page(&at, before, after),
+            Request::Page {
+                room,
+                at,
+                before,
+                after,
+            } => self.room(&room).page(&at, before, after),
             Request::Read { room, what } => {
                 self.room(&room).read(&what);
                 Vec::new()
@@ -221,7 +244,10 @@ impl Stage {
     }
 
     fn room(&mut self, room: &str) -> &mut MadeUp {
-        self.rooms.iter_mut().find(|made_up| made_up.item.room == room).expect(room)
+        self.rooms
+            .iter_mut()
+            .find(|made_up| made_up.item.room == room)
+            .expect(room)
     }
 }
 
@@ -243,7 +269,11 @@ impl MadeUp {
                 draft: false,
             },
             lines,
-            members: vec![member("ann", true, true), member("bob", true, false), member("cleo", false, false)],
+            members: vec![
+                member("ann", true, true),
+                member("bob", true, false),
+                member("cleo", false, false),
+            ],
             peers: vec![PeerItem {
                 peer: "bob".into(),
                 addr: "10.0.0.2".into(),
@@ -272,18 +302,24 @@ impl MadeUp {
     }
 
     fn page(&self, at: &At, before: u32, after: u32) -> Vec<Item> {
-        let behind =
-            |place: &Option<String>, line: &MessageItem| place.as_ref().is_none_or(|place| line.place > *place);
+        let behind = |place: &Option<String>, line: &MessageItem| {
+            place.as_ref().is_none_or(|place| line.place > *place)
+        };
         let index = match at {
             At::Newest => None,
             At::Oldest => Some(0),
             At::Place(place) => Some(self.lines.partition_point(|line| line.place < *place)),
             At::Message(id) => self.lines.iter().position(|line| line.id == *id),
             At::Time(ms) => self.lines.iter().position(|line| line.sent_at_ms >= *ms),
-            At::Unread(place) => self.lines.iter().position(|line| line.unread && behind(place, line)),
+            At::Unread(place) => self
+                .lines
+                .iter()
+                .position(|line| line.unread && behind(place, line)),
             At::Mention(place) => {
                 let named = |line: &MessageItem| line.unread && line.text.contains("ann");
-                self.lines.iter().position(|line| named(line) && behind(place, line))
+                self.lines
+                    .iter()
+                    .position(|line| named(line) && behind(place, line))
             }
         };
         let index = index.filter(|index| *index < self.lines.len());
@@ -296,7 +332,11 @@ impl MadeUp {
             more_before: first > 0,
             more_after: end < self.lines.len(),
         })];
-        items.extend(self.lines[first..end].iter().map(|line| Item::Message(Box::new(line.clone()))));
+        items.extend(
+            self.lines[first..end]
+                .iter()
+                .map(|line| Item::Message(Box::new(line.clone()))),
+        );
         items
     }
 
@@ -345,7 +385,9 @@ pub(crate) fn message(at: u32, text: &str) -> MessageItem {
 
 /// Many messages, the first at place 0.
 pub(crate) fn messages(count: u32) -> Vec<MessageItem> {
-    (0..count).map(|at| message(at, &format!("message {at}"))).collect()
+    (0..count)
+        .map(|at| message(at, &format!("message {at}")))
+        .collect()
 }
 
 fn key(chord: &str) -> KeyEvent {

@@ -20,6 +20,10 @@ pub(crate) fn columns(line: &str) -> usize {
 /// columns; white space at a row's end may stand beyond that by `hang` columns, and
 /// what stands further is on the next row. A row that has room for nothing takes one character all the same.
 pub(crate) fn rows(line: &str, width: usize, hang: usize) -> Vec<Range<usize>> {
+    if fits(line, width) {
+        let whole = 0..line.len();
+        return vec![whole];
+    }
     let mut breaker = Breaker {
         rows: Vec::new(),
         start: 0,
@@ -33,6 +37,31 @@ pub(crate) fn rows(line: &str, width: usize, hang: usize) -> Vec<Range<usize>> {
     }
     breaker.rows.push(breaker.start..line.len());
     breaker.rows
+}
+
+/// The rows of a line that may break anywhere, as byte ranges that together are the line.
+pub(crate) fn cells(line: &str, width: usize) -> Vec<Range<usize>> {
+    if fits(line, width) {
+        let whole = 0..line.len();
+        return vec![whole];
+    }
+    let mut rows = Vec::new();
+    let (mut start, mut used) = (0, 0);
+    for (at, grapheme) in line.grapheme_indices(true) {
+        let wide = grapheme.width();
+        if used + wide > width && at > start {
+            rows.push(start..at);
+            (start, used) = (at, 0);
+        }
+        used += wide;
+    }
+    rows.push(start..line.len());
+    rows
+}
+
+/// Whether a line is surely not too wide: cheap, and true for most lines.
+fn fits(line: &str, width: usize) -> bool {
+    line.len() <= width && line.is_ascii()
 }
 
 struct Breaker {
@@ -124,6 +153,17 @@ mod tests {
             ["👩\u{200d}🚀", "👩\u{200d}🚀"]
         );
         assert_eq!(shown("日", 1), ["日"]);
+    }
+
+    #[test]
+    fn verbatim_lines_break_anywhere() {
+        let shown = |line: &'static str, width| -> Vec<&str> {
+            cells(line, width).into_iter().map(|row| &line[row]).collect()
+        };
+        assert_eq!(shown("ab cd ef", 3), ["ab ", "cd ", "ef"]);
+        assert_eq!(shown("日本語", 3), ["日", "本", "語"]);
+        assert_eq!(shown("日", 1), ["日"]);
+        assert_eq!(shown("", 3), [""]);
     }
 
     #[test]

@@ -20,7 +20,17 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let keys = prop::sample::select(vec![
-        "pageup", "pageup", "pageup", "pagedown", "shift-up", "shift-down", "ctrl-home", "ctrl-end", "alt-u", "alt-l", "alt-n",
+        "pageup",
+        "pageup",
+        "pageup",
+        "pagedown",
+        "shift-up",
+        "shift-down",
+        "ctrl-home",
+        "ctrl-end",
+        "alt-u",
+        "alt-l",
+        "alt-n",
     ]);
     prop_oneof![
         4 => (0u32..40_000).prop_map(Step::Arrives),
@@ -54,11 +64,19 @@ fn is_a_stretch(stage: &Stage) {
     let all: Vec<&String> = stage.rooms[0].lines.iter().map(|line| &line.place).collect();
     assert!(loaded.len() <= LINES_MAX);
     let Some(first) = loaded.first() else { return };
-    let start = all.iter().position(|place| *place == first).expect("a line of the room");
-    let stretch = all.get(start..start + loaded.len()).expect("no more than there is");
+    let start = all
+        .iter()
+        .position(|place| *place == first)
+        .expect("a line of the room");
+    let stretch = all
+        .get(start..start + loaded.len())
+        .expect("no more than there is");
     assert!(stretch.iter().zip(&loaded).all(|(a, b)| *a == b), "{loaded:?}");
     assert_eq!(room.window.has_more(Edge::Oldest), start > 0);
-    assert_eq!(room.window.has_more(Edge::Newest), start + loaded.len() < all.len());
+    assert_eq!(
+        room.window.has_more(Edge::Newest),
+        start + loaded.len() < all.len()
+    );
 }
 
 proptest! {
@@ -106,15 +124,35 @@ proptest! {
 fn a_million_messages_are_scrolled_through_with_a_bounded_window() {
     let mut stage = Stage::in_kitchen(80, 24, messages(20_000));
     let mut pages = 0;
-    let newest = stage.model.open.as_ref().expect("a room").window.last().map(|line| line.place.clone());
-    while stage.model.open.as_ref().expect("a room").window.first().map(|line| line.place.to_string()) != Some("00000000".into()) {
+    let newest = stage
+        .model
+        .open
+        .as_ref()
+        .expect("a room")
+        .window
+        .last()
+        .map(|line| line.place.clone());
+    while stage
+        .model
+        .open
+        .as_ref()
+        .expect("a room")
+        .window
+        .first()
+        .map(|line| line.place.to_string())
+        != Some("00000000".into())
+    {
         stage.press("pageup");
         pages += 1;
         assert!(stage.model.open.as_ref().expect("a room").window.len() <= LINES_MAX);
         assert!(pages < 2_000, "it stands still");
     }
     stage.press("ctrl-home");
-    assert!(stage.screen().contains("the room begins here"), "{}", stage.screen());
+    assert!(
+        stage.screen().contains("the room begins here"),
+        "{}",
+        stage.screen()
+    );
     for _ in 0..pages + 40 {
         stage.press("pagedown");
     }
