@@ -29,7 +29,7 @@ fn the_first_run_asks_a_name_then_creates_a_room_and_shows_its_invite() {
     screen.types("kitchen\r");
     screen.until_text("tailchat join room1");
     screen.types("\x1b");
-    screen.until_text("Waiting for others; you can write now.");
+    screen.until_text("What you write is kept");
     screen.types("the kettle is on\r");
     screen.until("the message, durable", |text| {
         text.contains("the kettle is on") && text.contains(" here")
@@ -101,7 +101,7 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back() {
     let machine = Machine::new("ann");
     machine.run(&["new", "kitchen"]).ok();
     let mut shell = Command::new("bash");
-    shell.args(["--norc", "--noprofile", "-i"]);
+    shell.args(["--norc", "--noprofile", "--noediting", "-i"]);
     let program = machine.online(&[]);
     for (name, value) in program.get_envs() {
         if let Some(value) = value {
@@ -155,4 +155,60 @@ fn two_programs_side_by_side_converge() {
         });
     }
     first.until_text("all equal with bob");
+}
+
+#[test]
+fn a_panic_leaves_the_terminal_restored_and_says_what_happened() {
+    let machine = Machine::new("ann");
+    let mut command = machine.online(&[]);
+    let this = std::env::current_exe().expect("this test's program");
+    let mut child = Command::new(this);
+    child.args(["--exact", "panics_while_it_draws", "--ignored", "--nocapture"]);
+    for (name, value) in command.env("TAILCHAT_DATA", machine.path("data")).get_envs() {
+        if let Some(value) = value {
+            child.env(name, value);
+        }
+    }
+    let mut screen = Screen::run(&child, SMALL);
+    screen.until_text("name: ann");
+    screen.types("\r");
+    screen.until_text("Create a room");
+    screen.types("\r");
+    screen.until_text("room:");
+    screen.types("kitchen\r");
+    screen.until_text("the picture is broken");
+    screen.ends();
+    screen.is_restored();
+}
+
+/// The program of the test above: its UI panics when it draws an invite.
+#[test]
+#[ignore = "a program for another test, in a terminal"]
+fn panics_while_it_draws() {
+    let config = tailchat_node::client::Config {
+        data: std::env::var_os("TAILCHAT_DATA").expect("a folder").into(),
+        listen: Some("127.0.0.1:0".into()),
+        name: None,
+        default_name: "ann".into(),
+        online: true,
+    };
+    let choices = tailchat_tui::Choices {
+        keys: tailchat_tui::keys::KeyMap::default(),
+        theme: tailchat_tui::theme::Theme::default(),
+        mouse: true,
+        notify: true,
+        notices: tailchat_tui::notice::Channel::default(),
+        utf8: true,
+        zone: jiff::tz::TimeZone::UTC,
+        edit: None,
+        picture: |_| panic!("the picture is broken"),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("threads");
+    runtime.block_on(async {
+        let client = tailchat_node::client::Client::open(config).await.expect("a node");
+        tailchat_tui::run(client, choices.into()).await.expect("a UI");
+    });
 }

@@ -83,8 +83,8 @@ impl Terminal {
         disable_raw_mode()?;
         enter(self.mouse)?;
         let (columns, rows) = size()?;
-        self.screen.resize(Rect::new(0, 0, columns, rows))?;
-        self.screen.clear()
+        // Also clears; `clear` of its own would ask the terminal where the cursor is, and wait for an answer.
+        self.screen.resize(Rect::new(0, 0, columns, rows))
     }
 
     /// Writes control sequences that draw nothing: a notice, the clipboard, the title.
