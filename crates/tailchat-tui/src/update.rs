@@ -133,3 +133,6 @@ fn scrolled(overlay: &mut Overlay, rows: i32) {
         };
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,3 +101,6 @@ fn fit(text: &str, width: usize) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

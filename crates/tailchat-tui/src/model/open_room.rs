@@ -15,6 +15,9 @@ use crate::window::Window;
 /// Lines that are kept aside while a page is under way; with more, the page is asked for again.
 const ASIDE_MAX: usize = 256;
 
+/// Who is alone for so long, where nobody was met yet, reads why that may be.
+pub(crate) const ALONE_MS: i64 = 10_000;
+
 /// The room on the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OpenRoom {
@@ -80,6 +83,12 @@ impl OpenRoom {
         let place = self.selected.as_ref()?;
         let index = self.window.index_of(place);
         self.window.get(index).filter(|line| line.place == *place)
+    }
+
+    /// Whether nobody was found for long.
+    pub(crate) fn is_long_alone(&self, now_ms: i64) -> bool {
+        self.alone_since_ms
+            .is_some_and(|since| now_ms.saturating_sub(since) >= ALONE_MS)
     }
 
     /// The lines of which something is on the screen.

@@ -8,7 +8,7 @@ use crate::layout::Position;
 use crate::model::Model;
 use crate::model::ids::RoomKey;
 use crate::model::line::Line;
-use crate::model::open_room::OpenRoom;
+use crate::model::open_room::{ALONE_MS, OpenRoom};
 use crate::model::rooms::Room;
 use crate::window::{Arrival, Edge};
 
@@ -16,8 +16,6 @@ use crate::window::{Arrival, Edge};
 const DISKS_MAX: usize = 200;
 /// Late lines that are kept for "what did I miss".
 const LATE_MAX: usize = 1_000;
-/// Who is alone in a room for so long is told why that may be.
-const ALONE_MS: i64 = 10_000;
 
 /// Takes in what the node told.
 pub(super) fn watched(model: &mut Model, item: Item) -> Vec<Command> {

@@ -6,7 +6,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line as Styled, Span};
 use tailchat_core::text::columns;
 
-use super::{fit, put, put_right};
+use super::{fit, lists, put, put_right};
 use crate::layout::{Row, marks, marks_fit};
 use crate::model::Model;
 use crate::model::line::{Line, beginning};
@@ -39,19 +39,31 @@ fn empty(model: &Model, room: &OpenRoom, rect: Rect, buffer: &mut Buffer) {
         return;
     }
     let met = model.rooms.get(&room.key).is_some_and(|room| room.met);
-    let words: &[&str] = if met {
-        &["Nothing was said here yet."]
-    } else {
-        &[
+    let mut words = match met {
+        true => vec!["Nothing was said here yet."],
+        false => vec![
             "Waiting for others; you can write now.",
             "What you write is kept, and they get it when you meet.",
-        ]
+        ],
     };
+    if room.is_long_alone(model.now_ms) {
+        words.extend([
+            "",
+            "Nobody was found yet. Likely causes: no tailchat runs",
+            "at anybody who has the room, or a firewall is between.",
+            "`tailchat doctor` looks for the cause; F4 shows what",
+            "was tried, and /peers add HOST adds an address.",
+        ]);
+    }
+    let words: Vec<String> = words
+        .iter()
+        .flat_map(|line| lists::wrapped(line, usize::from(rect.width)))
+        .collect();
     let top = rect
         .height
         .saturating_sub(u16::try_from(words.len()).unwrap_or(0))
         / 2;
-    for (line, at) in words.iter().zip(top..) {
+    for (line, at) in words.iter().map(String::as_str).zip(top..) {
         let left = usize::from(rect.width).saturating_sub(columns(line)) / 2;
         let text = format!("{}{line}", " ".repeat(left));
         put(buffer, rect, at, &Styled::styled(text, model.taste.theme.faint));

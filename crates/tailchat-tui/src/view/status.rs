@@ -15,8 +15,6 @@ use crate::panes::Panes;
 
 /// Peers that are named.
 const NAMED_MAX: usize = 2;
-/// Who is alone for so long reads why that may be.
-const ALONE_MS: i64 = 10_000;
 
 pub(super) fn draw(model: &Model, rect: Rect, buffer: &mut Buffer) {
     if rect.height == 0 {
@@ -82,14 +80,11 @@ fn in_words(model: &Model, open: &OpenRoom, room: &Room) -> String {
         return problem.clone();
     }
     if room.connected == 0 {
-        let alone = open
-            .alone_since_ms
-            .is_some_and(|since| model.now_ms.saturating_sub(since) >= ALONE_MS);
-        return match (room.met, alone) {
+        return match (room.met, open.is_long_alone(model.now_ms)) {
             (true, _) => "offline · you can write now",
             (false, false) => "waiting for others · you can write now",
             (false, true) => {
-                "nobody found yet · is a tailchat running there, its port open? `tailchat peers` tells"
+                "nobody found yet · `tailchat doctor` says why"
             }
         }
         .to_owned();
