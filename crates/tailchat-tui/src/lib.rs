@@ -4,5 +4,6 @@ pub mod composer;
 pub mod keys;
 pub mod markup;
 mod nearest;
+pub mod notice;
 pub mod theme;
 mod wrap;
