@@ -6,6 +6,7 @@ pub mod keys;
 pub mod markup;
 mod nearest;
 pub mod notice;
+pub mod preferences;
 pub mod slash;
 pub mod theme;
 mod wrap;
