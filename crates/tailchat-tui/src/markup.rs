@@ -21,6 +21,8 @@ use rows::{Pieces, Row, Shape};
 const FOLD_SAVES: usize = 3;
 /// Bytes that a column may have: a character of four with its marks. What is more is looked at when unfolded.
 const COLUMN_LEN_MAX: usize = 24;
+/// Columns of the widest character: bars and bullets leave as much room.
+const CLUSTER_COLUMNS: usize = 4;
 /// Levels of quotes that are shown as such.
 const QUOTES_MAX: usize = 4;
 
@@ -231,7 +233,7 @@ impl Page<'_> {
         let bullet = bullet(body).unwrap_or_default();
         let mut shape = self.barred(quotes);
         let mut begin = range.start + begin;
-        if !bullet.is_empty() && shape.columns + bullet.len() + 2 <= self.room {
+        if !bullet.is_empty() && shape.columns + bullet.len() + CLUSTER_COLUMNS <= self.room {
             // Further rows of a list's item stand below its text.
             shape
                 .first
@@ -304,7 +306,7 @@ impl Page<'_> {
 
     /// Rows behind so many bars, as far as there is room for them.
     fn barred(&self, bars: usize) -> Shape {
-        let bars = bars.min(self.room.saturating_sub(2) / 2);
+        let bars = bars.min(self.room.saturating_sub(CLUSTER_COLUMNS) / 2);
         let bar = match bars {
             0 => Vec::new(),
             _ => vec![Span::styled("│ ".repeat(bars), self.look.theme.mark)],
