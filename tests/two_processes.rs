@@ -181,6 +181,25 @@ fn who_follows_sees_what_others_write_as_it_comes() {
 }
 
 #[test]
+fn what_others_wrote_is_unread_until_it_is_marked_beside_a_node_and_without_one() {
+    let (ann, _serving, bob) = joined();
+    send(&ann, "one");
+    send(&ann, "@bob, two");
+    let (serving, _) = serve(&bob);
+    equal(&bob);
+    let unread = || bob.run(&["log", "kitchen", "--unread"]).ok().lines().count();
+    let listed = || bob.run(&["rooms"]).ok();
+    assert_eq!(unread(), 2);
+    assert!(listed().contains("2 unread, 1 to you"), "{}", listed());
+    bob.run(&["read", "kitchen"]).ok();
+    assert_eq!(unread(), 0);
+    send(&bob, "mine");
+    drop(serving);
+    assert_eq!(unread(), 0);
+    assert!(!listed().contains("unread"), "{}", listed());
+}
+
+#[test]
 fn waiting_for_other_disks_ends_when_they_have_it_or_time_is_up() {
     let (ann, anns, bob) = joined();
     let alone = ann.run(&["send", "kitchen", "anybody?", "--wait", "1", "--timeout", "0.3"]);

@@ -99,6 +99,9 @@ pub(crate) enum Command {
                       Example: tailchat log kitchen --since \"2 days ago\" --follow"
     )]
     Log(LogArgs),
+    /// Mark all messages of a room as read
+    #[command(after_help = "Example: tailchat log kitchen --unread && tailchat read kitchen")]
+    Read(RoomArgs),
     /// Bring in messages from elsewhere; the same file again adds nothing
     #[command(
         after_help = "irc: lines `[HH:MM] <nick> text` and `[HH:MM]  * nick acts`, in UTC, the date being the file's name\n\
@@ -205,6 +208,9 @@ pub(crate) struct LogArgs {
     /// Only what was sent before that time
     #[arg(long, value_name = "T")]
     pub(crate) until: Option<String>,
+    /// Only what you have not read; `tailchat read` marks it as read
+    #[arg(long, conflicts_with = "last")]
+    pub(crate) unread: bool,
     /// Go on with new messages as they come; Ctrl-C ends it
     #[arg(long)]
     pub(crate) follow: bool,

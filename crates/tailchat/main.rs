@@ -87,6 +87,7 @@ async fn dispatch(command: Command, everywhere: &Everywhere, out: &mut Output) -
         Command::Leave(args) => commands::rooms::leave(args, everywhere, out).await,
         Command::Members(args) => commands::rooms::members(args, everywhere, out).await,
         Command::Send(args) => commands::send::send(args, everywhere, out).await,
+        Command::Read(args) => commands::rooms::read(args, everywhere, out).await,
         Command::Log(args) => commands::log::log(args, everywhere, out).await,
         Command::Import(args) => commands::import::import(args, everywhere, out).await,
         Command::Export(args) => commands::export::export(args, everywhere, out).await,

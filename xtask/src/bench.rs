@@ -306,6 +306,7 @@ async fn follow(client: &mut Client, room: &str) -> Result<()> {
         last: Some(0),
         since_ms: None,
         until_ms: None,
+        unread: false,
         follow: true,
         preview: false,
     };

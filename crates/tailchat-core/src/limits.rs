@@ -86,6 +86,11 @@ pub const ADDRESSES_MAX: usize = 256;
 /// Connections kept at once; a further one is closed.
 pub const CONNECTIONS_MAX: usize = 256;
 
+/// Pieces in which what a person has read of a room may lie; of one more the mark is refused.
+pub const READ_STRETCHES_MAX: usize = 16_384;
+/// Different names in one message that count as mentioned; of further ones nothing is known.
+pub const MENTIONS_MAX: usize = 64;
+
 /// A connection on which no room is proved by then is closed.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
 /// A connection that was silent for this long is pinged.

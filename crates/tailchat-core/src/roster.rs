@@ -101,6 +101,15 @@ impl Roster {
         by_device.map(|(actor, _)| *actor)
     }
 
+    /// Every actor with which a person has written, on whatever device.
+    pub fn actors_of_person(&self, person: PersonId) -> impl Iterator<Item = ActorId> {
+        let of_person = self
+            .profiles
+            .iter()
+            .filter(move |(_, (_, profile))| profile.person == person);
+        of_person.map(|(actor, _)| *actor)
+    }
+
     /// The entries of forked actors that were posted again, by ID and [`crate::entry::entry_sum`].
     #[must_use]
     pub fn repeated(&self) -> &BTreeSet<(MessageId, u32)> {

@@ -7,12 +7,15 @@
     reason = "a bench may panic, and criterion's main has no words"
 )]
 
+use std::collections::BTreeSet;
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use tailchat_core::block::Arrival;
 use tailchat_core::change::Parts;
 use tailchat_core::entry::{Body, Entry, Stamp, Text};
 use tailchat_core::ids::{ActorId, DeviceId, RoomId};
-use tailchat_index::{Asked, Folded, From, Index};
+use tailchat_core::read::ReadState;
+use tailchat_index::{Asked, Folded, From, Index, Reader};
 
 const ROOM: RoomId = RoomId([7; 16]);
 const LINES: u64 = 200_000;
@@ -95,6 +98,24 @@ fn index(c: &mut Criterion) {
             criterion::BatchSize::SmallInput,
         );
     });
+    let (unread, own) = (ReadState::default(), BTreeSet::new());
+    let mut half = ReadState::default();
+    for actor in 0..50 {
+        half.mark(ActorId([actor; 16]), 0..LINES / 100 + 7).unwrap();
+    }
+    for (what, read) in [("nothing was read", &unread), ("half was read", &half)] {
+        let reader = Reader {
+            read,
+            own: &own,
+            name: "ann",
+        };
+        c.bench_function(&format!("count the unread where {what}"), |b| {
+            b.iter(|| index.unread(ROOM, reader).unwrap());
+        });
+        c.bench_function(&format!("first unread where {what}"), |b| {
+            b.iter(|| index.unread_places(ROOM, reader, None, 1).unwrap());
+        });
+    }
     c.bench_function("newest 50 lines", |b| {
         b.iter(|| index.lines(ROOM, &newest(50)).unwrap());
     });

@@ -6,12 +6,14 @@ use tailchat_core::block::Arrival;
 use tailchat_core::change::Parts;
 use tailchat_core::entry::Entry;
 use tailchat_core::ids::{ActorId, RoomId};
+use tailchat_core::mention::mentioned;
 use tailchat_core::state::Tip;
 use tailchat_core::timeline::{Line, Place, Says, Told, told_by};
 
 use crate::checkpoint::{Position, RoomRow};
 use crate::error::{Doing, IndexError};
 use crate::index::Index;
+use crate::unread::Tallies;
 
 /// Changes that are durable in a room's log, and what follows from them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,13 +59,19 @@ impl Index {
         let mut row = self.room(room)?;
         let before = (row.clock.clone(), row.whole);
         let mut heard = false;
+        let mut tallies = Tallies::default();
         for (parts, arrival) in folded.changes {
             for entry in &parts.entries {
                 row.clock.observe(&Entry::decode(entry), arrival.at_ms);
             }
             for told in told_by(parts, *arrival) {
                 match told {
-                    Told::Line(place, line) => self.put_line(row.id, &place, &line)?,
+                    Told::Line(place, line) => {
+                        if self.put_line(row.id, &place, &line)? {
+                            self.put_mentions(row.id, &place, &line)?;
+                            tallies.count(self.party(place.id.actor.0)?, &place);
+                        }
+                    }
                     Told::News(news) => {
                         heard = true;
                         row.roster.hear(news);
@@ -71,6 +79,7 @@ impl Index {
                 }
             }
         }
+        self.write_tallies(row.id, &tallies)?;
         for (actor, tip) in folded.tips {
             self.write_tip(row.id, *actor, tip)?;
         }
@@ -87,28 +96,43 @@ impl Index {
         Ok(row)
     }
 
-    fn put_line(&mut self, room: i64, place: &Place, line: &Line) -> Result<(), IndexError> {
+    /// Whether there was none at this place.
+    fn put_line(&mut self, room: i64, place: &Place, line: &Line) -> Result<bool, IndexError> {
         let key = place_bytes(place);
         let id = self.next_line;
         let order = "INSERT OR IGNORE INTO place (room, place, line) VALUES (?, ?, ?)";
         let fresh = self.execute(order, params![room, key, id])? == 1;
         if fresh {
             self.next_line += 1;
-            return self.write_line(room, id, place, line);
+            self.write_line(room, id, place, line)?;
+            return Ok(true);
         }
         let there = self.line_at(room, &key)?;
         match there {
             Some((id, there)) if line.outranks(&there, place) => {
                 self.execute("DELETE FROM line WHERE id = ?", [id])?;
                 self.write_line(room, id, place, line)?;
-                self.reword(id)
+                self.reword(id)?;
+                Ok(false)
             }
-            Some(_) => Ok(()),
+            Some(_) => Ok(false),
             None => Err(IndexError::Damaged("a place has no line")),
         }
     }
 
-    fn line_at(&self, room: i64, key: &[u8]) -> Result<Option<(i64, Line)>, IndexError> {
+    fn put_mentions(&self, room: i64, place: &Place, line: &Line) -> Result<(), IndexError> {
+        let text = match &line.says {
+            Says::Message { text, .. } | Says::Imported { text, .. } => text,
+            Says::Unreadable { .. } => return Ok(()),
+        };
+        for name in mentioned(text) {
+            let order = "INSERT OR IGNORE INTO mention (room, name, place) VALUES (?, ?, ?)";
+            self.execute(order, params![room, name, place_bytes(place)])?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn line_at(&self, room: i64, key: &[u8]) -> Result<Option<(i64, Line)>, IndexError> {
         let doing = "find a line";
         let query = format!(
             "SELECT {}, l.id FROM place p JOIN line l ON l.id = p.line
@@ -153,8 +177,8 @@ impl Index {
             Says::Unreadable { kind } => (KIND_UNREADABLE + i64::from(*kind), None, None, ""),
         };
         let order =
-            "INSERT INTO line (id, room, actor, number, author, sent_at_ms, arrived_at_ms, via, kind, nick,
-                     reply_to, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+            "INSERT INTO line (id, room, actor, number, ord, sum, author, sent_at_ms, arrived_at_ms, via, kind, nick,
+                     reply_to, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let (sent, arrived) = (line.sent_at_ms, line.arrival.at_ms);
         self.execute(
             order,
@@ -163,6 +187,8 @@ impl Index {
                 room,
                 actor,
                 number(place.id.index),
+                number(place.order),
+                place.sum,
                 author,
                 sent,
                 arrived,
@@ -182,7 +208,7 @@ impl Index {
     }
 }
 
-/// An entry's number as SQLite keeps it: what does not fit is no entry's, and stands at the end.
+/// An entry's number or order as SQLite keeps it: what does not fit is no entry's, and stands at the end.
 pub(crate) fn number(index: u64) -> i64 {
     i64::try_from(index).unwrap_or(i64::MAX)
 }

@@ -267,7 +267,7 @@ impl Index {
             swept = statement.execute(params![gone, SWEEP_LINES]).doing(doing)?;
         }
         if swept == 0 {
-            for table in ["tip", "stretch", "reflected"] {
+            for table in ["tip", "stretch", "reflected", "tally", "mention"] {
                 let order = format!("DELETE FROM {table} WHERE room = ?");
                 self.db.execute(&order, [gone]).doing(doing)?;
             }
@@ -278,7 +278,7 @@ impl Index {
     /// A number on which something hangs that is no room's.
     fn forgotten(&self) -> Result<Option<i64>, IndexError> {
         let doing = "look for what was forgotten";
-        for table in ["place", "tip", "stretch", "reflected"] {
+        for table in ["place", "tip", "stretch", "reflected", "tally", "mention"] {
             // Steps from number to number: `DISTINCT` would read every line.
             let query = format!(
                 "WITH RECURSIVE number (n) AS (

@@ -7,7 +7,9 @@ mod error;
 mod fold;
 mod index;
 mod lines;
+mod page;
 mod schema;
+mod unread;
 mod words;
 
 pub use checkpoint::{Checkpoint, Position};
@@ -15,3 +17,5 @@ pub use error::IndexError;
 pub use fold::Folded;
 pub use index::{Index, Opening};
 pub use lines::{Asked, From};
+pub use page::{Page, Spot};
+pub use unread::Reader;

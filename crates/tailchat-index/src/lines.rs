@@ -52,7 +52,7 @@ impl Index {
         let mut range = Range::of(asked);
         match asked.from {
             From::Start => {}
-            From::After(place) => range.after = range.after.max(place_bytes(&place).to_vec()),
+            From::After(place) => range.first = range.first.max(behind(&place_bytes(&place))),
             From::Newest(count) if count <= asked.limit as u64 => {
                 let mut lines = self.page(number, &range, "DESC", count)?;
                 lines.reverse();
@@ -60,14 +60,14 @@ impl Index {
             }
             From::Newest(count) => {
                 if let Some(place) = self.nth_newest(number, &range, count)? {
-                    range.after = place;
+                    range.first = behind(&place);
                 }
             }
         }
         self.page(number, &range, "ASC", asked.limit as u64)
     }
 
-    fn page(
+    pub(crate) fn page(
         &self,
         room: i64,
         range: &Range,
@@ -78,14 +78,14 @@ impl Index {
         let query = format!(
             "SELECT {COLUMNS} FROM place p JOIN line l ON l.id = p.line
              JOIN party a ON a.id = l.author JOIN party v ON v.id = l.via
-             WHERE p.room = ? AND p.place > ? AND p.place < ? AND l.sent_at_ms >= ? AND l.sent_at_ms < ?
+             WHERE p.room = ? AND p.place >= ? AND p.place < ? AND l.sent_at_ms >= ? AND l.sent_at_ms < ?
              ORDER BY p.place {way} LIMIT ?"
         );
         let mut statement = self.db.prepare_cached(&query).doing(doing)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let values = params![
             room,
-            range.after,
+            range.first,
             range.before,
             range.since_ms,
             range.until_ms,
@@ -107,7 +107,7 @@ impl Index {
             ""
         };
         let query = format!(
-            "SELECT p.place FROM place p {filter} WHERE p.room = ?1 AND p.place > ?2 AND p.place < ?3
+            "SELECT p.place FROM place p {filter} WHERE p.room = ?1 AND p.place >= ?2 AND p.place < ?3
              ORDER BY p.place DESC LIMIT 1 OFFSET ?4"
         );
         let mut statement = self.db.prepare_cached(&query).doing(doing)?;
@@ -116,7 +116,7 @@ impl Index {
         let found = if timed {
             let values = params![
                 room,
-                range.after,
+                range.first,
                 range.before,
                 count,
                 range.since_ms,
@@ -124,7 +124,7 @@ impl Index {
             ];
             statement.query_row(values, read)
         } else {
-            statement.query_row(params![room, range.after, range.before, count], read)
+            statement.query_row(params![room, range.first, range.before, count], read)
         };
         found.optional().doing(doing)
     }
@@ -205,19 +205,28 @@ impl Index {
 }
 
 /// The places and times of a page.
-struct Range {
+pub(crate) struct Range {
+    pub(crate) first: Vec<u8>,
     /// Exclusive.
-    after: Vec<u8>,
-    /// Exclusive.
-    before: Vec<u8>,
+    pub(crate) before: Vec<u8>,
     since_ms: i64,
     until_ms: i64,
 }
 
 impl Range {
+    /// Of any time.
+    pub(crate) fn between(first: &[u8], before: &[u8]) -> Self {
+        Self {
+            first: first.to_vec(),
+            before: before.to_vec(),
+            since_ms: i64::MIN,
+            until_ms: i64::MAX,
+        }
+    }
+
     /// A time that is shown lies at most [`ORDER_AHEAD_MAX_MS`] and one before its order and never behind it, so
     /// times bound places.
-    fn of(asked: &Asked) -> Self {
+    pub(crate) fn of(asked: &Asked) -> Self {
         let since = asked
             .since_ms
             .map_or(0, |since| u64::try_from(since).unwrap_or(0));
@@ -229,7 +238,7 @@ impl Range {
                 .saturating_add(ORDER_AHEAD_MAX_MS + 2),
         };
         Self {
-            after: start_of(since).to_vec(),
+            first: start_of(since).to_vec(),
             before: start_of(before).to_vec(),
             since_ms: asked.since_ms.unwrap_or(i64::MIN),
             until_ms: asked.until_ms.unwrap_or(i64::MAX),
@@ -237,8 +246,15 @@ impl Range {
     }
 }
 
+/// The bytes next to these: before every other place behind them.
+fn behind(place: &[u8]) -> Vec<u8> {
+    let mut bytes = place.to_vec();
+    bytes.push(0);
+    bytes
+}
+
 /// Before every place of this order.
-fn start_of(order: u64) -> [u8; 8] {
+pub(crate) fn start_of(order: u64) -> [u8; 8] {
     order.to_be_bytes()
 }
 
@@ -282,7 +298,7 @@ pub(crate) fn line_of(row: &Row<'_>) -> rusqlite::Result<(Place, Line)> {
     Ok((place, line))
 }
 
-fn place_of(bytes: &[u8; 36]) -> Place {
+pub(crate) fn place_of(bytes: &[u8; 36]) -> Place {
     let (mut order, mut id, mut sum) = ([0; 8], [0; 24], [0; 4]);
     order.copy_from_slice(&bytes[..8]);
     id.copy_from_slice(&bytes[8..32]);

@@ -10,7 +10,7 @@ use crate::error::{Doing, IndexError};
 /// Marks the file as ours: "TCix".
 const APPLICATION_ID: i32 = 0x5443_6978;
 /// The tables' version. An index of any other is thrown away.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 /// Pages kept in memory, in KiB.
 const CACHE_KIB: i32 = 6 * 1024;
 /// Pages in the write-ahead log at which it is brought over: 4 MiB.
@@ -21,7 +21,11 @@ const STATEMENTS: usize = 64;
 /// What changes with every message is small and stands apart from what seldom does (`reflected` from `room`).
 /// `words` follows `line` in portions: a message alone costs the search many times its share.
 /// `room.id` is given anew whenever a room is built again; what hangs on an ID without a room is swept later.
-/// A line's place stands in `place`, once, since it is long; `line.id` is the row in `words` too.
+/// A line's place stands in `place`, once, since it is long; what the message's number does not tell of it stands in
+/// `line` as `ord` and `sum`. `line.id` is the row in `words` too. `tally` counts the lines of each [`BUCKET`] of an
+/// actor's entries.
+///
+/// [`BUCKET`]: crate::unread::BUCKET
 const TABLES: &str = "
 CREATE TABLE room (id INTEGER PRIMARY KEY, room BLOB NOT NULL UNIQUE, roster BLOB NOT NULL, sum BLOB NOT NULL) STRICT;
 CREATE TABLE reflected (room INTEGER PRIMARY KEY, whole INTEGER NOT NULL, clock BLOB NOT NULL, sum BLOB NOT NULL) STRICT;
@@ -40,10 +44,18 @@ CREATE TABLE place (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE line (
     id INTEGER PRIMARY KEY, room INTEGER NOT NULL, actor INTEGER NOT NULL, number INTEGER NOT NULL,
-    author INTEGER NOT NULL, sent_at_ms INTEGER NOT NULL, arrived_at_ms INTEGER NOT NULL, via INTEGER NOT NULL,
-    kind INTEGER NOT NULL, nick TEXT, reply_to BLOB, text TEXT NOT NULL
+    ord INTEGER NOT NULL, sum INTEGER NOT NULL, author INTEGER NOT NULL, sent_at_ms INTEGER NOT NULL,
+    arrived_at_ms INTEGER NOT NULL, via INTEGER NOT NULL, kind INTEGER NOT NULL, nick TEXT, reply_to BLOB,
+    text TEXT NOT NULL
 ) STRICT;
-CREATE INDEX line_message ON line (room, actor, number);
+CREATE INDEX line_message ON line (room, actor, number, ord, sum);
+CREATE TABLE tally (
+    room INTEGER NOT NULL, actor INTEGER NOT NULL, bucket INTEGER NOT NULL, lines INTEGER NOT NULL,
+    last INTEGER NOT NULL, first_ord INTEGER NOT NULL, last_ord INTEGER NOT NULL, PRIMARY KEY (room, actor, bucket)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE mention (
+    room INTEGER NOT NULL, name TEXT NOT NULL, place BLOB NOT NULL, PRIMARY KEY (room, name, place)
+) STRICT, WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5 (
     text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2'
 );

@@ -5,7 +5,7 @@ use tailchat_core::ids::{ActorId, MessageId, RoomId};
 use crate::control::{Code, Failure};
 use crate::indexing::{AskedIndex, Found, Question};
 use crate::node::Node;
-use crate::requests::busy;
+use crate::requests::{busy, no_message};
 use crate::session::{AfterDisk, AfterIndex, AfterPost, Pending, SessionId};
 
 impl Node {
@@ -51,6 +51,12 @@ impl Node {
             }
         };
         let state = match (after, found) {
+            (AfterIndex::Page { room }, Found::Page(page)) => self.page_found(room, &page),
+            (AfterIndex::Goto { room, text, lines }, Found::Messages(messages)) => {
+                the_message(&messages, &text)
+                    .and_then(|message| self.page_of_message(id, room, message, lines))
+                    .unwrap_or_else(Pending::from)
+            }
             (AfterIndex::Import { room }, Found::Unknown(unknown, known)) => {
                 self.import_unknown(id, room, unknown, known)
             }
@@ -81,10 +87,7 @@ impl Node {
 fn the_message(found: &[MessageId], text: &str) -> Result<MessageId, Failure> {
     match found {
         [id] => Ok(*id),
-        [] => Err(Failure::new(
-            Code::NotFound,
-            format!("no message \"{text}\" in the room; `tailchat log --json` prints IDs"),
-        )),
+        [] => Err(no_message(text)),
         _ => {
             let ids: Vec<_> = found.iter().map(ToString::to_string).collect();
             Err(Failure::new(

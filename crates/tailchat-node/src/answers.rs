@@ -98,13 +98,14 @@ impl<'a> View<'a> {
             Says::Unreadable { .. } => (MessageKind::Unreadable, String::new(), None, None),
         };
         let profile = self.room.roster.profile(line.author);
+        let mine = profile.is_some_and(|profile| profile.person == self.me);
         let author = nick.unwrap_or_else(|| self.writer(line));
         let via = line.arrival.via;
         MessageItem {
             room: self.id.to_string(),
             id: place.id.to_string(),
             author,
-            mine: profile.is_some_and(|profile| profile.person == self.me),
+            mine,
             sent_at_ms: line.sent_at_ms,
             arrived_at_ms: line.arrival.at_ms,
             via: (via != DeviceId::NONE).then(|| self.device_name(via)),
@@ -113,7 +114,7 @@ impl<'a> View<'a> {
             reply_to: reply_to.map(|id| id.to_string()),
             on: self.holders(place.id, true),
             of: u32::try_from(self.members.len()).unwrap_or(u32::MAX),
-            unread: false,
+            unread: !mine && !self.room.facts.read.contains(place.id),
             place: place.to_string(),
         }
     }
@@ -143,9 +144,9 @@ impl<'a> View<'a> {
             connected: peers.len() as u64,
             behind: peers.iter().map(|peer| peer.behind).max().unwrap_or(0),
             met: self.members.iter().any(|member| member.person != self.me),
-            unread: 0,
-            mentions: 0,
-            draft: false,
+            unread: self.room.counted.counts.unread,
+            mentions: self.room.counted.counts.mentions,
+            draft: !self.room.facts.draft.is_empty(),
         }
     }
 

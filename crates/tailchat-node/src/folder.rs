@@ -35,25 +35,6 @@ struct IdentityFact {
     name: String,
 }
 
-/// A room's local facts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct RoomFacts {
-    /// The room was left: it is on disk and not opened.
-    pub(crate) left: bool,
-}
-
-impl RoomFacts {
-    pub(crate) fn encode(self) -> Vec<u8> {
-        serde_json::to_vec(&self).unwrap_or_default()
-    }
-
-    pub(crate) fn decode(bytes: Option<&[u8]>) -> Self {
-        bytes
-            .and_then(|bytes| serde_json::from_slice(bytes).ok())
-            .unwrap_or_default()
-    }
-}
-
 /// What a folder holds at the start.
 pub(crate) struct Start {
     pub(crate) folder: FolderHandle,

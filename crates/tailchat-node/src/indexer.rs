@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use crate::control::Import;
 use crate::indexing::{Found, Job, Life, Question, Told, in_memory};
 use crate::replay::Portion;
+use crate::unread::{Counts, ReaderOf};
 
 /// Lines whose words go into the search at a time, at the latest when so many wait.
 const WORDS_PORTION: u32 = 2_000;
@@ -81,7 +82,10 @@ impl Worker {
     }
 
     fn work(&mut self, job: Job) -> Result<(), IndexError> {
-        self.written |= !matches!(job, Job::Ask { .. } | Job::Newest { .. } | Job::Checkpoint { .. });
+        self.written |= !matches!(
+            job,
+            Job::Ask { .. } | Job::Newest { .. } | Job::Count { .. } | Job::Checkpoint { .. }
+        );
         match job {
             Job::Fold {
                 room,
@@ -114,6 +118,11 @@ impl Worker {
             Job::Newest { room, load, lines } => {
                 let (found, result) = or_else(self.newest(room, lines), Vec::new());
                 self.tell(Told::Newest { room, load, found });
+                result
+            }
+            Job::Count { room, asked, reader } => {
+                let (counts, result) = or_else(self.count(room, &reader), None);
+                self.tell(Told::Counted { room, asked, counts });
                 result
             }
             Job::Forget { room } => self.index.forget(room).and_then(|()| self.index.keep()),
@@ -203,6 +212,14 @@ impl Worker {
         }
         match question {
             Question::Lines(asked) => Ok(Found::Lines(self.index.lines(room, &asked)?)),
+            Question::Page(spot, lines, reader) => {
+                let page = self.index.page_at(room, spot, lines, reader.reader())?;
+                Ok(Found::Page(page))
+            }
+            Question::Unread(after, limit, reader) => {
+                let places = self.index.unread_places(room, reader.reader(), after, limit)?;
+                Ok(Found::Lines(self.index.lines_at(room, &places)?))
+            }
             Question::Message {
                 actors,
                 digits,
@@ -223,6 +240,18 @@ impl Worker {
                 Ok(Found::Unknown(unknown, known))
             }
         }
+    }
+
+    fn count(&self, room: RoomId, reader: &ReaderOf) -> Result<Option<Counts>, IndexError> {
+        if !self.index.is_whole(room)? {
+            return Ok(None);
+        }
+        let reader = reader.reader();
+        let mentions = self.index.unread_mentions(room, reader, None, usize::MAX)?;
+        Ok(Some(Counts {
+            unread: self.index.unread(room, reader)?,
+            mentions: mentions.len() as u64,
+        }))
     }
 
     fn newest(&self, room: RoomId, lines: usize) -> Result<Vec<(Place, Line)>, IndexError> {

@@ -12,7 +12,7 @@ use tailchat_core::order::OrderClock;
 use tailchat_core::roster::Roster;
 use tailchat_core::state::Tip;
 use tailchat_core::timeline::{Line, Place};
-use tailchat_index::{Asked, Checkpoint, Index, Opening, Position};
+use tailchat_index::{Asked, Checkpoint, Index, Opening, Page, Position, Spot};
 use tailchat_store::disk::Disk;
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,6 +20,7 @@ use crate::control::Import;
 use crate::indexer::Worker;
 use crate::replay::{Portion, Replay};
 use crate::session::SessionId;
+use crate::unread::{Counts, ReaderOf};
 
 /// The index's file in the data folder.
 const FILE: &str = "index.db";
@@ -32,7 +33,7 @@ pub(crate) const BACKLOG_MAX: usize = 16;
 const FOUND_MAX: usize = 64;
 
 /// One question of a session, never used twice: the answer to a request that was cancelled is not the next one's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AskedIndex(pub(crate) u64);
 
 /// What the index is asked by the loop.
@@ -45,6 +46,10 @@ pub(crate) enum Question {
         digits: String,
         exact: bool,
     },
+    /// A page around a spot: so many lines before it and so many from it on.
+    Page(Spot, (usize, usize), ReaderOf),
+    /// The first lines behind a place that were not read.
+    Unread(Option<Place>, usize, ReaderOf),
     /// Which of these are in the room already, by order.
     Known(Vec<(u64, Import)>),
 }
@@ -52,6 +57,7 @@ pub(crate) enum Question {
 /// The answer.
 pub(crate) enum Found {
     Lines(Vec<(Place, Line)>),
+    Page(Page),
     Messages(Vec<MessageId>),
     /// Those that are not there yet, with their orders, and how many are.
     Unknown(Vec<(u64, Import)>, u64),
@@ -71,6 +77,12 @@ pub(crate) enum Told {
         room: RoomId,
         load: Load,
         found: Vec<(Place, Line)>,
+    },
+    /// How much of a room is unread; nothing if it is being read again.
+    Counted {
+        room: RoomId,
+        asked: AskedIndex,
+        counts: Option<Counts>,
     },
     /// Changes are in.
     Folded,
@@ -95,6 +107,11 @@ pub(crate) enum Job {
         room: RoomId,
         load: Load,
         lines: usize,
+    },
+    Count {
+        room: RoomId,
+        asked: AskedIndex,
+        reader: ReaderOf,
     },
     Forget {
         room: RoomId,
@@ -205,6 +222,11 @@ impl IndexHandle {
             question,
         };
         self.jobs.try_send(job).is_ok()
+    }
+
+    /// Asks how much of a room is unread; [`Told::Counted`] follows. Whether it could be asked.
+    pub(crate) fn count(&self, asked: AskedIndex, room: RoomId, reader: ReaderOf) -> bool {
+        self.jobs.try_send(Job::Count { room, asked, reader }).is_ok()
     }
 
     /// Asks for the newest lines; [`Told::Newest`] follows. Whether it could be asked.

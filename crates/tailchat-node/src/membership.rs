@@ -149,12 +149,15 @@ impl Node {
         self.post(session, id, vec![draft], AfterPost::Left { forget })
     }
 
-    pub(crate) fn facts_set(&mut self, id: SessionId, room: RoomId, result: Result<(), String>) {
-        let Some(Pending::Disk(AfterDisk::Leave { forget })) = self.sessions.get(&id).map(|s| &s.state)
-        else {
-            return;
+    pub(crate) fn facts_set(&mut self, session: Option<SessionId>, room: RoomId, result: Result<(), String>) {
+        let Some(id) = session else {
+            return self.facts_kept(room, result);
         };
-        let forget = *forget;
+        let forget = match self.sessions.get(&id).map(|s| &s.state) {
+            Some(Pending::Disk(AfterDisk::Leave { forget })) => *forget,
+            Some(Pending::Disk(AfterDisk::Answer)) => return self.finish(id, result),
+            _ => return,
+        };
         if result.is_err() {
             return self.finish(id, result);
         }

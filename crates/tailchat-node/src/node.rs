@@ -20,12 +20,14 @@ use tailchat_store::marker::{CleanRoom, CleanStop};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::facts::RoomFacts;
 use crate::folder::{FolderHandle, Start};
 use crate::indexing::{AskedIndex, BACKLOG_MAX, IndexHandle, Question, Told};
 use crate::opening::{Later, Loaded};
 use crate::preview::Previewed;
 use crate::room::{self, Job, Outcome};
 use crate::session::{Ask, Session, SessionId};
+use crate::unread::{Counted, ReaderOf};
 
 /// Questions of clients that may wait for the loop; a client whose question does not fit waits.
 pub(crate) const ASKS_MAX: usize = 64;
@@ -40,6 +42,10 @@ pub(crate) struct OpenRoom {
     pub(crate) findings: Vec<String>,
     pub(crate) disk_bytes: u64,
     pub(crate) jobs: mpsc::Sender<Job>,
+    pub(crate) facts: RoomFacts,
+    /// Since when the facts are other than on disk.
+    pub(crate) unkept_since: Option<Duration>,
+    pub(crate) counted: Counted,
     /// Where the log ends with what was shown last.
     end: Position,
     /// The newest page as a peer tells it, while most of the room is missing.
@@ -85,6 +91,8 @@ pub(crate) struct Node {
     pub(crate) done: mpsc::Sender<Done>,
     pub(crate) index: IndexHandle,
     last_asked: AskedIndex,
+    /// The last count that was answered.
+    pub(crate) last_counted: AskedIndex,
     /// Rooms that are being read.
     pub(crate) opening: usize,
     /// Writes that the index has not taken in yet.
@@ -133,6 +141,7 @@ impl Node {
             done: done_sender,
             index: start.index,
             last_asked: AskedIndex::default(),
+            last_counted: AskedIndex::default(),
             opening: 0,
             backlog: 0,
             unkept: false,
@@ -186,6 +195,7 @@ impl Node {
 
     fn ticked(&mut self) {
         self.feed(Event::Ticked);
+        self.tick_facts();
         if self.unkept && self.backlog == 0 {
             self.unkept = !self.index.keep();
         }
@@ -219,7 +229,7 @@ impl Node {
             Effect::LoadPreview { room, load, lines } => self.load_preview(room, load, lines),
             Effect::Preview { room, lines, .. } => self.show_preview(room, lines),
             Effect::PreviewEnded { room } => self.end_preview(room),
-            Effect::Heard { .. } => {}
+            Effect::Heard { room } => self.disks_changed(room),
             Effect::Dial { addr } => self.net(|net| net.dial(addr)),
             Effect::Trust { conn } => self.net(|net| net.raise_limit(net_id(conn), FRAME_MAX)),
             Effect::Send { conn, frame } => self.net(|net| net.send(net_id(conn), frame)),
@@ -254,7 +264,8 @@ impl Node {
                 load,
                 block: Vec::new(),
             }),
-            Job::SetFacts { session, .. } | Job::Export { session } | Job::Check { session, .. } => {
+            Job::SetFacts { session, .. } => self.facts_set(session, room, Err(why.into())),
+            Job::Export { session } | Job::Check { session, .. } => {
                 self.fail(session, crate::control::Code::Failed, why);
             }
             Job::Sealed(_) | Job::Close { .. } => {}
@@ -307,9 +318,19 @@ impl Node {
         room: RoomId,
         question: Question,
     ) -> Option<AskedIndex> {
-        self.last_asked.0 += 1;
-        let asked = self.last_asked;
+        let asked = self.next_asked();
         self.index.ask(session, asked, room, question).then_some(asked)
+    }
+
+    /// Asks the index how much is unread; nothing if it cannot be asked now.
+    pub(crate) fn count_with_index(&mut self, room: RoomId, reader: ReaderOf) -> Option<AskedIndex> {
+        let asked = self.next_asked();
+        self.index.count(asked, room, reader).then_some(asked)
+    }
+
+    fn next_asked(&mut self) -> AskedIndex {
+        self.last_asked.0 += 1;
+        self.last_asked
     }
 
     fn index_told(&mut self, told: Told) {
@@ -319,6 +340,7 @@ impl Node {
                 asked,
                 found,
             } => self.found(session, asked, found),
+            Told::Counted { room, asked, counts } => self.counted(room, asked, counts),
             Told::Folded => {
                 self.backlog = self.backlog.saturating_sub(1);
                 if let Some((room, outcome)) = self.held.pop_front() {
@@ -413,7 +435,9 @@ impl Node {
             // It cannot be full, so its thread is gone; what it lacks is read at the next opening.
             tracing::error!("the index does not answer; restart tailchat");
         }
+        self.unread_changed(room);
         self.follow(room, &lines);
+        self.tell_watchers(room, &lines);
     }
 
     /// Opens a room that was loaded.
@@ -429,6 +453,7 @@ impl Node {
             tracing::warn!("room {}: {finding}", id.alias());
         }
         let bytes = journal.disk_bytes();
+        let facts = RoomFacts::decode(journal.facts());
         let jobs = match room::start(journal, self.outcomes.clone()) {
             Ok(jobs) => jobs,
             Err(err) => return tracing::error!("room {} cannot be opened: {err}", id.alias()),
@@ -441,6 +466,9 @@ impl Node {
                 findings,
                 disk_bytes,
                 jobs,
+                facts,
+                unkept_since: None,
+                counted: Counted::unknown(),
                 preview: Vec::new(),
                 end: Position {
                     stretch: 0,
@@ -450,11 +478,20 @@ impl Node {
             },
         );
         self.feed(Event::RoomOpened { room: id, opened });
+        self.lines_changed(id);
     }
 
     /// Closes a room and gives what tells when its disk is at rest.
     pub(crate) fn close_room(&mut self, id: RoomId) -> oneshot::Receiver<()> {
         self.feed(Event::RoomClosed { room: id });
+        self.room_changed(id);
+        if self
+            .rooms
+            .get(&id)
+            .is_some_and(|open| open.unkept_since.is_some())
+        {
+            self.keep_facts(id, None);
+        }
         let (sender, at_rest) = oneshot::channel();
         if let Some(open) = self.rooms.remove(&id) {
             let _ = open.jobs.try_send(Job::Close { done: sender });

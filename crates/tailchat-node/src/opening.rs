@@ -13,7 +13,7 @@ use tailchat_store::folder::Folder;
 use tailchat_store::log::room_dir;
 use tailchat_store::marker::{CleanRoom, CleanStop};
 
-use crate::folder::RoomFacts;
+use crate::facts::RoomFacts;
 use crate::indexing::{IndexHandle, Known};
 use crate::journal::{Journal, JournalError};
 use crate::node::random;
@@ -193,8 +193,9 @@ pub(crate) fn open_room(
         let _ = folder.remove_room(&dir);
     }
     let mut loaded = opened?;
-    let facts = RoomFacts { left: false };
-    if RoomFacts::decode(loaded.journal.facts()) != facts || loaded.journal.facts().is_none() {
+    let mut facts = RoomFacts::decode(loaded.journal.facts());
+    if facts.left || loaded.journal.facts().is_none() {
+        facts.left = false;
         loaded.journal.set_facts(facts.encode())?;
     }
     Ok(loaded)

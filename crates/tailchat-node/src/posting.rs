@@ -9,11 +9,9 @@ use tailchat_core::ids::{MessageId, RoomId};
 use tailchat_core::limits::{NAME_LEN_MAX, ORDER_MAX, TEXT_LEN_MAX};
 
 use crate::control::{Answer, Code, Failure, IMPORT_MAX, Import, Item};
-use crate::folder::RoomFacts;
 use crate::indexing::Question;
 use crate::node::Node;
 use crate::requests::busy;
-use crate::room::Job;
 use crate::session::{AfterDisk, AfterIndex, AfterPost, Pending, Post, SessionId};
 
 impl Node {
@@ -136,8 +134,8 @@ impl Node {
                 said: None,
             }),
             AfterPost::Left { forget } => {
-                let facts = RoomFacts { left: true }.encode();
-                self.job(post.room, Job::SetFacts { facts, session: id });
+                self.rooms.get_mut(&post.room)?.facts.left = true;
+                self.keep_facts(post.room, Some(id));
                 Some(Pending::Disk(AfterDisk::Leave { forget }))
             }
         }

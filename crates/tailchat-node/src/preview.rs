@@ -48,6 +48,7 @@ impl Node {
         if let Some(open) = self.rooms.get_mut(&room) {
             open.preview = lines.into_iter().filter_map(previewed).collect();
         }
+        self.preview_changed(room);
     }
 
     pub(crate) fn end_preview(&mut self, room: RoomId) {
@@ -74,6 +75,8 @@ impl Node {
                 message.author.clone_from(&line.author);
             }
             message.on = 0;
+            message.unread = false;
+            message.place.clear();
             Answer::Item(Item::Preview(Box::new(message)))
         };
         open.preview.iter().filter(is_missing).map(item).collect()

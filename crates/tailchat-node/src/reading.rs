@@ -54,13 +54,8 @@ impl Node {
         }
         if !lines.caught_up {
             if lines.asked.is_none() {
-                let asked = Asked {
-                    from: lines.from,
-                    since_ms: lines.since_ms,
-                    until_ms: lines.until_ms,
-                    limit: PAGE_LEN,
-                };
-                lines.asked = self.ask_index(session, lines.room, Question::Lines(asked));
+                let question = self.next_lines(lines);
+                lines.asked = question.and_then(|question| self.ask_index(session, lines.room, question));
             }
             return Page::new();
         }
@@ -77,6 +72,23 @@ impl Node {
         };
         let shown: Vec<_> = queue.drain(..PAGE_LEN.min(queue.len())).collect();
         self.messages(lines, &shown)
+    }
+
+    fn next_lines(&self, lines: &Lines) -> Option<Question> {
+        if lines.unread {
+            let after = match lines.from {
+                From::After(place) => Some(place),
+                From::Start | From::Newest(_) => None,
+            };
+            let reader = self.reader_of(lines.room)?;
+            return Some(Question::Unread(after, PAGE_LEN, reader));
+        }
+        Some(Question::Lines(Asked {
+            from: lines.from,
+            since_ms: lines.since_ms,
+            until_ms: lines.until_ms,
+            limit: PAGE_LEN,
+        }))
     }
 
     /// A page of lines came from the index.

@@ -134,6 +134,14 @@ impl Node {
             }
             Request::ForgetPeer { addr } => self.forget_peer(&addr),
             Request::Export { room, format } => self.export(session, &room, format),
+            Request::Page {
+                room,
+                at,
+                before,
+                after,
+            } => self.page_around(session, &room, at, (before, after)),
+            Request::Read { room, what } => self.read(session, &room, &what),
+            Request::SetDraft { room, text } => self.set_draft(session, &room, text),
             question => self.look_up(question),
         }
     }
@@ -155,7 +163,7 @@ impl Node {
                 last,
                 since_ms,
                 until_ms,
-                unread: _,
+                unread,
                 follow,
                 preview,
             } => {
@@ -165,6 +173,7 @@ impl Node {
                 Ok(Pending::Lines(Lines {
                     since_ms,
                     until_ms,
+                    unread,
                     follow: follow.then(VecDeque::new),
                     preview: if preview { newest } else { 0 },
                     ..Lines::all(room, from)
@@ -185,13 +194,14 @@ impl Node {
                 Ok(Pending::Equal { rooms, deadline })
             }
             Request::Rooms => {
-                let items: Vec<_> = self
-                    .rooms
-                    .keys()
-                    .map(|id| Item::Room(self.room_item(*id)))
-                    .collect();
-                Ok(Pending::items(items))
+                let rooms: Vec<_> = self.rooms.keys().copied().collect();
+                // The index answers in order.
+                let counts = rooms.into_iter().filter_map(|room| self.count(room));
+                Ok(Pending::Rooms(counts.max()))
             }
+            Request::Watch => Ok(self.watch()),
+            Request::Draft { room } => self.draft(&room),
+            Request::Disks { room, messages } => self.disks_of(&room, &messages),
             _ => Ok(Pending::items([Item::Node(self.hello())])),
         }
     }
@@ -336,6 +346,14 @@ impl Node {
                 answers.drain(..len.min(answers.len())).collect()
             }
             Pending::Lines(lines) => self.lines_page(id, lines),
+            Pending::Watch(watching) => self.watch_page(watching),
+            Pending::Rooms(counted) if counted.is_some_and(|asked| asked > self.last_counted) => Vec::new(),
+            Pending::Rooms(_) => {
+                let rooms = self.rooms.keys();
+                let items: Vec<_> = rooms.map(|id| Item::Room(self.room_item(*id))).collect();
+                *state = Pending::items(items);
+                self.page(id, state)
+            }
             Pending::Disk(_) | Pending::Index(..) | Pending::Opening(_) => Vec::new(),
             Pending::Post(post) => match self.after_post(id, post) {
                 Some(next) => {
@@ -430,6 +448,11 @@ pub(crate) fn no_room(which: &str) -> Failure {
         Code::NotFound,
         format!("there is no room {which} here; `tailchat rooms` lists them"),
     )
+}
+
+pub(crate) fn no_message(text: &str) -> Failure {
+    let why = format!("no message \"{text}\" in the room; `tailchat log --json` prints IDs");
+    Failure::new(Code::NotFound, why)
 }
 
 pub(crate) fn busy() -> Failure {

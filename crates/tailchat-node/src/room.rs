@@ -36,7 +36,7 @@ pub(crate) enum Job {
     },
     SetFacts {
         facts: Vec<u8>,
-        session: SessionId,
+        session: Option<SessionId>,
     },
     Export {
         session: SessionId,
@@ -66,7 +66,7 @@ pub(crate) enum Outcome {
         block: Vec<u8>,
     },
     FactsSet {
-        session: SessionId,
+        session: Option<SessionId>,
         result: Result<(), String>,
     },
     Exported {

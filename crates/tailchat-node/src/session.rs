@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::control::{Answer, Code, Failure, Item, Request, RoomItem, Wait};
 use crate::indexing::AskedIndex;
+use crate::watching::Watching;
 
 /// Answers in one page; the client asks for the next.
 pub(crate) const PAGE_LEN: usize = 512;
@@ -73,6 +74,10 @@ pub(crate) enum Pending {
     Post(Post),
     /// Messages, in order, then perhaps as they come.
     Lines(Lines),
+    /// All rooms' items, once this count is answered.
+    Rooms(Option<AskedIndex>),
+    /// What changes, as it changes.
+    Watch(Box<Watching>),
     /// Somebody who has the room, and nothing missing.
     Join {
         room: RoomId,
@@ -114,6 +119,14 @@ pub(crate) enum AfterIndex {
     },
     /// What is not there yet is imported.
     Import { room: RoomId },
+    /// A page is put together.
+    Page { room: RoomId },
+    /// A page is asked for around the message that this text names.
+    Goto {
+        room: RoomId,
+        text: String,
+        lines: (usize, usize),
+    },
 }
 
 pub(crate) struct Post {
@@ -149,6 +162,8 @@ pub(crate) struct Lines {
     pub(crate) from: From,
     pub(crate) since_ms: Option<i64>,
     pub(crate) until_ms: Option<i64>,
+    /// Whether only what was not read is told of the past.
+    pub(crate) unread: bool,
     /// The question for the next page, if the index was asked.
     pub(crate) asked: Option<AskedIndex>,
     /// The page that it gave.
@@ -169,6 +184,7 @@ impl Lines {
             from,
             since_ms: None,
             until_ms: None,
+            unread: false,
             asked: None,
             ready: Page::new(),
             preview: 0,

@@ -1,123 +1,15 @@
 //! Two nodes in one process, over real sockets and real disks.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
+mod rig;
+
 use std::path::Path;
 use std::time::Duration;
 
 use tailchat_node::client::{Client, Config};
-use tailchat_node::control::{Code, Import, Item, MessageItem, Request, RoomItem, StatusItem, Wait};
+use tailchat_node::control::{Code, Import, Item, MessageItem, Request, Wait};
 
-const PATIENCE: Wait = Wait::Millis(20_000);
-
-fn config(data: &Path, name: &str) -> Config {
-    Config {
-        data: data.to_owned(),
-        listen: Some("127.0.0.1:0".into()),
-        name: None,
-        default_name: name.into(),
-        online: true,
-    }
-}
-
-async fn serve(data: &Path, name: &str) -> Client {
-    Client::serve(config(data, name)).await.unwrap()
-}
-
-async fn new_room(client: &mut Client, name: &str) -> RoomItem {
-    match client
-        .ask(Request::New { name: name.into() })
-        .await
-        .unwrap()
-        .pop()
-    {
-        Some(Item::Room(room)) => room,
-        other => panic!("{other:?}"),
-    }
-}
-
-async fn join(client: &mut Client, invite: &str, wait: Wait) -> Vec<Item> {
-    client
-        .ask(Request::Join {
-            room: invite.into(),
-            peers: vec![],
-            wait,
-        })
-        .await
-        .unwrap()
-}
-
-async fn send(client: &mut Client, texts: &[&str]) -> Vec<Item> {
-    send_on(client, texts, 0, Wait::No).await.unwrap()
-}
-
-async fn send_on(
-    client: &mut Client,
-    texts: &[&str],
-    on: u32,
-    wait: Wait,
-) -> Result<Vec<Item>, tailchat_node::control::Failure> {
-    let texts = texts.iter().map(ToString::to_string).collect();
-    client
-        .ask(Request::Send {
-            room: "kitchen".into(),
-            texts,
-            action: false,
-            reply_to: None,
-            on,
-            wait,
-        })
-        .await
-}
-
-async fn messages(client: &mut Client) -> Vec<MessageItem> {
-    let request = Request::Log {
-        room: "kitchen".into(),
-        last: None,
-        since_ms: None,
-        until_ms: None,
-        follow: false,
-        preview: false,
-    };
-    let items = client.ask(request).await.unwrap();
-    items
-        .into_iter()
-        .map(|item| {
-            if let Item::Message(message) = item {
-                *message
-            } else {
-                panic!("{item:?}")
-            }
-        })
-        .collect()
-}
-
-async fn texts(client: &mut Client) -> Vec<String> {
-    messages(client)
-        .await
-        .into_iter()
-        .map(|message| message.text)
-        .collect()
-}
-
-async fn equal(client: &mut Client) -> Vec<StatusItem> {
-    let items = client
-        .ask(Request::Status {
-            room: None,
-            wait: PATIENCE,
-        })
-        .await
-        .unwrap();
-    items
-        .into_iter()
-        .map(|item| {
-            if let Item::Status(status) = item {
-                status
-            } else {
-                panic!("{item:?}")
-            }
-        })
-        .collect()
-}
+use rig::{PATIENCE, config, equal, join, messages, new_room, send, send_on, serve, texts};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_peers_write_apart_and_converge_when_they_meet() {
@@ -175,6 +67,7 @@ async fn a_command_beside_a_running_node_talks_to_it() {
         last: Some(0),
         since_ms: None,
         until_ms: None,
+        unread: false,
         follow: true,
         preview: false,
     };
@@ -308,6 +201,7 @@ async fn the_answer_to_a_cancelled_request_is_not_the_next_ones() {
         last: None,
         since_ms: None,
         until_ms: None,
+        unread: false,
         follow: false,
         preview: false,
     };

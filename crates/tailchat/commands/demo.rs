@@ -166,6 +166,7 @@ async fn log(client: &mut Client, room: &str) -> Result<Vec<MessageItem>> {
         last: None,
         since_ms: None,
         until_ms: None,
+        unread: false,
         follow: false,
         preview: false,
     };

@@ -56,6 +56,7 @@ pub(crate) async fn log(args: LogArgs, everywhere: &Everywhere, out: &mut Output
             last: args.last.or_else(|| screenful(&args, out)),
             since_ms,
             until_ms,
+            unread: args.unread,
             follow,
             preview: !out.is_json(),
         };
@@ -81,7 +82,7 @@ pub(crate) async fn log(args: LogArgs, everywhere: &Everywhere, out: &mut Output
 }
 
 fn screenful(args: &LogArgs, out: &Output) -> Option<u64> {
-    let bounded = args.since.is_some() || args.until.is_some();
+    let bounded = args.since.is_some() || args.until.is_some() || args.unread;
     (out.is_terminal() && !bounded).then_some(SCREENFUL)
 }
 
@@ -175,6 +176,8 @@ mod tests {
             reply_to: None,
             on: 3,
             of: 5,
+            unread: true,
+            place: String::new(),
         }
     }
 

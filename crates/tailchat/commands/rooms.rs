@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 use tailchat_core::text;
-use tailchat_node::control::{Code, Item, MemberItem, Request, RoomItem};
+use tailchat_node::control::{Code, Item, MemberItem, Reading, Request, RoomItem};
 
 use crate::args::{Everywhere, LeaveArgs, NewArgs, RoomArgs};
 use crate::print::{Output, Told, confirm, counted};
@@ -107,8 +107,18 @@ pub(crate) fn room_row(room: &RoomItem) -> Vec<String> {
         counted(room.messages, "message"),
         counted(room.members, "member"),
         format!("{} connected", room.connected),
+        unread(room),
         behind,
     ]
+}
+
+/// How much is unread, in words; nothing if nothing is.
+fn unread(room: &RoomItem) -> String {
+    match (room.unread, room.mentions) {
+        (0, _) => String::new(),
+        (unread, 0) => format!("{unread} unread"),
+        (unread, mentions) => format!("{unread} unread, {mentions} to you"),
+    }
 }
 
 pub(crate) fn room_item(item: Item) -> Option<RoomItem> {
@@ -141,6 +151,22 @@ pub(crate) async fn leave(args: LeaveArgs, everywhere: &Everywhere, out: &mut Ou
         } else {
             "Left; its history stays on this disk, and joining again continues it."
         });
+        Ok(())
+    })
+    .await
+}
+
+/// `tailchat read`.
+pub(crate) async fn read(args: RoomArgs, everywhere: &Everywhere, out: &mut Output) -> Result<()> {
+    with_node(config(everywhere, Online::No)?, async |client| {
+        let what = Reading::All;
+        client
+            .ask(Request::Read {
+                room: args.room,
+                what,
+            })
+            .await?;
+        out.note("All messages that are here are read.");
         Ok(())
     })
     .await

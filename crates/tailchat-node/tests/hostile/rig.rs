@@ -140,6 +140,7 @@ async fn read(client: &mut Client, preview: bool) -> Vec<Item> {
         last: None,
         since_ms: None,
         until_ms: None,
+        unread: false,
         follow: false,
         preview,
     };

@@ -1,0 +1,98 @@
+//! Pages that a screen asks for, around a line or behind it, and on how many disks their messages are.
+
+use tailchat_core::ids::{MessageId, RoomId};
+use tailchat_core::timeline::Place;
+use tailchat_index::{Page as Found, Spot};
+
+use crate::control::{At, Code, Failure, Item, PAGE_MAX, PageItem};
+use crate::indexing::Question;
+use crate::node::Node;
+use crate::requests::busy;
+use crate::session::{AfterIndex, Pending, SessionId};
+use crate::unread::messages;
+
+impl Node {
+    pub(crate) fn page_around(
+        &mut self,
+        session: SessionId,
+        room: &str,
+        at: At,
+        (before, after): (u32, u32),
+    ) -> Result<Pending, Failure> {
+        let room = self.resolve(room)?;
+        if before as usize > PAGE_MAX || after as usize > PAGE_MAX {
+            let why =
+                format!("a page of {before} lines and {after} is too long, at most {PAGE_MAX} each way");
+            return Err(Failure::new(Code::Usage, why));
+        }
+        let lines = (before as usize, after as usize);
+        let place = |text: String| {
+            text.parse::<Place>()
+                .map_err(|err| Failure::new(Code::Usage, err.to_string()))
+        };
+        let spot = match at {
+            At::Newest => Spot::Newest,
+            At::Oldest => Spot::Oldest,
+            At::Place(text) => Spot::Place(place(text)?),
+            At::Time(since_ms) => Spot::Time(since_ms),
+            At::Unread(after) => Spot::Unread(after.map(place).transpose()?),
+            At::Mention(after) => Spot::Mention(after.map(place).transpose()?),
+            At::Message(text) => {
+                let asked = self.ask_for_message(session, room, &text)?;
+                return Ok(Pending::Index(asked, AfterIndex::Goto { room, text, lines }));
+            }
+        };
+        self.ask_for_page(session, room, spot, lines)
+    }
+
+    fn ask_for_page(
+        &mut self,
+        session: SessionId,
+        room: RoomId,
+        spot: Spot,
+        lines: (usize, usize),
+    ) -> Result<Pending, Failure> {
+        let reader = self.reader_of(room).ok_or_else(busy)?;
+        let question = Question::Page(spot, lines, reader);
+        let asked = self.ask_index(session, room, question).ok_or_else(busy)?;
+        Ok(Pending::Index(asked, AfterIndex::Page { room }))
+    }
+
+    pub(crate) fn page_of_message(
+        &mut self,
+        session: SessionId,
+        room: RoomId,
+        message: MessageId,
+        lines: (usize, usize),
+    ) -> Result<Pending, Failure> {
+        self.ask_for_page(session, room, Spot::Message(message), lines)
+    }
+
+    pub(crate) fn page_found(&self, room: RoomId, found: &Found) -> Pending {
+        let Some(view) = self.view(room) else {
+            return Pending::failed(Code::NotFound, "the room was left");
+        };
+        let page = Item::Page(PageItem {
+            room: room.to_string(),
+            at: found.at.map(|at| at.to_string()),
+            more_before: found.more_before,
+            more_after: found.more_after,
+        });
+        let lines = found.lines.iter();
+        let messages = lines.map(|(place, line)| Item::Message(Box::new(view.message(place, line))));
+        Pending::items(std::iter::once(page).chain(messages))
+    }
+
+    pub(crate) fn disks_of(&self, room: &str, ids: &[String]) -> Result<Pending, Failure> {
+        let room = self.resolve(room)?;
+        let Some(view) = self.view(room) else {
+            return Err(Failure::new(Code::NotFound, "the room was left"));
+        };
+        let item = |id: MessageId| Item::Disks {
+            id: id.to_string(),
+            on: view.holders(id, true),
+            of: u32::try_from(view.members()).unwrap_or(u32::MAX),
+        };
+        Ok(Pending::items(messages(ids)?.into_iter().map(item)))
+    }
+}
