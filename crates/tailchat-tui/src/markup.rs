@@ -38,7 +38,7 @@ pub struct Look<'a> {
     /// Columns that are free at the beginning of each row. In the first one they are the caller's: it begins with
     /// the text.
     pub indent: usize,
-    /// What the reader is called: `@name`, and `name:` at the beginning, stand out.
+    /// What the reader is called: `@name` stands out where [`tailchat_core::mention`] finds it.
     pub names: &'a [String],
     /// Further words that stand out.
     pub words: &'a [String],
@@ -67,7 +67,7 @@ pub fn links(text: &str) -> Vec<String> {
     links
 }
 
-/// Whether a text names the reader (`@name`, or `name:` at the beginning) or has one of the words.
+/// Whether a text names the reader, as [`tailchat_core::mention`] has it, or has one of the words.
 #[must_use]
 pub fn mentions(text: &str, names: &[String], words: &[String]) -> bool {
     marks::mentions(text, names, words)
