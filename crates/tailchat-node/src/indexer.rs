@@ -329,7 +329,8 @@ impl Worker {
             Ok(_) => in_memory(&err.to_string()),
             Err(none) => none.to_string(),
         };
-        self.tell(Told::Lost(why));
+        let life = self.life;
+        self.tell(Told::Lost { life, why });
     }
 
     fn tell(&self, told: Told) {

@@ -86,8 +86,12 @@ pub(crate) enum Told {
     },
     /// Changes are in.
     Folded,
-    /// The index was replaced by an empty one, for this reason: rooms have to be read again.
-    Lost(String),
+    /// The index was replaced by an empty one: rooms have to be read again.
+    Lost {
+        /// The one that is there now.
+        life: Life,
+        why: String,
+    },
 }
 
 /// What the index's thread is to do.
@@ -139,12 +143,12 @@ pub(crate) enum Job {
 }
 
 /// Which index since the start: what was read into one that was lost is not in the next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Life(pub(crate) u32);
 
 /// What the index knows of a room that is being read.
 pub(crate) struct Known {
-    life: Life,
+    pub(crate) life: Life,
     pub(crate) checkpoint: Option<Checkpoint>,
 }
 

@@ -11,7 +11,7 @@ use tailchat_core::limits::{NAME_LEN_MAX, ORDER_MAX, TEXT_LEN_MAX};
 use crate::control::{Answer, Code, Failure, IMPORT_MAX, Import, Item};
 use crate::indexing::Question;
 use crate::node::Node;
-use crate::requests::busy;
+use crate::requests::{busy, left};
 use crate::session::{AfterDisk, AfterIndex, AfterPost, Pending, Post, SessionId};
 
 impl Node {
@@ -96,7 +96,9 @@ impl Node {
         let ids = post.ids.as_ref()?;
         match post.then {
             AfterPost::Sent { on, deadline } => {
-                let view = self.view(post.room)?;
+                let Some(view) = self.view(post.room) else {
+                    return self.is_gone(post.room).then(|| Pending::from(left()));
+                };
                 let items: Vec<_> = ids.iter().map(|id| (id, view.holders(*id, false))).collect();
                 let enough = items.iter().all(|(_, holders)| *holders >= on);
                 let late = deadline.is_past(self.now().uptime);
@@ -134,7 +136,10 @@ impl Node {
                 said: None,
             }),
             AfterPost::Left { forget } => {
-                self.rooms.get_mut(&post.room)?.facts.left = true;
+                let Some(open) = self.rooms.get_mut(&post.room) else {
+                    return self.is_gone(post.room).then(|| Pending::from(left()));
+                };
+                open.facts.left = true;
                 self.keep_facts(post.room, Some(id));
                 Some(Pending::Disk(AfterDisk::Leave { forget }))
             }
