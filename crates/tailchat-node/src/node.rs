@@ -101,6 +101,8 @@ pub(crate) struct Node {
     pub(crate) moving: BTreeSet<PathBuf>,
     /// Which index the open rooms are in.
     pub(crate) life: Life,
+    /// Imports that wait for the disk, and whither.
+    pub(crate) imports: BTreeMap<Ticket, RoomId>,
     /// Writes that the index has not taken in yet.
     backlog: usize,
     /// Whether the index was handed something that its file may lack.
@@ -150,6 +152,7 @@ impl Node {
             last_counted: AskedIndex::default(),
             moving: BTreeSet::new(),
             life: Life::default(),
+            imports: BTreeMap::new(),
             backlog: 0,
             unkept: false,
             held: VecDeque::new(),

@@ -12,7 +12,7 @@ use crate::control::{Answer, Code, Failure, IMPORT_MAX, Import, Item};
 use crate::indexing::Question;
 use crate::node::Node;
 use crate::requests::{busy, left};
-use crate::session::{AfterDisk, AfterIndex, AfterPost, Pending, Post, SessionId};
+use crate::session::{AfterDisk, AfterIndex, AfterPost, Pending, Post, Session, SessionId};
 
 impl Node {
     pub(crate) fn text_drafts(
@@ -57,6 +57,9 @@ impl Node {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.tickets.insert(ticket, session);
+        if matches!(then, AfterPost::Imported { .. }) {
+            self.imports.insert(ticket, room);
+        }
         let state = Pending::Post(Post {
             room,
             ids: None,
@@ -75,6 +78,7 @@ impl Node {
     }
 
     pub(crate) fn posted(&mut self, ticket: Ticket, outcome: Result<Vec<MessageId>, String>) {
+        self.imports.remove(&ticket);
         let Some(id) = self.tickets.remove(&ticket) else {
             return;
         };
@@ -146,12 +150,7 @@ impl Node {
         }
     }
 
-    pub(crate) fn import(
-        &mut self,
-        session: SessionId,
-        room: &str,
-        messages: Vec<Import>,
-    ) -> Result<Pending, Failure> {
+    pub(crate) fn import(&mut self, room: &str, messages: Vec<Import>) -> Result<Pending, Failure> {
         let id = self.resolve(room)?;
         if messages.len() > IMPORT_MAX {
             let why = format!(
@@ -161,9 +160,29 @@ impl Node {
             return Err(Failure::new(Code::Usage, why));
         }
         let placed = messages.into_iter().map(placed).collect::<Result<_, _>>()?;
-        let asked = self.ask_index(session, id, Question::Known(placed));
-        let asked = asked.ok_or_else(busy)?;
-        Ok(Pending::Index(asked, AfterIndex::Import { room: id }))
+        Ok(Pending::Turn(id, placed))
+    }
+
+    /// Whether messages are on their way into a room of which the index cannot tell yet.
+    pub(crate) fn is_importing(&self, room: RoomId) -> bool {
+        let asks = |session: &Session| match &session.state {
+            Pending::Index(_, AfterIndex::Import { room: into }) => *into == room,
+            _ => false,
+        };
+        self.imports.values().any(|into| *into == room) || self.sessions.values().any(asks)
+    }
+
+    /// Asks which of the messages are there already. One import at a time, or what two bring would be there twice.
+    pub(crate) fn import_next(
+        &mut self,
+        session: SessionId,
+        room: RoomId,
+        messages: Vec<(u64, Import)>,
+    ) -> Pending {
+        match self.ask_index(session, room, Question::Known(messages)) {
+            Some(asked) => Pending::Index(asked, AfterIndex::Import { room }),
+            None => Pending::from(busy()),
+        }
     }
 
     /// Posts what the index does not know yet.

@@ -131,7 +131,7 @@ impl Node {
                 let drafts = Self::text_drafts(texts, action, None)?;
                 self.post(session, id, drafts, AfterPost::Sent { on, deadline })
             }
-            Request::Import { room, messages } => self.import(session, &room, messages),
+            Request::Import { room, messages } => self.import(&room, messages),
             Request::Check { room, repair } => {
                 let rooms = self.resolve_all(room.as_deref())?;
                 Ok(self.check_next(session, rooms, repair, VecDeque::new()))
@@ -365,6 +365,12 @@ impl Node {
                 self.page(id, state)
             }
             Pending::Disk(_) | Pending::Index(..) | Pending::Opening(_) => Vec::new(),
+            Pending::Turn(room, messages) => {
+                if !self.is_importing(*room) {
+                    *state = self.import_next(id, *room, std::mem::take(messages));
+                }
+                Vec::new()
+            }
             Pending::Post(post) => match self.after_post(id, post) {
                 Some(next) => {
                     *state = next;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tailchat_node::client::{Client, Config};
-use tailchat_node::control::{Answer, Code, Failure, Item, Request, Wait};
+use tailchat_node::control::{Answer, Code, Failure, Import, Item, Request, Wait};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const MESSAGES: usize = 20;
@@ -181,5 +181,32 @@ async fn who_waits_for_something_in_a_room_hears_that_it_was_left() {
         };
         assert_eq!(left.code, Code::NotFound, "{left}");
     }
+    node.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_two_import_at_once_is_there_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = serve(dir.path()).await;
+    let room = new_room(&mut node).await;
+    let message = |n: i64| Import {
+        sent_at_ms: 1_000_000 + n,
+        rank: 0,
+        nick: "nick".into(),
+        action: false,
+        text: format!("message {n}"),
+    };
+    let request = Request::Import {
+        room: room.clone(),
+        messages: (0..2_000).map(message).collect(),
+    };
+    let mut importing = [beside(dir.path()).await, beside(dir.path()).await];
+    for client in &mut importing {
+        client.request(request.clone()).await.unwrap();
+    }
+    for client in &mut importing {
+        while !matches!(client.next().await.unwrap(), Answer::Done) {}
+    }
+    assert_eq!(count(&mut node, &room).await, 2_000);
     node.close().await.unwrap();
 }
