@@ -13,6 +13,9 @@ use crate::schema::{self, Found};
 /// Lines of a dropped room that are swept at a time.
 const SWEEP_LINES: u32 = 2_000;
 
+/// The tables whose rows hang on a room's number.
+const OF_ROOMS: [&str; 6] = ["place", "tip", "stretch", "reflected", "tally", "mention"];
+
 /// The index of a data folder's rooms.
 pub struct Index {
     pub(crate) db: Connection,
@@ -113,12 +116,14 @@ impl Index {
             db.query_row(&query, [], |row| row.get::<_, i64>(0))
                 .doing("be counted")
         };
-        // Lines of rooms that are gone may still be there, under their numbers.
-        let last: i64 = db
-            .query_row("SELECT coalesce(max(room), 0) FROM place", [], |row| row.get(0))
-            .doing("be counted")?;
         (self.next_line, self.worded) = (next("line")?, next("words_docsize")? - 1);
-        self.next_room = next("room")?.max(last + 1);
+        self.next_room = next("room")?;
+        // What rooms that are gone left behind may still be there, under their numbers.
+        for table in OF_ROOMS {
+            let query = format!("SELECT coalesce(max(room), 0) + 1 FROM {table}");
+            let free = db.query_row(&query, [], |row| row.get(0)).doing("be counted")?;
+            self.next_room = self.next_room.max(free);
+        }
         self.parties.clear();
         self.rooms.clear();
         Ok(())
@@ -267,7 +272,7 @@ impl Index {
             swept = statement.execute(params![gone, SWEEP_LINES]).doing(doing)?;
         }
         if swept == 0 {
-            for table in ["tip", "stretch", "reflected", "tally", "mention"] {
+            for table in OF_ROOMS {
                 let order = format!("DELETE FROM {table} WHERE room = ?");
                 self.db.execute(&order, [gone]).doing(doing)?;
             }
@@ -278,7 +283,7 @@ impl Index {
     /// A number on which something hangs that is no room's.
     fn forgotten(&self) -> Result<Option<i64>, IndexError> {
         let doing = "look for what was forgotten";
-        for table in ["place", "tip", "stretch", "reflected", "tally", "mention"] {
+        for table in OF_ROOMS {
             // Steps from number to number: `DISTINCT` would read every line.
             let query = format!(
                 "WITH RECURSIVE number (n) AS (
