@@ -213,3 +213,27 @@ fn with_an_index_nothing_in_daily_use_reads_what_is_sealed() {
     assert_eq!(newest(&ann), "live");
     assert_eq!(count(&bob), LINES + 2);
 }
+
+#[test]
+fn the_index_of_another_folder_is_not_believed() {
+    // Two folders with the same room, each with messages that the other lacks.
+    let (ann, bob) = (Machine::new("ann"), Machine::new("bob"));
+    ann.run(&["new", "kitchen"]).ok();
+    ann.run(&["send", "kitchen", "to both"]).ok();
+    let (node, at) = serve(&ann);
+    let rooms = ann.run(&["rooms", "--json"]).json();
+    let room = rooms[0]["room"].as_str().expect("an ID");
+    bob.run(&["join", room, "--peer", &at, "--wait", "30"]).ok();
+    drop(node);
+    ann.run(&["send", "kitchen", "ann alone"]).ok();
+    for text in ["bob alone", "bob alone still"] {
+        bob.run(&["send", "kitchen", text]).ok();
+    }
+    std::fs::copy(index(&ann), index(&bob)).expect("copied");
+    assert_eq!(newest(&bob), "bob alone still");
+    let (_ann, at) = serve(&ann);
+    bob.run(&["peers", "add", &at]).ok();
+    let (_bob, _) = serve(&bob);
+    bob.run(&["status", "--wait", "30"]).ok();
+    assert_eq!((count(&ann), count(&bob)), (4, 4));
+}

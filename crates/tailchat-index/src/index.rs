@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use tailchat_core::ids::RoomId;
+use tailchat_core::ids::{DeviceId, RoomId};
 
 use crate::checkpoint::RoomRow;
 use crate::error::{Doing, IndexError};
@@ -15,6 +15,9 @@ const SWEEP_LINES: u32 = 2_000;
 
 /// The tables whose rows hang on a room's number.
 const OF_ROOMS: [&str; 6] = ["place", "tip", "stretch", "reflected", "tally", "mention"];
+
+/// The number of the party whose data folder it is.
+const OWNER: i64 = 0;
 
 /// The index of a data folder's rooms.
 pub struct Index {
@@ -77,6 +80,27 @@ impl Index {
     /// [`IndexError`]
     pub fn in_memory() -> Result<Self, IndexError> {
         Self::of(schema::in_memory()?, true)
+    }
+
+    /// Makes an empty index that of this device's folder. Whether it is: that of another folder tells of other logs,
+    /// also where the rooms are the same.
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub fn own(&mut self, device: DeviceId) -> Result<bool, IndexError> {
+        let doing = "find whose it is";
+        let query = "SELECT bytes FROM party WHERE id = ?";
+        let owner = self.db.query_row(query, [OWNER], |row| row.get(0)).optional();
+        if let Some(owner) = owner.doing(doing)? {
+            return Ok(device == DeviceId(owner));
+        }
+        let query = "SELECT EXISTS (SELECT 1 FROM room)";
+        if self.db.query_row(query, [], |row| row.get(0)).doing(doing)? {
+            return Ok(false);
+        }
+        let order = "INSERT INTO party (id, bytes) VALUES (?, ?)";
+        self.db.execute(order, params![OWNER, device.0]).doing(doing)?;
+        Ok(true)
     }
 
     /// Whether it is kept nowhere.

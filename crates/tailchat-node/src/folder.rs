@@ -128,7 +128,7 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
         tracing::warn!("the mark of the last stop cannot be read: {err}");
         None
     });
-    let index = indexing::start(folder.path())
+    let index = indexing::start(folder.path(), identity.device)
         .map_err(|err| Failure::new(Code::Failed, format!("the index cannot be opened: {err}")))?;
     warnings.extend(index.warning);
     let (mut rooms, mut later, mut closed) = (Vec::new(), Vec::new(), Vec::new());
