@@ -237,3 +237,25 @@ fn the_index_of_another_folder_is_not_believed() {
     bob.run(&["status", "--wait", "30"]).ok();
     assert_eq!((count(&ann), count(&bob)), (4, 4));
 }
+
+#[test]
+fn a_block_that_could_not_be_read_for_a_while_is_missed_no_longer_than_that() {
+    let ann = ann();
+    let rooms = ann.run(&["rooms", "--json"]).json();
+    // Its name may be in the block.
+    let room = rooms[0]["room"].as_str().expect("an ID");
+    let count = || ann.run(&["log", room, "--json"]).json().len();
+    let block = blocks(&ann).into_iter().max().expect("sealed");
+    let aside = ann.path("aside");
+    std::fs::rename(&block, &aside).expect("moved");
+    std::fs::create_dir(&block).expect("made");
+    std::fs::remove_file(index(&ann)).expect("removed");
+    assert!(count() < LINES);
+    ann.run(&["send", room, "meanwhile"]).ok();
+    assert!(count() < LINES);
+    std::fs::remove_dir(&block).expect("removed");
+    std::fs::rename(&aside, &block).expect("moved back");
+    assert_eq!(count(), LINES + 1);
+    ann.run(&["send", room, "after"]).ok();
+    assert_eq!(count(), LINES + 2);
+}
