@@ -206,9 +206,9 @@ impl Node {
 /// A message with the order that it takes.
 fn placed(message: Import) -> Result<(u64, Import), Failure> {
     let sent_at_ms = message.sent_at_ms;
-    let order = u64::try_from(sent_at_ms)
-        .unwrap_or(0)
-        .saturating_add(message.rank);
+    // Before 1970 all orders are nought, and ranks would move the times.
+    let since_1970 = u64::try_from(sent_at_ms).unwrap_or(u64::MAX);
+    let order = since_1970.saturating_add(message.rank);
     if order > ORDER_MAX || message.nick.len() > NAME_LEN_MAX || message.text.len() > TEXT_LEN_MAX {
         let why = format!("a message of {sent_at_ms} ms is beyond the limits of time, nick or text");
         return Err(Failure::new(Code::Usage, why));
