@@ -67,6 +67,13 @@ impl Node {
         for addr in addrs {
             self.feed(Event::AddressAdded { addr });
         }
+        let status = self.engine.room_status(room);
+        if status.is_some_and(|status| status.durable.changes() == 0)
+            && let Some(open) = self.rooms.get_mut(&room)
+        {
+            open.facts.newcomer = true;
+            self.keep_facts(room, None);
+        }
         let deadline = Deadline::of(wait, self.now().uptime);
         // A fresh actor introduces itself, and a known one has; there is nothing more to say.
         self.post(session, room, Vec::new(), AfterPost::Joined { deadline })

@@ -239,7 +239,10 @@ impl Node {
             Effect::LoadPreview { room, load, lines } => self.load_preview(room, load, lines),
             Effect::Preview { room, lines, .. } => self.show_preview(room, lines),
             Effect::PreviewEnded { room } => self.end_preview(room),
-            Effect::Heard { room } => self.disks_changed(room),
+            Effect::Heard { room } => {
+                self.settle_in(room);
+                self.disks_changed(room);
+            }
             Effect::Dial { addr } => self.net(|net| net.dial(addr)),
             Effect::Trust { conn } => self.net(|net| net.raise_limit(net_id(conn), FRAME_MAX)),
             Effect::Send { conn, frame } => self.net(|net| net.send(net_id(conn), frame)),

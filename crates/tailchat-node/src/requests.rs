@@ -383,6 +383,15 @@ impl Node {
         }
     }
 
+    /// Whether a peer is connected that has the room, and none has what is missing here.
+    pub(crate) fn has_caught_up(&self, room: RoomId) -> bool {
+        let has_all = |state| matches!(state, PeerState::Equal | PeerState::Ahead | PeerState::Apart);
+        self.engine.room_status(room).is_some_and(|status| {
+            status.peers.iter().any(|peer| has_all(peer.state))
+                && status.peers.iter().all(|peer| peer.behind == 0)
+        })
+    }
+
     fn join_page(&self, room: RoomId, deadline: Deadline, said: &mut Option<RoomItem>) -> Page {
         if !self.rooms.contains_key(&room) {
             return if self.is_gone(room) {
@@ -392,10 +401,7 @@ impl Node {
             };
         }
         let item = self.room_item(room);
-        let has_all = |state| matches!(state, PeerState::Equal | PeerState::Ahead | PeerState::Apart);
-        let status = self.engine.room_status(room);
-        let met = status.is_some_and(|status| status.peers.iter().any(|peer| has_all(peer.state)));
-        if met && item.behind == 0 {
+        if self.has_caught_up(room) {
             return vec![Answer::Item(Item::Room(item)), Answer::Done];
         }
         if deadline.is_past(self.now().uptime) {
