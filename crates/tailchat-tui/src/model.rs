@@ -141,6 +141,7 @@ impl Model {
             due.seen_ms,
             due.alone_ms,
             due.away_ms,
+            due.again_ms,
             due.ages_ms,
         ]
         .into_iter()
@@ -195,6 +196,8 @@ pub(crate) struct Away {
     pub(crate) messages: u64,
     pub(crate) people: BTreeSet<String>,
     pub(crate) via: BTreeSet<String>,
+    /// Rooms into which more came than was listed; their counts of unread messages tell how many.
+    pub(crate) bulk: BTreeSet<RoomKey>,
 }
 
 /// What is to be done at which time, in milliseconds since 1970.
@@ -208,6 +211,8 @@ pub(crate) struct Due {
     pub(crate) alone_ms: Option<i64>,
     /// What came during a catch-up is summed up.
     pub(crate) away_ms: Option<i64>,
+    /// The loaded lines are asked for again.
+    pub(crate) again_ms: Option<i64>,
     /// Ages on the screen ("3 min ago") are other ones.
     pub(crate) ages_ms: Option<i64>,
 }

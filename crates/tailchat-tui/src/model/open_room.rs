@@ -1,7 +1,7 @@
 //! The room on the screen: its loaded lines, where they are held, who is in it, and what waits to be asked. Knows
 //! no keys and sends nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use tailchat_core::text;
 use tailchat_node::control::{MemberItem, PeerItem, Standing, StatusItem};
@@ -23,6 +23,8 @@ pub(crate) const ALONE_MS: i64 = 10_000;
 pub(crate) struct OpenRoom {
     pub(crate) key: RoomKey,
     pub(crate) window: Window,
+    /// What a peer tells of its newest lines as long as none are here.
+    pub(crate) previews: VecDeque<Line>,
     pub(crate) position: Position,
     /// What the last layout came to.
     pub(crate) screen: Screen,
@@ -56,6 +58,7 @@ impl OpenRoom {
         Self {
             key,
             window: Window::default(),
+            previews: VecDeque::new(),
             position: Position::Newest,
             screen: Screen::default(),
             pages: Pages {
@@ -112,6 +115,8 @@ pub(crate) struct Pages {
     pub(crate) whole: Option<Whole>,
     /// Whether the loaded stretch has to be asked for again, once nothing is under way.
     pub(crate) stale: bool,
+    /// Before that time it is not asked for again: a long catch-up tells of new lines all the time.
+    pub(crate) again_from_ms: i64,
     aside: Vec<Line>,
     overflowed: bool,
 }

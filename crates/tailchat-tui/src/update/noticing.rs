@@ -42,7 +42,7 @@ pub(super) fn came(model: &mut Model, key: &RoomKey, shown: &ShownItem) -> Vec<C
         .collect();
     let bulk = shown.messages.is_empty() && shown.lines > 0;
     if behind > 0 || bulk || news.len() > SINGLY_MAX {
-        gather(model, shown, &news);
+        gather(model, key, shown, &news);
         return Vec::new();
     }
     if model.focused || model.muted.contains(key) {
@@ -61,13 +61,14 @@ pub(super) fn came(model: &mut Model, key: &RoomKey, shown: &ShownItem) -> Vec<C
     news.iter().filter(wanted).map(notice).collect()
 }
 
-fn gather(model: &mut Model, shown: &ShownItem, news: &[&MessageItem]) {
+fn gather(model: &mut Model, key: &RoomKey, shown: &ShownItem, news: &[&MessageItem]) {
     let away = &mut model.away;
-    let counted = match shown.messages.is_empty() {
-        true => shown.lines,
-        false => u64::try_from(news.len()).unwrap_or(0),
-    };
-    away.messages = away.messages.saturating_add(counted);
+    if shown.messages.is_empty() {
+        away.bulk.insert(key.clone());
+    }
+    away.messages = away
+        .messages
+        .saturating_add(u64::try_from(news.len()).unwrap_or(0));
     let names = |away: &mut BTreeSet<String>, name: &str| {
         if away.len() <= NAMED_MAX * 10 {
             away.insert(text::name(name));
@@ -80,6 +81,14 @@ fn gather(model: &mut Model, shown: &ShownItem, news: &[&MessageItem]) {
         }
     }
     if away.messages > 0 {
+        model.due.away_ms = Some(model.now_ms.saturating_add(AWAY_MS));
+    }
+}
+
+/// A room has so many more unread messages than before: that counts where they were too many to be listed.
+pub(super) fn more_unread(model: &mut Model, key: &RoomKey, more: u64) {
+    if more > 0 && model.away.bulk.remove(key) {
+        model.away.messages = model.away.messages.saturating_add(more);
         model.due.away_ms = Some(model.now_ms.saturating_add(AWAY_MS));
     }
 }

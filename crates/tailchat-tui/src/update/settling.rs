@@ -18,6 +18,8 @@ const SEEN_AFTER_MS: i64 = 400;
 const DRAFT_AFTER_MS: i64 = 3_000;
 /// Messages in one word.
 const SEEN_MAX: usize = 512;
+/// However often its lines change, a stretch is asked for again only so often.
+const AGAIN_EVERY_MS: i64 = 250;
 /// Ages on the screen change so often.
 const AGES_EVERY_MS: i64 = 60_000;
 
@@ -137,9 +139,14 @@ fn want_pages(model: &mut Model, commands: &mut Vec<Command>) {
     if room.pages.whole.is_some() {
         return;
     }
+    model.due.again_ms = None;
     if room.pages.stale && !room.pages.under_way() {
-        again(room, commands);
-        return;
+        if room.window.is_empty() || room.pages.again_from_ms <= model.now_ms {
+            room.pages.again_from_ms = model.now_ms.saturating_add(AGAIN_EVERY_MS);
+            again(room, commands);
+            return;
+        }
+        model.due.again_ms = Some(room.pages.again_from_ms);
     }
     let first = room.screen.first().unwrap_or(0);
     let last = room.screen.last().unwrap_or(0);

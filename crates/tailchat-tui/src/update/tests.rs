@@ -376,7 +376,7 @@ fn tab_goes_through_names_commands_and_emoji() {
     let text = |stage: &Stage| stage.model.writing.composer.text().to_owned();
     stage.types("b");
     stage.press("tab");
-    assert_eq!(text(&stage), "bob: ");
+    assert_eq!(text(&stage), "@bob: ");
     stage.types("/");
     stage.press("ctrl-u");
     stage.types("hello :tada");

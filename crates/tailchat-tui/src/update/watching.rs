@@ -15,6 +15,8 @@ use crate::window::{Arrival, Edge};
 
 /// Own messages whose disks are asked for at a time, the newest ones.
 const DISKS_MAX: usize = 200;
+/// Lines of a preview that are kept.
+const PREVIEWS_MAX: usize = 100;
 /// Late lines that are kept for "what did I miss".
 const LATE_MAX: usize = 1_000;
 
@@ -23,6 +25,7 @@ pub(super) fn watched(model: &mut Model, item: Item) -> Vec<Command> {
     match item {
         Item::Room(item) => room(model, &item),
         Item::Shown(shown) => lines(model, shown),
+        Item::Preview(message) => preview(model, &message),
         Item::Changed { room, what } => changed(model, &RoomKey::new(&room), what),
         _ => Vec::new(),
     }
@@ -46,9 +49,12 @@ fn room(model: &mut Model, item: &RoomItem) -> Vec<Command> {
         room.mentions = room.mentions.min(room.unread);
     }
     let (connected, behind, met) = (room.connected, room.behind, room.met);
+    let unread = room.unread;
     let key = room.key.clone();
     let before = model.rooms.put(room);
     let mut commands = Vec::new();
+    let unread_before = before.as_ref().map_or(unread, |before| before.unread);
+    noticing::more_unread(model, &key, unread.saturating_sub(unread_before));
     if open {
         alone(model, connected, met);
         opening::ask_around(model, &mut commands);
@@ -66,6 +72,24 @@ fn room(model: &mut Model, item: &RoomItem) -> Vec<Command> {
         commands.extend(opening::open_first(model));
     }
     commands
+}
+
+/// What a peer tells of lines that are not here yet; they leave when the first real ones come.
+fn preview(model: &mut Model, message: &MessageItem) -> Vec<Command> {
+    let key = RoomKey::new(&message.room);
+    if let Some(open) = model
+        .open
+        .as_mut()
+        .filter(|open| open.key == key && open.window.is_empty())
+    {
+        let line = Line::new(message);
+        open.previews.retain(|known| known.id != line.id);
+        open.previews.push_back(line);
+        if open.previews.len() > PREVIEWS_MAX {
+            open.previews.pop_front();
+        }
+    }
+    Vec::new()
 }
 
 /// Since when nobody is there, in a room where nobody was met yet.

@@ -35,6 +35,10 @@ pub(super) fn draw(model: &Model, rect: Rect, gutter: &Gutter, buffer: &mut Buff
 
 /// What a room looks like in which nothing was said yet.
 fn empty(model: &Model, room: &OpenRoom, rect: Rect, buffer: &mut Buffer) {
+    if !room.previews.is_empty() {
+        previews(model, room, rect, buffer);
+        return;
+    }
     if room.pages.under_way() {
         return;
     }
@@ -67,6 +71,25 @@ fn empty(model: &Model, room: &OpenRoom, rect: Rect, buffer: &mut Buffer) {
         let left = usize::from(rect.width).saturating_sub(columns(line)) / 2;
         let text = format!("{}{line}", " ".repeat(left));
         put(buffer, rect, at, &Styled::styled(text, model.taste.theme.faint));
+    }
+}
+
+/// What a peer tells of its newest lines, a row each, while the lines themselves are on their way.
+fn previews(model: &Model, room: &OpenRoom, rect: Rect, buffer: &mut Buffer) {
+    let theme = &model.taste.theme;
+    let words = "not here yet; a peer tells that these are the newest";
+    let height = usize::from(rect.height.saturating_sub(1));
+    let skipped = room.previews.len().saturating_sub(height);
+    let top = rect
+        .height
+        .saturating_sub(u16::try_from(room.previews.len() - skipped).unwrap_or(0) + 1);
+    put(buffer, rect, top, &rule(words, rect.width, theme.faint));
+    for (line, at) in room.previews.iter().skip(skipped).zip(top + 1..) {
+        let said = fit(
+            &format!(" {}: {}", line.author, beginning(&line.text)),
+            usize::from(rect.width),
+        );
+        put(buffer, rect, at, &Styled::styled(said, theme.faint));
     }
 }
 
