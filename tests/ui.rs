@@ -212,3 +212,77 @@ fn panics_while_it_draws() {
         tailchat_tui::run(client, settings).await.expect("a UI");
     });
 }
+
+#[test]
+fn the_persons_own_editor_writes_what_the_input_then_holds() {
+    let machine = Machine::new("ann");
+    machine.run(&["new", "kitchen"]).ok();
+    let mut command = machine.online(&[]);
+    command.env(
+        "EDITOR",
+        "sh -c 'printf \"%s, and more\" \"$(cat \"$1\")\" > \"$1\"' editor",
+    );
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    let mut screen = Screen::run(&command, SMALL);
+    screen.until_text("you can write now");
+    screen.types("begun");
+    screen.until_text("> begun");
+    screen.types("\x1be");
+    screen.until_text("> begun, and more");
+    screen.types("\x11");
+    assert_eq!(screen.ends(), 0);
+    screen.is_restored();
+}
+
+#[test]
+fn settings_that_are_wrong_are_explained_and_keys_can_be_bound_anew() {
+    let machine = Machine::new("ann");
+    machine.run(&["new", "kitchen"]).ok();
+    let folder = machine.path(".config").join("tailchat");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let settings = folder.join("settings.toml");
+    std::fs::write(&settings, "[keys]\n\"ctrl-o\" = \"halp\"\n").expect("written");
+    let mut screen = Screen::run(&machine.online(&[]), SMALL);
+    screen.until_text("did you mean");
+    assert_eq!(screen.ends(), 2);
+    std::fs::write(&settings, "theme = \"mono\"\n[keys]\n\"ctrl-o\" = \"help\"\n").expect("written");
+    let mut screen = Screen::run(&machine.online(&[]), SMALL);
+    screen.until_text("you can write now");
+    screen.types("\x0f");
+    screen.until_text("Break the line");
+    screen.types("\x11");
+    assert_eq!(screen.ends(), 0);
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_do_first() {
+    let machine = Machine::new("ann");
+    assert!(machine.run(&[]).ok().contains("tailchat new kitchen"));
+}
+
+#[test]
+fn it_attaches_to_a_node_that_runs() {
+    let machine = Machine::new("ann");
+    machine.run(&["new", "kitchen"]).ok();
+    let serve = Screen::run(&machine.online(&["serve"]), SMALL);
+    serve.until_text("Online as");
+    let mut screen = Screen::run(&machine.online(&[]), SMALL);
+    screen.until_text("you can write now");
+    screen.types("through the socket\r");
+    screen.until_text(" here");
+    assert!(
+        machine
+            .run(&["log", "kitchen"])
+            .ok()
+            .contains("through the socket")
+    );
+    screen.types("\x11");
+    assert_eq!(screen.ends(), 0);
+    assert!(
+        machine
+            .run(&["log", "kitchen"])
+            .ok()
+            .contains("through the socket"),
+        "serve goes on"
+    );
+}

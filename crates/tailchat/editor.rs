@@ -25,7 +25,8 @@ pub(crate) fn edit(text: &str) -> Result<String, String> {
     let ended = Command::new("sh")
         .arg("-c")
         // The person's own words, as git takes them: an editor may have options.
-        .arg(format!("{editor} \"$1\""))
+        // It is not stopped alone, with nobody at the keyboard to wake it: editors start a shell then.
+        .arg(format!("trap '' TSTP; {editor} \"$1\""))
         .arg("sh")
         .arg(&file.path)
         .status()

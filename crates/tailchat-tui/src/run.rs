@@ -93,6 +93,9 @@ async fn live(client: &mut Client, asking: Asking, settings: Settings) -> Result
         ended: false,
     };
     let ended = ui.turn(client).await;
+    if ended.is_err() {
+        ui.last_words();
+    }
     let Ui {
         terminal,
         asking,
@@ -182,9 +185,9 @@ impl Ui {
             Wake::Due => Event::Ticked,
             Wake::Watch(answer) => self.watched(client, answer).await,
             Wake::Heard(heard) => self.heard(heard)?,
-            Wake::Input(Some(input)) => translated(input?),
+            Wake::Input(Some(Ok(input))) => translated(input),
             // The terminal is gone.
-            Wake::Input(None) => self.heard(Heard::End(1))?,
+            Wake::Input(Some(Err(_)) | None) => self.heard(Heard::End(1))?,
         };
         self.take(event)
     }
@@ -269,7 +272,18 @@ impl Ui {
         };
         self.inputs = None;
         let written = self.terminal.lend(|| edit(text))?;
+        // What the keyboard told the editor was not meant for us.
+        self.signals.forget_keys()?;
         self.take(Event::Edited(written))
+    }
+
+    /// The terminal failed: what was written goes to the node all the same.
+    fn last_words(&mut self) {
+        for command in update(&mut self.model, Event::Told, now_ms()) {
+            if let Command::Ask(question) = command {
+                self.asking.ask(question);
+            }
+        }
     }
 
     fn draw(&mut self) -> Result<(), TuiError> {

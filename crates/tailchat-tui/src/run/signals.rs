@@ -36,6 +36,13 @@ impl Signals {
         })
     }
 
+    /// Forgets the signals that keys of a borrowed terminal sent to every program in it.
+    pub(super) fn forget_keys(&mut self) -> io::Result<()> {
+        let Self { interrupt, stop, .. } = Self::watch()?;
+        (self.interrupt, self.stop) = (interrupt, stop);
+        Ok(())
+    }
+
     /// The next one. Cancel-safe.
     pub(super) async fn next(&mut self) -> Heard {
         tokio::select! {
