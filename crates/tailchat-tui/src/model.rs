@@ -198,6 +198,8 @@ pub(crate) struct Away {
     pub(crate) via: BTreeSet<String>,
     /// Rooms into which more came than was listed; their counts of unread messages tell how many.
     pub(crate) bulk: BTreeSet<RoomKey>,
+    /// How many that were.
+    pub(crate) unlisted: u64,
 }
 
 /// What is to be done at which time, in milliseconds since 1970.

@@ -88,16 +88,13 @@ fn gather(model: &mut Model, key: &RoomKey, shown: &ShownItem, news: &[&MessageI
 /// A room has so many more unread messages than before: that counts where they were too many to be listed.
 pub(super) fn more_unread(model: &mut Model, key: &RoomKey, more: u64) {
     if more > 0 && model.away.bulk.remove(key) {
-        model.away.messages = model.away.messages.saturating_add(more);
+        model.away.unlisted = model.away.unlisted.saturating_add(more);
         model.due.away_ms = Some(model.now_ms.saturating_add(AWAY_MS));
     }
 }
 
 /// A room has everything that its connected peers have.
 pub(super) fn caught_up(model: &mut Model, _room: &RoomKey) -> Vec<Command> {
-    if model.away.messages == 0 {
-        return Vec::new();
-    }
     sum_up(model)
 }
 
@@ -108,7 +105,10 @@ pub(super) fn sum_up(model: &mut Model) -> Vec<Command> {
         return Vec::new();
     }
     model.due.away_ms = None;
-    let away = std::mem::take(&mut model.away);
+    let mut away = std::mem::take(&mut model.away);
+    // Who just joined a room has missed nothing: its history counts as unread only while it comes.
+    let unlisted = away.unlisted.min(model.rooms.unread());
+    away.messages = away.messages.saturating_add(unlisted);
     if away.messages == 0 {
         return Vec::new();
     }

@@ -444,3 +444,29 @@ fn commands_mirror_the_command_line_and_a_wrong_one_stays_in_the_input() {
     );
     assert!(!stage.screen().contains("kitchen"), "{}", stage.screen());
 }
+
+#[test]
+fn a_first_history_is_no_news_but_a_long_absence_is() {
+    use tailchat_node::control::{Item, ShownItem};
+    let bulk = || {
+        Event::Watched(Item::Shown(ShownItem {
+            room: "room1kitchen".into(),
+            lines: 500,
+            messages: Vec::new(),
+        }))
+    };
+    let catch_up = |stage: &mut Stage, unread: u64, at_last: u64| {
+        for (behind, unread) in [(900, 0), (400, unread), (0, at_last)] {
+            (stage.rooms[0].item.behind, stage.rooms[0].item.unread) = (behind, unread);
+            stage.event(bulk());
+            stage.tells(0);
+        }
+        stage.waits(5_000);
+    };
+    let mut stage = Stage::in_kitchen(80, 24, Vec::new());
+    stage.event(Event::Focused(false));
+    catch_up(&mut stage, 500, 0);
+    assert_eq!(notices(&stage), Vec::<String>::new());
+    catch_up(&mut stage, 500, 500);
+    assert_eq!(notices(&stage), ["tailchat: 500 messages"]);
+}

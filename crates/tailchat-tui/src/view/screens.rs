@@ -11,8 +11,11 @@ use super::{clear, fit, lists, members, put};
 use crate::model::Model;
 use crate::model::open_room::Peer;
 use crate::model::overlay::{Address, Overlay};
+use crate::slash;
 use crate::theme::Theme;
 
+/// Columns of keys and commands in the help.
+const TYPED_COLUMNS: usize = 30;
 /// Columns that a list takes where there is more room.
 const LIST_COLUMNS: u16 = 64;
 
@@ -35,7 +38,7 @@ pub(super) fn draw(model: &Model, overlay: &Overlay, area: Rect, buffer: &mut Bu
         }
         Overlay::Prompt(prompt) => return Some(lists::prompt(model, prompt, inner, buffer)),
         Overlay::Welcome { chosen } => lists::welcome(model, *chosen, inner, buffer),
-        Overlay::Help { scrolled } => rows(&help(model), *scrolled, inner, buffer),
+        Overlay::Help { scrolled } => rows(&help(model, usize::from(inner.width)), *scrolled, inner, buffer),
         Overlay::Connections { scrolled, addresses } => {
             rows(
                 &connections(model, addresses, usize::from(inner.width)),
@@ -100,7 +103,7 @@ fn rows(lines: &[Line], scrolled: usize, rect: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn help(model: &Model) -> Vec<Line<'static>> {
+fn help(model: &Model, width: usize) -> Vec<Line<'static>> {
     let theme = &model.taste.theme;
     let mut lines = Vec::new();
     let mut section = None;
@@ -115,10 +118,32 @@ fn help(model: &Model) -> Vec<Line<'static>> {
             lines.push(Line::styled(row.section.title(), theme.title));
             section = Some(row.section);
         }
-        let keys = row.keys.join(", ");
-        lines.push(Line::raw(format!("  {keys:<22} {}", row.help)));
+        lines.extend(explained(&row.keys.join(", "), row.help, width));
+    }
+    lines.push(Line::default());
+    lines.push(Line::styled("Commands", theme.title));
+    for command in slash::COMMANDS {
+        lines.extend(explained(&command.usage(), command.help, width));
     }
     lines
+}
+
+/// What is typed and what it does: beside each other, or one below the other where that is too much.
+fn explained(typed: &str, help: &str, width: usize) -> Vec<Line<'static>> {
+    let beside = width >= TYPED_COLUMNS * 2 && columns(typed) + 3 <= TYPED_COLUMNS;
+    let indent = if width >= TYPED_COLUMNS * 2 {
+        TYPED_COLUMNS
+    } else {
+        4
+    };
+    let mut rows = lists::wrapped(help, width.saturating_sub(indent)).into_iter();
+    let mut first = format!("  {typed}");
+    if beside {
+        let gap = indent.saturating_sub(columns(&first));
+        first = format!("{first}{}{}", " ".repeat(gap), rows.next().unwrap_or_default());
+    }
+    let rest = rows.map(|row| format!("{}{row}", " ".repeat(indent)));
+    std::iter::once(first).chain(rest).map(Line::raw).collect()
 }
 
 fn connections(model: &Model, addresses: &[Address], width: usize) -> Vec<Line<'static>> {

@@ -14,6 +14,8 @@ use crate::model::open_room::{OpenRoom, Peer};
 use crate::model::rooms::Room;
 use crate::panes::Panes;
 
+/// Narrower screens get fewer words.
+const WORDY_COLUMNS: u16 = 60;
 /// Offers of a completion that are shown.
 const OFFERS_SHOWN: usize = 8;
 /// Peers that are named.
@@ -112,6 +114,7 @@ fn in_words(model: &Model, open: &OpenRoom, room: &Room) -> String {
             1 => "1 peer here".to_owned(),
             peers => format!("{peers} peers here"),
         },
+        people if model.columns < WORDY_COLUMNS => format!("{people} here"),
         people => format!("{people} people here"),
     };
     format!("{people} · {}", sync(open, room))
