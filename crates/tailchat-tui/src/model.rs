@@ -23,7 +23,10 @@ use overlay::Overlay;
 use rooms::{Room, Rooms};
 
 /// How long a word in the status line stays.
-pub(crate) const SAID_MS: i64 = 6_000;
+const SAID_MS: i64 = 4_000;
+/// And so much longer for each of its letters, of so many.
+const READING_MS: i64 = 50;
+const WORDS_MAX: i64 = 400;
 
 /// What the person chose, and where the program runs; does not change while it runs.
 #[derive(Clone, Debug)]
@@ -54,6 +57,8 @@ pub(crate) struct Model {
     pub(crate) now_ms: i64,
     /// Whether the person looks at this terminal, as far as it tells.
     pub(crate) focused: bool,
+    /// What was found when the data folder was opened, in words.
+    pub(crate) found: Vec<String>,
     /// The person's name, once the node has said it.
     pub(crate) name: Option<String>,
     pub(crate) rooms_known: bool,
@@ -87,6 +92,7 @@ impl Model {
             rows,
             now_ms,
             focused: true,
+            found: Vec::new(),
             name: None,
             rooms_known: false,
             rooms: Rooms::default(),
@@ -125,9 +131,11 @@ impl Model {
 
     /// Puts a word into the status line for a while.
     pub(crate) fn say(&mut self, words: impl Into<String>) {
+        let words = words.into();
+        let reading = i64::try_from(words.len()).unwrap_or(0).min(WORDS_MAX) * READING_MS;
         self.said = Some(Said {
-            words: words.into(),
-            until_ms: self.now_ms.saturating_add(SAID_MS),
+            until_ms: self.now_ms.saturating_add(SAID_MS + reading),
+            words,
         });
     }
 

@@ -21,6 +21,7 @@ use crate::keys::Mode;
 use crate::model::Model;
 use crate::model::overlay::Overlay;
 use crate::panes::Panes;
+use crate::view;
 
 /// Rows that one turn of the wheel scrolls.
 const WHEEL_ROWS: i32 = 3;
@@ -99,13 +100,13 @@ fn typed_text(model: &mut Model, mode: Mode, text: &str) -> Vec<Command> {
 }
 
 fn mouse_moved(model: &mut Model, mouse: MouseEvent) -> Vec<Command> {
-    let over = model.overlay.as_mut();
+    let over = model.overlay.is_some();
     match (mouse.kind, over) {
-        (MouseEventKind::ScrollUp, None) => scrolling::by_rows(model, -WHEEL_ROWS),
-        (MouseEventKind::ScrollDown, None) => scrolling::by_rows(model, WHEEL_ROWS),
-        (MouseEventKind::ScrollUp, Some(over)) => scrolled(over, -WHEEL_ROWS),
-        (MouseEventKind::ScrollDown, Some(over)) => scrolled(over, WHEEL_ROWS),
-        (MouseEventKind::Down(_), None) => return clicked(model, mouse),
+        (MouseEventKind::ScrollUp, false) => scrolling::by_rows(model, -WHEEL_ROWS),
+        (MouseEventKind::ScrollDown, false) => scrolling::by_rows(model, WHEEL_ROWS),
+        (MouseEventKind::ScrollUp, true) => scroll_screen(model, -WHEEL_ROWS),
+        (MouseEventKind::ScrollDown, true) => scroll_screen(model, WHEEL_ROWS),
+        (MouseEventKind::Down(_), false) => return clicked(model, mouse),
         _ => {}
     }
     Vec::new()
@@ -124,18 +125,23 @@ fn clicked(model: &mut Model, mouse: MouseEvent) -> Vec<Command> {
     }
 }
 
-/// Moves a screen by so many rows; the drawing stops at its end.
-fn scrolled(overlay: &mut Overlay, rows: i32) {
-    if let Overlay::Help { scrolled }
-    | Overlay::Connections { scrolled, .. }
-    | Overlay::Members { scrolled }
-    | Overlay::Details { scrolled, .. } = overlay
+/// Moves a screen to read by so many rows, as far as it goes.
+fn scroll_screen(model: &mut Model, rows: i32) {
+    let most = model
+        .overlay
+        .as_ref()
+        .map_or(0, |overlay| view::beyond(model, overlay));
+    if let Some(
+        Overlay::Help { scrolled }
+        | Overlay::Connections { scrolled, .. }
+        | Overlay::Members { scrolled }
+        | Overlay::Details { scrolled, .. },
+    ) = &mut model.overlay
     {
-        let by = usize::try_from(rows.unsigned_abs()).unwrap_or(0);
-        *scrolled = if rows < 0 {
-            scrolled.saturating_sub(by)
-        } else {
-            scrolled.saturating_add(by)
+        let by = usize::try_from(rows.unsigned_abs()).unwrap_or(usize::MAX);
+        *scrolled = match rows < 0 {
+            true => (*scrolled).min(most).saturating_sub(by),
+            false => scrolled.saturating_add(by).min(most),
         };
     }
 }

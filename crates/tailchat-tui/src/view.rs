@@ -5,9 +5,12 @@ mod input;
 mod lists;
 mod members;
 mod messages;
+mod pages;
 mod rooms;
 mod screens;
 mod status;
+
+pub(crate) use screens::beyond;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -43,10 +46,7 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame) {
     status::draw(model, panes.status.intersection(area), buffer);
     let mut cursor = input::draw(model, panes.input.intersection(area), buffer);
     if let Some(overlay) = &model.overlay {
-        let above = Rect {
-            height: area.height.saturating_sub(panes.status.height),
-            ..area
-        };
+        let above = screens::above_status(area, panes.status.height);
         cursor = screens::draw(model, overlay, above, buffer);
         let below = Rect::new(0, above.height, area.width, area.height - above.height);
         status::draw(model, below, buffer);

@@ -1,6 +1,6 @@
 //! What each action of the key map comes to; one line an action, the work stands in the file of its theme.
 
-use super::{choosing, commanding, completing, noticing, opening, scrolled, scrolling, sending};
+use super::{choosing, commanding, completing, noticing, opening, scroll_screen, scrolling, sending};
 use crate::command::{Command, Goal};
 use crate::keys::{Action, Mode};
 use crate::model::Model;
@@ -73,9 +73,9 @@ fn act_on_room(model: &mut Model, action: Action) -> Vec<Command> {
 }
 
 fn step(model: &mut Model, by: i32) -> Vec<Command> {
-    match (&mut model.overlay, model.panes.bare) {
+    match (&model.overlay, model.panes.bare) {
         (Some(Overlay::Switcher { .. } | Overlay::Welcome { .. }), _) => choosing::step(model, by),
-        (Some(overlay), _) => scrolled(overlay, by),
+        (Some(_), _) => scroll_screen(model, by),
         (None, true) => scrolling::by_rows(model, by),
         (None, false) => scrolling::move_selection(model, by),
     }
@@ -84,18 +84,18 @@ fn step(model: &mut Model, by: i32) -> Vec<Command> {
 
 fn page(model: &mut Model, by: i32) -> Vec<Command> {
     let rows = i32::from(model.rows.saturating_sub(4).max(1));
-    match &mut model.overlay {
-        Some(overlay) => scrolled(overlay, by * rows),
+    match model.overlay {
+        Some(_) => scroll_screen(model, by * rows),
         None => scrolling::by_pages(model, by),
     }
     Vec::new()
 }
 
 fn end(model: &mut Model, goal: Goal) -> Vec<Command> {
-    match &mut model.overlay {
-        Some(overlay) => {
+    match model.overlay {
+        Some(_) => {
             let far = i32::from(i16::MAX);
-            scrolled(overlay, if goal == Goal::Oldest { -far } else { far });
+            scroll_screen(model, if goal == Goal::Oldest { -far } else { far });
             Vec::new()
         }
         None => scrolling::jump(model, goal),

@@ -62,7 +62,15 @@ fn succeeded(model: &mut Model, question: Question, items: Vec<Item>) -> Vec<Com
             return commands;
         }
         Question::Name(name) => {
-            model.name = Some(tailchat_core::text::name(&name));
+            let name = tailchat_core::text::name(&name);
+            model.say(format!("you are called {name} from now on"));
+            model.name = Some(name);
+            if let Some(room) = &mut model.open {
+                // Where the new name is mentioned stands out now.
+                room.window
+                    .iter_mut()
+                    .for_each(|line| line.laid = Default::default());
+            }
             if matches!(&model.overlay, Some(Overlay::Prompt(prompt)) if prompt.what == Ask::Name) {
                 model.overlay = None;
                 return welcome(model);
@@ -115,8 +123,12 @@ fn hello(model: &mut Model, items: Vec<Item>) {
     });
     let Some(node) = node else { return };
     model.name = Some(tailchat_core::text::name(&node.name));
-    if let Some(found) = node.closed.iter().chain(&node.warnings).next() {
-        model.say(tailchat_core::text::visible(found).into_owned());
+    let found = node.closed.iter().chain(&node.warnings);
+    model.found = found
+        .map(|found| tailchat_core::text::visible(found).into_owned())
+        .collect();
+    if let Some(found) = model.found.first().cloned() {
+        model.say(found);
     }
 }
 

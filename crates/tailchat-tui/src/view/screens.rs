@@ -5,17 +5,13 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Style};
 use ratatui::text::Line;
 use tailchat_core::text::columns;
-use tailchat_node::control::Standing;
 
-use super::{clear, fit, lists, members, put};
+use super::{clear, fit, lists, pages, put};
 use crate::model::Model;
-use crate::model::open_room::Peer;
-use crate::model::overlay::{Address, Overlay};
-use crate::slash;
+use crate::model::overlay::Overlay;
+use crate::panes::Panes;
 use crate::theme::Theme;
 
-/// Columns of keys and commands in the help.
-const TYPED_COLUMNS: usize = 30;
 /// Columns that a list takes where there is more room.
 const LIST_COLUMNS: u16 = 64;
 
@@ -38,38 +34,35 @@ pub(super) fn draw(model: &Model, overlay: &Overlay, area: Rect, buffer: &mut Bu
         }
         Overlay::Prompt(prompt) => return Some(lists::prompt(model, prompt, inner, buffer)),
         Overlay::Welcome { chosen } => lists::welcome(model, *chosen, inner, buffer),
-        Overlay::Help { scrolled } => rows(&help(model, usize::from(inner.width)), *scrolled, inner, buffer),
-        Overlay::Connections { scrolled, addresses } => {
-            rows(
-                &connections(model, addresses, usize::from(inner.width)),
-                *scrolled,
-                inner,
-                buffer,
-            );
-        }
-        Overlay::Members { scrolled } => {
-            let list = model.open.iter().flat_map(|room| &room.members);
-            let list: Vec<Line> = list
-                .map(|member| members::entry(model, member, usize::from(inner.width)))
-                .collect();
-            rows(&list, *scrolled, inner, buffer);
-        }
-        Overlay::Details {
-            rows: words,
-            scrolled,
-            ..
-        } => {
-            let width = usize::from(inner.width);
-            let list: Vec<Line> = words
-                .iter()
-                .flat_map(|row| lists::wrapped(row, width))
-                .map(Line::raw)
-                .collect();
-            rows(&list, *scrolled, inner, buffer);
-        }
         Overlay::Invite => invite(model, inner, buffer),
+        Overlay::Help { scrolled }
+        | Overlay::Connections { scrolled, .. }
+        | Overlay::Members { scrolled }
+        | Overlay::Details { scrolled, .. } => {
+            let lines = pages::lines(model, overlay, usize::from(inner.width));
+            rows(&lines, *scrolled, inner, buffer);
+        }
     }
     None
+}
+
+/// Rows of a screen to read that are beyond its lower end when it begins.
+pub(crate) fn beyond(model: &Model, overlay: &Overlay) -> usize {
+    let area = above_status(
+        Rect::new(0, 0, model.columns, model.rows),
+        Panes::of(model).status.height,
+    );
+    let inner = inside(area);
+    let lines = pages::lines(model, overlay, usize::from(inner.width));
+    lines.len().saturating_sub(usize::from(inner.height))
+}
+
+/// All but the status line, which moves to the last row.
+pub(super) fn above_status(area: Rect, status_rows: u16) -> Rect {
+    Rect {
+        height: area.height.saturating_sub(status_rows),
+        ..area
+    }
 }
 
 fn narrow(area: Rect) -> Rect {
@@ -86,6 +79,11 @@ fn framed(model: &Model, title: &str, rect: Rect, buffer: &mut Buffer) -> Rect {
     let rest = usize::from(rect.width).saturating_sub(columns(title) + 4);
     let line = format!("── {title} {}", "─".repeat(rest));
     put(buffer, rect, 0, &Line::styled(line, model.taste.theme.faint));
+    inside(rect)
+}
+
+/// What a title leaves.
+fn inside(rect: Rect) -> Rect {
     let margin = u16::from(rect.width > 30);
     Rect {
         x: rect.x + margin,
@@ -101,109 +99,6 @@ fn rows(lines: &[Line], scrolled: usize, rect: Rect, buffer: &mut Buffer) {
     for (row, line) in (0..rect.height).zip(lines.iter().skip(scrolled.min(most))) {
         put(buffer, rect, row, line);
     }
-}
-
-fn help(model: &Model, width: usize) -> Vec<Line<'static>> {
-    let theme = &model.taste.theme;
-    let mut lines = Vec::new();
-    let mut section = None;
-    for row in model.taste.keys.rows() {
-        if row.keys.is_empty() {
-            continue;
-        }
-        if section != Some(row.section) {
-            if section.is_some() {
-                lines.push(Line::default());
-            }
-            lines.push(Line::styled(row.section.title(), theme.title));
-            section = Some(row.section);
-        }
-        lines.extend(explained(&row.keys.join(", "), row.help, width));
-    }
-    lines.push(Line::default());
-    lines.push(Line::styled("Commands", theme.title));
-    for command in slash::COMMANDS {
-        lines.extend(explained(&command.usage(), command.help, width));
-    }
-    lines
-}
-
-/// What is typed and what it does: beside each other, or one below the other where that is too much.
-fn explained(typed: &str, help: &str, width: usize) -> Vec<Line<'static>> {
-    let beside = width >= TYPED_COLUMNS * 2 && columns(typed) + 3 <= TYPED_COLUMNS;
-    let indent = if width >= TYPED_COLUMNS * 2 {
-        TYPED_COLUMNS
-    } else {
-        4
-    };
-    let mut rows = lists::wrapped(help, width.saturating_sub(indent)).into_iter();
-    let mut first = format!("  {typed}");
-    if beside {
-        let gap = indent.saturating_sub(columns(&first));
-        first = format!("{first}{}{}", " ".repeat(gap), rows.next().unwrap_or_default());
-    }
-    let rest = rows.map(|row| format!("{}{row}", " ".repeat(indent)));
-    std::iter::once(first).chain(rest).map(Line::raw).collect()
-}
-
-fn connections(model: &Model, addresses: &[Address], width: usize) -> Vec<Line<'static>> {
-    let theme = &model.taste.theme;
-    let mut lines = Vec::new();
-    if let (Some(open), Some(room)) = (&model.open, model.room()) {
-        lines.push(Line::styled(format!("In {}", room.name), theme.title));
-        let status = open.status.as_ref();
-        let peers = status.map_or(&[][..], |status| &status.peers);
-        if peers.is_empty() {
-            lines.push(Line::raw(
-                "  nobody is connected; what you write waits here until somebody is",
-            ));
-        }
-        lines.extend(peers.iter().map(|peer| Line::raw(format!("  {}", stands(peer)))));
-        let problems = status.map_or(&[][..], |status| &status.problems);
-        lines.extend(
-            problems
-                .iter()
-                .map(|problem| Line::styled(format!("  {problem}"), theme.unread)),
-        );
-        lines.push(Line::default());
-    }
-    lines.push(Line::styled("Addresses", theme.title));
-    if addresses.is_empty() {
-        lines.push(Line::raw("  none is known; `tailchat peers add HOST` adds one"));
-    }
-    for address in addresses {
-        let state = if address.connected {
-            "connected"
-        } else {
-            "not connected"
-        };
-        let who = address.peer.as_deref().unwrap_or("somebody");
-        let rooms = match address.rooms.is_empty() {
-            true => String::new(),
-            false => format!(", shares {}", address.rooms.join(", ")),
-        };
-        lines.push(Line::raw(format!("  {}: {who}, {state}{rooms}", address.addr)));
-        if let Some(problem) = &address.problem {
-            let words = lists::wrapped(problem, width.saturating_sub(4));
-            lines.extend(
-                words
-                    .into_iter()
-                    .map(|words| Line::styled(format!("    {words}"), theme.faint)),
-            );
-        }
-    }
-    lines
-}
-
-fn stands(peer: &Peer) -> String {
-    let state = match (peer.state, peer.ahead, peer.behind) {
-        (Standing::Unknown, ..) => "has not said yet what it has".to_owned(),
-        (Standing::Equal, ..) => "has the same as you".to_owned(),
-        (Standing::Ahead, ahead, _) => format!("lacks {ahead} messages that you have"),
-        (Standing::Behind, _, behind) => format!("has {behind} messages that you lack"),
-        (Standing::Apart, ..) => "has another past of one writer; `tailchat status` tells more".to_owned(),
-    };
-    format!("{} ({}) {state}", peer.name, peer.addr)
 }
 
 /// What to do with it, the invite itself, and its picture where it fits.

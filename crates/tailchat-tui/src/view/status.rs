@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use tailchat_core::text::columns;
 use tailchat_node::control::Standing;
 
-use super::{clear, fit, put, put_right};
+use super::{clear, fit, lists, put, put_right};
 use crate::complete::Completion;
 use crate::keys::Mode;
 use crate::model::Model;
@@ -14,6 +14,8 @@ use crate::model::open_room::{OpenRoom, Peer};
 use crate::model::rooms::Room;
 use crate::panes::Panes;
 
+/// Rows that a word to the person may take.
+const SAID_ROWS_MAX: u16 = 4;
 /// Narrower screens get fewer words.
 const WORDY_COLUMNS: u16 = 60;
 /// Offers of a completion that are shown.
@@ -28,17 +30,38 @@ pub(super) fn draw(model: &Model, rect: Rect, buffer: &mut Buffer) {
     let theme = &model.taste.theme;
     clear(buffer, rect, theme.bar);
     let width = usize::from(rect.width);
-    let words = match &model.said {
-        Some(said) => said.words.replace('\n', " "),
-        None => match &model.writing.completion {
-            Some(completion) => offers(completion),
-            None => standing(model),
-        },
+    let words = match (&model.writing.completion, &model.said) {
+        (Some(completion), _) => offers(completion),
+        (None, Some(said)) => return say(model, &said.words, rect, buffer),
+        (None, None) => standing(model),
     };
     let words = fit(&format!(" {words}"), width);
     let hints = hints(model, width.saturating_sub(columns(&words) + 3));
     put(buffer, rect, 0, &Line::styled(words, theme.bar));
     put_right(buffer, rect, 0, &Line::styled(hints, theme.bar));
+}
+
+/// A word to the person; a long one takes rows of the messages above it for a while.
+fn say(model: &Model, words: &str, rect: Rect, buffer: &mut Buffer) {
+    let lines = lists::wrapped(words, usize::from(rect.width).saturating_sub(2));
+    let rows = u16::try_from(lines.len())
+        .unwrap_or(SAID_ROWS_MAX)
+        .clamp(1, SAID_ROWS_MAX)
+        .min(rect.y + 1);
+    let rect = Rect {
+        y: rect.y + 1 - rows,
+        height: rows,
+        ..rect
+    };
+    clear(buffer, rect, model.taste.theme.bar);
+    for (row, line) in (0..rows).zip(&lines) {
+        let line = fit(&format!(" {line}"), usize::from(rect.width));
+        put(buffer, rect, row, &Line::styled(line, model.taste.theme.bar));
+    }
+    if let [line] = lines.as_slice() {
+        let hints = hints(model, usize::from(rect.width).saturating_sub(columns(line) + 4));
+        put_right(buffer, rect, 0, &Line::styled(hints, model.taste.theme.bar));
+    }
 }
 
 /// The chosen offer between marks, and those that come next.
