@@ -213,3 +213,49 @@ fn with_an_index_nothing_in_daily_use_reads_what_is_sealed() {
     assert_eq!(newest(&ann), "live");
     assert_eq!(count(&bob), LINES + 2);
 }
+
+#[test]
+fn the_index_of_another_folder_is_not_believed() {
+    // Two folders with the same room, each with messages that the other lacks.
+    let (ann, bob) = (Machine::new("ann"), Machine::new("bob"));
+    ann.run(&["new", "kitchen"]).ok();
+    ann.run(&["send", "kitchen", "to both"]).ok();
+    let (node, at) = serve(&ann);
+    let rooms = ann.run(&["rooms", "--json"]).json();
+    let room = rooms[0]["room"].as_str().expect("an ID");
+    bob.run(&["join", room, "--peer", &at, "--wait", "30"]).ok();
+    drop(node);
+    ann.run(&["send", "kitchen", "ann alone"]).ok();
+    for text in ["bob alone", "bob alone still"] {
+        bob.run(&["send", "kitchen", text]).ok();
+    }
+    std::fs::copy(index(&ann), index(&bob)).expect("copied");
+    assert_eq!(newest(&bob), "bob alone still");
+    let (_ann, at) = serve(&ann);
+    bob.run(&["peers", "add", &at]).ok();
+    let (_bob, _) = serve(&bob);
+    bob.run(&["status", "--wait", "30"]).ok();
+    assert_eq!((count(&ann), count(&bob)), (4, 4));
+}
+
+#[test]
+fn a_block_that_could_not_be_read_for_a_while_is_missed_no_longer_than_that() {
+    let ann = ann();
+    let rooms = ann.run(&["rooms", "--json"]).json();
+    // Its name may be in the block.
+    let room = rooms[0]["room"].as_str().expect("an ID");
+    let count = || ann.run(&["log", room, "--json"]).json().len();
+    let block = blocks(&ann).into_iter().max().expect("sealed");
+    let aside = ann.path("aside");
+    std::fs::rename(&block, &aside).expect("moved");
+    std::fs::create_dir(&block).expect("made");
+    std::fs::remove_file(index(&ann)).expect("removed");
+    assert!(count() < LINES);
+    ann.run(&["send", room, "meanwhile"]).ok();
+    assert!(count() < LINES);
+    std::fs::remove_dir(&block).expect("removed");
+    std::fs::rename(&aside, &block).expect("moved back");
+    assert_eq!(count(), LINES + 1);
+    ann.run(&["send", room, "after"]).ok();
+    assert_eq!(count(), LINES + 2);
+}

@@ -1,11 +1,14 @@
 //! The terminal UI as a person has it: the real program in a real pseudo-terminal.
 
+#[expect(dead_code, reason = "parts of it are for tests of commands")]
 mod rig;
+#[path = "rig/screen.rs"]
+mod screen;
 
 use std::process::Command;
 
 use rig::Machine;
-use rig::screen::Screen;
+use screen::Screen;
 
 const SMALL: (u16, u16) = (80, 24);
 
@@ -192,12 +195,9 @@ fn panics_while_it_draws() {
         default_name: "ann".into(),
         online: true,
     };
-    let choices = tailchat_tui::Choices {
-        keys: tailchat_tui::keys::KeyMap::default(),
-        theme: tailchat_tui::theme::Theme::default(),
-        mouse: true,
-        notify: true,
-        notices: tailchat_tui::notice::Channel::default(),
+    let settings = tailchat_tui::Settings {
+        preferences: tailchat_tui::preferences::Preferences::default(),
+        channel: tailchat_tui::notice::Channel::default(),
         utf8: true,
         zone: jiff::tz::TimeZone::UTC,
         edit: None,
@@ -209,6 +209,6 @@ fn panics_while_it_draws() {
         .expect("threads");
     runtime.block_on(async {
         let client = tailchat_node::client::Client::open(config).await.expect("a node");
-        tailchat_tui::run(client, choices.into()).await.expect("a UI");
+        tailchat_tui::run(client, settings).await.expect("a UI");
     });
 }

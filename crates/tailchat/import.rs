@@ -84,7 +84,8 @@ impl Reader {
             Source::Jsonl => jsonl(line),
         };
         let said = match read {
-            Line::Said(said) => said,
+            // Before 1970 nobody chatted, and no room takes it.
+            Line::Said(said) if said.sent_at_ms >= 0 => said,
             Line::Channel => {
                 counts.channel += 1;
                 return None;
@@ -93,7 +94,7 @@ impl Reader {
                 counts.blank += 1;
                 return None;
             }
-            Line::Unparsable => {
+            Line::Said(_) | Line::Unparsable => {
                 counts.unparsable += 1;
                 return None;
             }
@@ -234,8 +235,7 @@ fn json_message(line: &str) -> Option<Said> {
             Err(_) => utc_ms(text.parse().ok()?)?,
         },
     };
-    // Before 1970 nobody chatted, and no room takes it.
-    (sent_at_ms >= 0).then_some(Said {
+    Some(Said {
         sent_at_ms,
         nick: object.author,
         action: object.action || matches!(kind, "action" | "imported_action"),
@@ -316,6 +316,19 @@ mod tests {
         let midnight = 1_103_932_800_000;
         let late = midnight + 86_340_000;
         assert_eq!(times, [(late, 0), (midnight, 0), (late, 1)]);
+    }
+
+    #[test]
+    fn what_is_older_than_1970_is_left_out_and_counted() {
+        let day = || Source::Irc(date_of("1960-02-29.txt").unwrap());
+        assert_eq!(read(day(), &[b"[23:59] <a> x"]).1.unparsable, 1);
+        let line = br#"{"author":"ann","sent_at":-1,"text":"hi"}"#;
+        assert_eq!(read(Source::Jsonl, &[line]).1.unparsable, 1);
+        let (imports, counts) = read(
+            Source::Irc(date_of("1970-01-01.txt").unwrap()),
+            &[b"[00:00] <a> x"],
+        );
+        assert_eq!((imports.len(), counts.unparsable), (1, 0));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod args;
 mod commands;
+mod editor;
 mod import;
 mod print;
 mod qr;

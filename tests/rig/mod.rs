@@ -1,8 +1,6 @@
 //! A person's machine for tests: a data folder, an environment of its own, and the real binary, bounded in time.
 //! Knows nothing of what is tested.
 
-pub(crate) mod screen;
-
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

@@ -56,8 +56,9 @@ impl Screen {
             let mut piece = [0; 4096];
             while let Ok(len @ 1..) = reader.read(&mut piece) {
                 let mut shown = into.lock().expect("the screen");
-                shown.terminal.process(&piece[..len]);
-                shown.bytes.extend_from_slice(&piece[..len]);
+                let read = piece.get(..len).unwrap_or_default();
+                shown.terminal.process(read);
+                shown.bytes.extend_from_slice(read);
             }
         });
         let keys = pair.master.take_writer().expect("its input");

@@ -49,8 +49,14 @@ pub enum Bye {
 /// A frame of a room that both ends have proved to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RoomFrame {
-    /// What the sender's disk holds, by actor.
-    Vector(Vec<Claim>),
+    /// What the sender's disk holds.
+    Vector {
+        /// By actor.
+        claims: Vec<Claim>,
+        /// Whether this is a question too, for what the receiver's disk holds beyond: the answer is one
+        /// [`RoomFrame::Block`].
+        asks: bool,
+    },
     /// Asks for changes; the answer is one [`RoomFrame::Block`].
     Want(Vec<SeqRange>),
     /// Some of the wanted changes, the oldest first: a [`crate::block::Block`]'s bytes, or none at all if the
@@ -322,7 +328,10 @@ mod tests {
             entries: vec![vec![5, 1, 0]],
         };
         vec![
-            RoomFrame::Vector(vec![claim]),
+            RoomFrame::Vector {
+                claims: vec![claim],
+                asks: true,
+            },
             RoomFrame::Want(vec![SeqRange {
                 actor,
                 from: 6,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use tailchat_core::ids::RoomId;
+use tailchat_core::ids::{DeviceId, RoomId};
 
 use crate::checkpoint::RoomRow;
 use crate::error::{Doing, IndexError};
@@ -12,6 +12,12 @@ use crate::schema::{self, Found};
 
 /// Lines of a dropped room that are swept at a time.
 const SWEEP_LINES: u32 = 2_000;
+
+/// The tables whose rows hang on a room's number.
+const OF_ROOMS: [&str; 6] = ["place", "tip", "stretch", "reflected", "tally", "mention"];
+
+/// The number of the party whose data folder it is.
+const OWNER: i64 = 0;
 
 /// The index of a data folder's rooms.
 pub struct Index {
@@ -76,6 +82,27 @@ impl Index {
         Self::of(schema::in_memory()?, true)
     }
 
+    /// Makes an empty index that of this device's folder. Whether it is: that of another folder tells of other logs,
+    /// also where the rooms are the same.
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub fn own(&mut self, device: DeviceId) -> Result<bool, IndexError> {
+        let doing = "find whose it is";
+        let query = "SELECT bytes FROM party WHERE id = ?";
+        let owner = self.db.query_row(query, [OWNER], |row| row.get(0)).optional();
+        if let Some(owner) = owner.doing(doing)? {
+            return Ok(device == DeviceId(owner));
+        }
+        let query = "SELECT EXISTS (SELECT 1 FROM room)";
+        if self.db.query_row(query, [], |row| row.get(0)).doing(doing)? {
+            return Ok(false);
+        }
+        let order = "INSERT INTO party (id, bytes) VALUES (?, ?)";
+        self.db.execute(order, params![OWNER, device.0]).doing(doing)?;
+        Ok(true)
+    }
+
     /// Whether it is kept nowhere.
     #[must_use]
     pub fn is_in_memory(&self) -> bool {
@@ -113,12 +140,14 @@ impl Index {
             db.query_row(&query, [], |row| row.get::<_, i64>(0))
                 .doing("be counted")
         };
-        // Lines of rooms that are gone may still be there, under their numbers.
-        let last: i64 = db
-            .query_row("SELECT coalesce(max(room), 0) FROM place", [], |row| row.get(0))
-            .doing("be counted")?;
         (self.next_line, self.worded) = (next("line")?, next("words_docsize")? - 1);
-        self.next_room = next("room")?.max(last + 1);
+        self.next_room = next("room")?;
+        // What rooms that are gone left behind may still be there, under their numbers.
+        for table in OF_ROOMS {
+            let query = format!("SELECT coalesce(max(room), 0) + 1 FROM {table}");
+            let free = db.query_row(&query, [], |row| row.get(0)).doing("be counted")?;
+            self.next_room = self.next_room.max(free);
+        }
         self.parties.clear();
         self.rooms.clear();
         Ok(())
@@ -267,7 +296,7 @@ impl Index {
             swept = statement.execute(params![gone, SWEEP_LINES]).doing(doing)?;
         }
         if swept == 0 {
-            for table in ["tip", "stretch", "reflected", "tally", "mention"] {
+            for table in OF_ROOMS {
                 let order = format!("DELETE FROM {table} WHERE room = ?");
                 self.db.execute(&order, [gone]).doing(doing)?;
             }
@@ -278,7 +307,7 @@ impl Index {
     /// A number on which something hangs that is no room's.
     fn forgotten(&self) -> Result<Option<i64>, IndexError> {
         let doing = "look for what was forgotten";
-        for table in ["place", "tip", "stretch", "reflected", "tally", "mention"] {
+        for table in OF_ROOMS {
             // Steps from number to number: `DISTINCT` would read every line.
             let query = format!(
                 "WITH RECURSIVE number (n) AS (

@@ -9,7 +9,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use tailchat_core::change::Parts;
 use tailchat_core::entry::Entry;
-use tailchat_core::ids::{ActorId, ChangeHash};
+use tailchat_core::ids::{ActorId, ChangeHash, RoomId};
 use tailchat_core::order::OrderClock;
 use tailchat_core::state::Tip;
 use tailchat_core::timeline::Timeline;
@@ -235,6 +235,39 @@ fn a_forgotten_room_is_gone_at_once_and_swept_to_the_last_line() {
         index.checkpoint(ROOM).unwrap().unwrap().stretches,
         [(1, 1)].into()
     );
+}
+
+#[test]
+fn what_a_forgotten_room_left_behind_at_a_kill_is_no_other_rooms() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("index.db");
+    let tip = Tip {
+        seq: 1,
+        entries: 1,
+        messages: 0,
+        hash: ChangeHash([3; 32]),
+    };
+    let (mut index, _) = Index::open(&path).unwrap();
+    // A room without a line, which is forgotten and not swept any more.
+    fold(&mut index, &[], 5);
+    let folded = Folded {
+        tips: &[(ActorId([1; 16]), tip)],
+        ..Folded::default()
+    };
+    index.fold(ROOM, folded).unwrap();
+    index.forget(ROOM).unwrap();
+    index.keep().unwrap();
+    drop(index);
+    let (mut index, _) = Index::open(&path).unwrap();
+    let other = RoomId([8; 16]);
+    let folded = Folded {
+        whole: true,
+        ..Folded::default()
+    };
+    index.fold(other, folded).unwrap();
+    let checkpoint = index.checkpoint(other).unwrap().unwrap();
+    assert_eq!(checkpoint.stretches, [].into());
+    assert_eq!(checkpoint.state.tips().count(), 0);
 }
 
 #[test]

@@ -63,12 +63,7 @@ impl Node {
         if retired > 0 {
             // Opened anew, the room knows what it lacks, and peers fill it.
             session.state = Pending::Disk(AfterDisk::Check { rooms, repair, found });
-            let device = self.engine.identity().device;
-            let at_rest = self.close_room(room);
-            self.opening += 1;
-            self.folder
-                .reopen_room(room, device, Some(id), at_rest, self.done.clone());
-            return;
+            return self.reopen_room(room, Some(id));
         }
         let state = self.check_next(id, rooms, repair, found);
         self.put(id, state);

@@ -13,6 +13,8 @@ use tailchat_core::read::ReadState;
 pub(crate) struct RoomFacts {
     /// The room was left: it is on disk and not opened.
     pub(crate) left: bool,
+    /// The room was joined, and its history is not all here yet.
+    pub(crate) newcomer: bool,
     /// What was read.
     pub(crate) read: Arc<ReadState>,
     /// What is being written; empty if nothing is.
@@ -24,6 +26,7 @@ pub(crate) struct RoomFacts {
 #[serde(default)]
 struct Written {
     left: bool,
+    newcomer: bool,
     /// By actor, in hexadecimal, the first entry of each stretch and the one behind its last.
     read: Vec<(String, Vec<(u64, u64)>)>,
     draft: String,
@@ -34,6 +37,7 @@ impl RoomFacts {
         let pairs = |stretches: &[Range<u64>]| stretches.iter().map(|read| (read.start, read.end)).collect();
         let written = Written {
             left: self.left,
+            newcomer: self.newcomer,
             read: self
                 .read
                 .actors()
@@ -61,6 +65,7 @@ impl RoomFacts {
         }
         Self {
             left: written.left,
+            newcomer: written.newcomer,
             read: Arc::new(read),
             draft: written.draft,
         }
@@ -74,6 +79,7 @@ mod tests {
     #[test]
     fn what_is_kept_comes_back_and_what_older_versions_wrote_is_read() {
         let mut facts = RoomFacts {
+            newcomer: true,
             draft: "half a \"sentence\"\n".into(),
             ..RoomFacts::default()
         };

@@ -128,7 +128,7 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
         tracing::warn!("the mark of the last stop cannot be read: {err}");
         None
     });
-    let index = indexing::start(folder.path())
+    let index = indexing::start(folder.path(), identity.device)
         .map_err(|err| Failure::new(Code::Failed, format!("the index cannot be opened: {err}")))?;
     warnings.extend(index.warning);
     let (mut rooms, mut later, mut closed) = (Vec::new(), Vec::new(), Vec::new());
@@ -306,10 +306,11 @@ impl FolderHandle {
         });
     }
 
-    /// Deletes a room that is closed; [`Done::RoomRemoved`] follows once its disk is at rest.
-    pub(crate) fn remove_room(
+    /// Waits for a room that is being closed, and deletes it if it is to be forgotten; [`Done::RoomLeft`] follows.
+    pub(crate) fn leave_room(
         &self,
         room: RoomId,
+        forget: bool,
         at_rest: oneshot::Receiver<()>,
         session: SessionId,
         done: mpsc::Sender<Done>,
@@ -317,7 +318,12 @@ impl FolderHandle {
         let work = self.work.clone();
         tokio::spawn(async move {
             let _ = at_rest.await;
-            let _ = work.send(Work::RemoveRoom { room, session, done }).await;
+            if forget {
+                let _ = work.send(Work::RemoveRoom { room, session, done }).await;
+            } else {
+                let (dir, result) = (room_dir(room), Ok(()));
+                let _ = done.send(Done::RoomLeft { dir, session, result }).await;
+            }
         });
     }
 
@@ -382,22 +388,25 @@ fn carry_out(folder: &mut Folder, index: &IndexHandle, work: Work) -> Option<(mp
             session,
             done,
         } => {
+            let dir = room_dir(room);
             let result = opening::open_room(folder, index, room, device)
                 .map(Box::new)
                 .map_err(|err| err.to_string());
-            Some((done, Done::RoomReady { session, result }))
+            Some((done, Done::RoomReady { dir, session, result }))
         }
         Work::ReadRoom { later, device, done } => {
+            let Later { dir, mark } = later;
             let session = None;
-            let result = opening::read_room(folder, &later.dir, index, later.mark.as_ref(), device)
+            let result = opening::read_room(folder, &dir, index, mark.as_ref(), device)
                 .map(Box::new)
                 .map_err(|err| err.to_string());
-            Some((done, Done::RoomReady { session, result }))
+            Some((done, Done::RoomReady { dir, session, result }))
         }
         Work::RemoveRoom { room, session, done } => {
             index.forget(room);
-            let result = folder.remove_room(&room_dir(room)).map_err(|err| err.to_string());
-            Some((done, Done::RoomRemoved { session, result }))
+            let dir = room_dir(room);
+            let result = folder.remove_room(&dir).map_err(|err| err.to_string());
+            Some((done, Done::RoomLeft { dir, session, result }))
         }
         Work::MarkCleanStop { stop, wall_ms, done } => {
             let _ = done.send(folder.write_marker(&stop, wall_ms).map_err(|err| err.to_string()));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tailchat_core::block::Arrival;
 use tailchat_core::change::Parts;
 use tailchat_core::engine::ArrivedChange;
-use tailchat_core::ids::{ActorId, MessageId, RoomId};
+use tailchat_core::ids::{ActorId, DeviceId, MessageId, RoomId};
 use tailchat_core::order::OrderClock;
 use tailchat_core::roster::Roster;
 use tailchat_core::state::Tip;
@@ -32,6 +32,8 @@ const CANDIDATES_MAX: usize = 10;
 pub(crate) struct Worker {
     index: Index,
     path: PathBuf,
+    /// Whose data folder it is.
+    device: DeviceId,
     told: mpsc::Sender<Told>,
     life: Life,
     /// Whether anything was written since the start.
@@ -39,10 +41,11 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(index: Index, path: PathBuf, told: mpsc::Sender<Told>) -> Self {
+    pub(crate) fn new(index: Index, path: PathBuf, device: DeviceId, told: mpsc::Sender<Told>) -> Self {
         Self {
             index,
             path,
+            device,
             told,
             life: Life::default(),
             written: false,
@@ -319,7 +322,9 @@ impl Worker {
         let fresh = Index::in_memory().and_then(|memory| {
             // The file is let go of before another takes its place.
             drop(std::mem::replace(&mut self.index, memory));
-            Index::replace(&self.path)
+            let (mut index, opening) = Index::replace(&self.path)?;
+            index.own(self.device)?;
+            Ok((index, opening))
         });
         let why = match fresh {
             Ok((index, Opening::Fine)) if first => {
@@ -329,7 +334,8 @@ impl Worker {
             Ok(_) => in_memory(&err.to_string()),
             Err(none) => none.to_string(),
         };
-        self.tell(Told::Lost(why));
+        let life = self.life;
+        self.tell(Told::Lost { life, why });
     }
 
     fn tell(&self, told: Told) {

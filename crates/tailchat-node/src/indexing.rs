@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tailchat_core::engine::{ArrivedChange, Load};
-use tailchat_core::ids::{ActorId, MessageId, RoomId};
+use tailchat_core::ids::{ActorId, DeviceId, MessageId, RoomId};
 use tailchat_core::order::OrderClock;
 use tailchat_core::roster::Roster;
 use tailchat_core::state::Tip;
@@ -86,8 +86,12 @@ pub(crate) enum Told {
     },
     /// Changes are in.
     Folded,
-    /// The index was replaced by an empty one, for this reason: rooms have to be read again.
-    Lost(String),
+    /// The index was replaced by an empty one: rooms have to be read again.
+    Lost {
+        /// The one that is there now.
+        life: Life,
+        why: String,
+    },
 }
 
 /// What the index's thread is to do.
@@ -139,12 +143,12 @@ pub(crate) enum Job {
 }
 
 /// Which index since the start: what was read into one that was lost is not in the next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Life(pub(crate) u32);
 
 /// What the index knows of a room that is being read.
 pub(crate) struct Known {
-    life: Life,
+    pub(crate) life: Life,
     pub(crate) checkpoint: Option<Checkpoint>,
 }
 
@@ -166,9 +170,14 @@ pub(crate) struct Started {
 ///
 /// # Errors
 /// If there is neither memory nor a thread for it.
-pub(crate) fn start(folder: &Path) -> io::Result<Started> {
+pub(crate) fn start(folder: &Path, device: DeviceId) -> io::Result<Started> {
     let path = folder.join(FILE);
-    let (index, opening) = Index::open(&path).map_err(io::Error::other)?;
+    let (mut index, mut opening) = Index::open(&path).map_err(io::Error::other)?;
+    if !index.own(device).unwrap_or(false) {
+        drop(index);
+        (index, opening) = Index::replace(&path).map_err(io::Error::other)?;
+        index.own(device).map_err(io::Error::other)?;
+    }
     let warning = match opening {
         Opening::Fine => None,
         Opening::Replaced(why) => {
@@ -179,7 +188,7 @@ pub(crate) fn start(folder: &Path) -> io::Result<Started> {
     };
     let (jobs, waiting) = mpsc::channel(JOBS_MAX);
     let (teller, told) = mpsc::channel(FOUND_MAX);
-    let worker = Worker::new(index, path, teller);
+    let worker = Worker::new(index, path, device, teller);
     std::thread::Builder::new()
         .name("index".into())
         .spawn(move || worker.run(waiting))?;

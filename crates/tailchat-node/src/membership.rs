@@ -4,8 +4,9 @@ use tailchat_core::engine::{Draft, Event};
 use tailchat_core::entry::{Body, Profile};
 use tailchat_core::ids::RoomId;
 use tailchat_core::limits::NAME_LEN_MAX;
+use tailchat_store::log::room_dir;
 
-use crate::control::{Code, Failure, Wait};
+use crate::control::{Code, Failure, Request, Wait};
 use crate::invite::{self, Invite};
 use crate::node::{Done, Node, random};
 use crate::opening::Loaded;
@@ -15,12 +16,13 @@ use crate::session::{AfterDisk, AfterPost, Deadline, Pending, SessionId};
 impl Node {
     pub(crate) fn new_room(&mut self, session: SessionId, name: String) -> Result<Pending, Failure> {
         let name = checked_name(&name)?;
+        let room = RoomId(random());
         let device = self.engine.identity().device;
         if self
             .folder
-            .open_room(RoomId(random()), device, Some(session), self.done.clone())
+            .open_room(room, device, Some(session), self.done.clone())
         {
-            self.opening += 1;
+            self.moving.insert(room_dir(room));
             Ok(Pending::Disk(AfterDisk::Made { name }))
         } else {
             Err(busy())
@@ -47,7 +49,7 @@ impl Node {
             .folder
             .open_room(room, device, Some(session), self.done.clone())
         {
-            self.opening += 1;
+            self.moving.insert(room_dir(room));
             Ok(Pending::Disk(AfterDisk::Joined { peers: addrs, wait }))
         } else {
             Err(busy())
@@ -64,6 +66,13 @@ impl Node {
     ) -> Pending {
         for addr in addrs {
             self.feed(Event::AddressAdded { addr });
+        }
+        let status = self.engine.room_status(room);
+        if status.is_some_and(|status| status.durable.changes() == 0)
+            && let Some(open) = self.rooms.get_mut(&room)
+        {
+            open.facts.newcomer = true;
+            self.keep_facts(room, None);
         }
         let deadline = Deadline::of(wait, self.now().uptime);
         // A fresh actor introduces itself, and a known one has; there is nothing more to say.
@@ -86,11 +95,16 @@ impl Node {
 
     pub(crate) fn folder_did(&mut self, done: Done) {
         match done {
-            Done::RoomReady { session, result } => {
+            Done::RoomReady { dir, session, result } => {
+                self.moving.remove(&dir);
                 self.room_read(session, result);
                 self.begin_waiting();
             }
-            Done::RoomRemoved { session, result } => self.finish(session, result),
+            Done::RoomLeft { dir, session, result } => {
+                self.moving.remove(&dir);
+                self.finish(session, result);
+                self.begin_waiting();
+            }
             Done::NameSaved {
                 session,
                 result: Ok(()),
@@ -100,13 +114,16 @@ impl Node {
     }
 
     fn room_read(&mut self, session: Option<SessionId>, result: Result<Box<Loaded>, String>) {
-        self.opening -= 1;
         match (session, result) {
+            // What it was read into was lost before it could be closed with the others.
+            (session, Ok(loaded)) if loaded.life < self.life => {
+                let room = loaded.journal.room();
+                drop(loaded);
+                self.reopen_room(room, session);
+            }
             (session, Ok(loaded)) => {
                 let room = loaded.journal.room();
-                if !self.rooms.contains_key(&room) {
-                    self.open_room(*loaded);
-                }
+                self.open_room(*loaded);
                 if let Some(session) = session {
                     self.room_ready(session, room);
                 }
@@ -114,6 +131,15 @@ impl Node {
             (Some(session), Err(why)) => self.fail(session, Code::Failed, why),
             (None, Err(why)) => self.closed.push(why),
         }
+    }
+
+    /// Closes a room, if it is open, and has it read anew.
+    pub(crate) fn reopen_room(&mut self, room: RoomId, session: Option<SessionId>) {
+        let at_rest = self.close_room(room);
+        self.moving.insert(room_dir(room));
+        let device = self.engine.identity().device;
+        self.folder
+            .reopen_room(room, device, session, at_rest, self.done.clone());
     }
 
     pub(crate) fn room_ready(&mut self, id: SessionId, room: RoomId) {
@@ -161,12 +187,17 @@ impl Node {
         if result.is_err() {
             return self.finish(id, result);
         }
-        let at_rest = self.close_room(room);
-        if forget {
-            self.folder.remove_room(room, at_rest, id, self.done.clone());
-        } else {
-            self.finish(id, Ok(()));
+        if !self.rooms.contains_key(&room) {
+            // Somebody else was faster, or it is being read anew: then it is left after that.
+            let room = room.to_string();
+            let again = Request::Leave { room, forget };
+            let state = self.begin_or_wait(id, again);
+            return self.put(id, state);
         }
+        let at_rest = self.close_room(room);
+        self.moving.insert(room_dir(room));
+        self.folder
+            .leave_room(room, forget, at_rest, id, self.done.clone());
     }
 
     pub(crate) fn rename(&mut self, session: SessionId, name: &str) -> Result<Pending, Failure> {

@@ -1,8 +1,9 @@
 //! The loop of a running peer: everything that can wake it becomes an event for the engine or a question of a
 //! client, and the engine's effects are carried out in their order. Translates; decides nothing.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::facts::RoomFacts;
 use crate::folder::{FolderHandle, Start};
-use crate::indexing::{AskedIndex, BACKLOG_MAX, IndexHandle, Question, Told};
+use crate::indexing::{AskedIndex, BACKLOG_MAX, IndexHandle, Life, Question, Told};
 use crate::opening::{Later, Loaded};
 use crate::preview::Previewed;
 use crate::room::{self, Job, Outcome};
@@ -58,11 +59,13 @@ pub(crate) struct OpenRoom {
 pub(crate) enum Done {
     /// A room was made, or opened again.
     RoomReady {
+        dir: PathBuf,
         session: Option<SessionId>,
         result: Result<Box<Loaded>, String>,
     },
-    /// A room's folder was removed.
-    RoomRemoved {
+    /// A room that was left is at rest; its folder was removed if that was asked for.
+    RoomLeft {
+        dir: PathBuf,
         session: SessionId,
         result: Result<(), String>,
     },
@@ -93,8 +96,13 @@ pub(crate) struct Node {
     last_asked: AskedIndex,
     /// The last count that was answered.
     pub(crate) last_counted: AskedIndex,
-    /// Rooms that are being read.
-    pub(crate) opening: usize,
+    /// Folders of rooms that are being made, read, closed or removed. A log has one owner at a time, so whoever wants
+    /// such a room waits.
+    pub(crate) moving: BTreeSet<PathBuf>,
+    /// Which index the open rooms are in.
+    pub(crate) life: Life,
+    /// Imports that wait for the disk, and whither.
+    pub(crate) imports: BTreeMap<Ticket, RoomId>,
     /// Writes that the index has not taken in yet.
     backlog: usize,
     /// Whether the index was handed something that its file may lack.
@@ -142,7 +150,9 @@ impl Node {
             index: start.index,
             last_asked: AskedIndex::default(),
             last_counted: AskedIndex::default(),
-            opening: 0,
+            moving: BTreeSet::new(),
+            life: Life::default(),
+            imports: BTreeMap::new(),
             backlog: 0,
             unkept: false,
             held: VecDeque::new(),
@@ -229,7 +239,10 @@ impl Node {
             Effect::LoadPreview { room, load, lines } => self.load_preview(room, load, lines),
             Effect::Preview { room, lines, .. } => self.show_preview(room, lines),
             Effect::PreviewEnded { room } => self.end_preview(room),
-            Effect::Heard { room } => self.disks_changed(room),
+            Effect::Heard { room } => {
+                self.settle_in(room);
+                self.disks_changed(room);
+            }
             Effect::Dial { addr } => self.net(|net| net.dial(addr)),
             Effect::Trust { conn } => self.net(|net| net.raise_limit(net_id(conn), FRAME_MAX)),
             Effect::Send { conn, frame } => self.net(|net| net.send(net_id(conn), frame)),
@@ -248,12 +261,20 @@ impl Node {
 
     /// Hands a job to a room's disk. There is always room for a write; a question may be refused.
     pub(crate) fn job(&mut self, room: RoomId, job: Job) {
-        let Some(open) = self.rooms.get(&room) else { return };
-        let refused = match open.jobs.try_send(job) {
+        let (given, why) = match self.rooms.get(&room) {
+            Some(open) => (
+                open.jobs.try_send(job),
+                "the room's disk does not answer; restart tailchat and run `tailchat check`",
+            ),
+            None => (
+                Err(mpsc::error::TrySendError::Closed(job)),
+                "the room was closed meanwhile; try again",
+            ),
+        };
+        let refused = match given {
             Ok(()) => return,
             Err(mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job)) => job,
         };
-        let why = "the room's disk does not answer; restart tailchat and run `tailchat check`";
         match refused {
             Job::Append { batch, .. } => self.feed(Event::AppendFailed {
                 room,
@@ -348,7 +369,10 @@ impl Node {
                 }
             }
             Told::Newest { room, load, found } => self.newest_found(room, load, &found),
-            Told::Lost(why) => self.index_lost(&why),
+            Told::Lost { life, why } => {
+                self.life = life;
+                self.index_lost(&why);
+            }
         }
     }
 
@@ -356,18 +380,12 @@ impl Node {
     fn index_lost(&mut self, why: &str) {
         tracing::warn!("the index is built again: {why}");
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
-        for room in rooms {
-            let at_rest = self.close_room(room);
-            self.opening += 1;
-            let device = self.engine.identity().device;
-            self.folder
-                .reopen_room(room, device, None, at_rest, self.done.clone());
-        }
+        rooms.into_iter().for_each(|room| self.reopen_room(room, None));
     }
 
     /// Has a room read that the index does not know yet.
     fn read_room(&mut self, later: Later) {
-        self.opening += 1;
+        self.moving.insert(later.dir.clone());
         self.folder
             .read_room(later, self.engine.identity().device, self.done.clone());
     }
@@ -447,6 +465,7 @@ impl Node {
             opened,
             roster,
             findings,
+            life: _,
         } = loaded;
         let id = journal.room();
         for finding in &findings {

@@ -14,7 +14,7 @@ use tailchat_store::log::room_dir;
 use tailchat_store::marker::{CleanRoom, CleanStop};
 
 use crate::facts::RoomFacts;
-use crate::indexing::{IndexHandle, Known};
+use crate::indexing::{IndexHandle, Known, Life};
 use crate::journal::{Journal, JournalError};
 use crate::node::random;
 use crate::replay::{Replay, Replayed};
@@ -32,6 +32,8 @@ pub(crate) struct Loaded {
     pub(crate) roster: Roster,
     /// What a person should know of.
     pub(crate) findings: Vec<String>,
+    /// The index that it is in.
+    pub(crate) life: Life,
 }
 
 /// A room that is to be read once the others are open.
@@ -156,6 +158,7 @@ pub(crate) fn finish(
         opened,
         roster,
         findings,
+        life: known.life,
     })
 }
 

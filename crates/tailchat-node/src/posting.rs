@@ -11,8 +11,8 @@ use tailchat_core::limits::{NAME_LEN_MAX, ORDER_MAX, TEXT_LEN_MAX};
 use crate::control::{Answer, Code, Failure, IMPORT_MAX, Import, Item};
 use crate::indexing::Question;
 use crate::node::Node;
-use crate::requests::busy;
-use crate::session::{AfterDisk, AfterIndex, AfterPost, Pending, Post, SessionId};
+use crate::requests::{busy, left};
+use crate::session::{AfterDisk, AfterIndex, AfterPost, Pending, Post, Session, SessionId};
 
 impl Node {
     pub(crate) fn text_drafts(
@@ -57,6 +57,9 @@ impl Node {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.tickets.insert(ticket, session);
+        if matches!(then, AfterPost::Imported { .. }) {
+            self.imports.insert(ticket, room);
+        }
         let state = Pending::Post(Post {
             room,
             ids: None,
@@ -75,6 +78,7 @@ impl Node {
     }
 
     pub(crate) fn posted(&mut self, ticket: Ticket, outcome: Result<Vec<MessageId>, String>) {
+        self.imports.remove(&ticket);
         let Some(id) = self.tickets.remove(&ticket) else {
             return;
         };
@@ -96,7 +100,9 @@ impl Node {
         let ids = post.ids.as_ref()?;
         match post.then {
             AfterPost::Sent { on, deadline } => {
-                let view = self.view(post.room)?;
+                let Some(view) = self.view(post.room) else {
+                    return self.is_gone(post.room).then(|| Pending::from(left()));
+                };
                 let items: Vec<_> = ids.iter().map(|id| (id, view.holders(*id, false))).collect();
                 let enough = items.iter().all(|(_, holders)| *holders >= on);
                 let late = deadline.is_past(self.now().uptime);
@@ -134,19 +140,17 @@ impl Node {
                 said: None,
             }),
             AfterPost::Left { forget } => {
-                self.rooms.get_mut(&post.room)?.facts.left = true;
+                let Some(open) = self.rooms.get_mut(&post.room) else {
+                    return self.is_gone(post.room).then(|| Pending::from(left()));
+                };
+                open.facts.left = true;
                 self.keep_facts(post.room, Some(id));
                 Some(Pending::Disk(AfterDisk::Leave { forget }))
             }
         }
     }
 
-    pub(crate) fn import(
-        &mut self,
-        session: SessionId,
-        room: &str,
-        messages: Vec<Import>,
-    ) -> Result<Pending, Failure> {
+    pub(crate) fn import(&mut self, room: &str, messages: Vec<Import>) -> Result<Pending, Failure> {
         let id = self.resolve(room)?;
         if messages.len() > IMPORT_MAX {
             let why = format!(
@@ -156,9 +160,29 @@ impl Node {
             return Err(Failure::new(Code::Usage, why));
         }
         let placed = messages.into_iter().map(placed).collect::<Result<_, _>>()?;
-        let asked = self.ask_index(session, id, Question::Known(placed));
-        let asked = asked.ok_or_else(busy)?;
-        Ok(Pending::Index(asked, AfterIndex::Import { room: id }))
+        Ok(Pending::Turn(id, placed))
+    }
+
+    /// Whether messages are on their way into a room of which the index cannot tell yet.
+    pub(crate) fn is_importing(&self, room: RoomId) -> bool {
+        let asks = |session: &Session| match &session.state {
+            Pending::Index(_, AfterIndex::Import { room: into }) => *into == room,
+            _ => false,
+        };
+        self.imports.values().any(|into| *into == room) || self.sessions.values().any(asks)
+    }
+
+    /// Asks which of the messages are there already. One import at a time, or what two bring would be there twice.
+    pub(crate) fn import_next(
+        &mut self,
+        session: SessionId,
+        room: RoomId,
+        messages: Vec<(u64, Import)>,
+    ) -> Pending {
+        match self.ask_index(session, room, Question::Known(messages)) {
+            Some(asked) => Pending::Index(asked, AfterIndex::Import { room }),
+            None => Pending::from(busy()),
+        }
     }
 
     /// Posts what the index does not know yet.
@@ -182,9 +206,9 @@ impl Node {
 /// A message with the order that it takes.
 fn placed(message: Import) -> Result<(u64, Import), Failure> {
     let sent_at_ms = message.sent_at_ms;
-    let order = u64::try_from(sent_at_ms)
-        .unwrap_or(0)
-        .saturating_add(message.rank);
+    // Before 1970 all orders are nought, and ranks would move the times.
+    let since_1970 = u64::try_from(sent_at_ms).unwrap_or(u64::MAX);
+    let order = since_1970.saturating_add(message.rank);
     if order > ORDER_MAX || message.nick.len() > NAME_LEN_MAX || message.text.len() > TEXT_LEN_MAX {
         let why = format!("a message of {sent_at_ms} ms is beyond the limits of time, nick or text");
         return Err(Failure::new(Code::Usage, why));

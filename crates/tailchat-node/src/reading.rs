@@ -7,6 +7,7 @@ use tailchat_index::{Asked, From};
 use crate::control::{Answer, Code, ExportFormat, Failure, Item};
 use crate::indexing::{AskedIndex, Question};
 use crate::node::Node;
+use crate::requests::left;
 use crate::room::Job;
 use crate::session::{AfterDisk, FOLLOW_MAX, Lines, PAGE_LEN, Page, Pending, SessionId};
 
@@ -45,11 +46,10 @@ impl Node {
             return std::mem::take(&mut lines.ready);
         }
         if !self.rooms.contains_key(&lines.room) {
-            let left = Failure::new(Code::NotFound, "the room was left");
-            return if self.opening > 0 {
-                Page::new()
+            return if self.is_gone(lines.room) {
+                vec![Answer::Failed(left())]
             } else {
-                vec![Answer::Failed(left)]
+                Page::new()
             };
         }
         if !lines.caught_up {

@@ -15,7 +15,8 @@ use tailchat_store::log::Opened;
 use crate::chains::Chains;
 use crate::journal::{Journal, arrival};
 
-/// More changes than any stretch has: whoever reflects so many is ahead of every log, and reads it anew.
+/// More changes than any stretch has, for one that may hold more than could be read: whoever reflects so many is ahead
+/// of every log, and reads it anew.
 const NEVER: u64 = 1 << 62;
 
 /// A log that is being read.
@@ -107,6 +108,7 @@ impl<D: Disk> Replay<D> {
             (Stretch::Tail(number, _, records), Some(known)) => {
                 (records.len() as u64) < known || self.damaged.contains(number)
             }
+            (Stretch::Block(number), Some(NEVER)) => self.journal.log.read_block(*number).is_ok(),
             _ => false,
         };
         if self.left.iter().any(ahead) {
@@ -159,8 +161,8 @@ impl<D: Disk> Replay<D> {
             }
             Stretch::Block(number) => {
                 let changes = self.read_block(number);
-                let read = changes.len() as u64;
-                (changes, read)
+                let read = changes.as_ref().map_or(NEVER, |changes| changes.len() as u64);
+                (changes.unwrap_or_default(), read)
             }
         };
         // What is hidden now may be back at the next opening, and numbers would mean others.
@@ -185,19 +187,19 @@ impl<D: Disk> Replay<D> {
         }
     }
 
-    fn read_block(&mut self, number: StretchNumber) -> Vec<(Parts, Arrival)> {
+    fn read_block(&mut self, number: StretchNumber) -> Option<Vec<(Parts, Arrival)>> {
         let stored = match self.journal.log.read_block(number) {
             Ok(stored) => stored,
             Err(err) => {
                 self.findings.push(err.to_string());
-                return Vec::new();
+                return None;
             }
         };
         let block = match Block::decode(&stored.shared) {
             Ok(block) => block,
             Err(source) => {
                 self.findings.push(self.journal.bad_block(source).to_string());
-                return Vec::new();
+                return None;
             }
         };
         self.chains.add_block(&block);
@@ -208,7 +210,7 @@ impl<D: Disk> Replay<D> {
             via: DeviceId::NONE,
         };
         let arrivals = arrivals.into_iter().chain(std::iter::repeat(unknown));
-        block.parts().zip(arrivals).collect()
+        Some(block.parts().zip(arrivals).collect())
     }
 
     /// Ends the reading.

@@ -7,10 +7,11 @@ use std::time::Duration;
 use tailchat_core::engine::{Event, PeerState};
 use tailchat_core::ids::RoomId;
 use tailchat_index::From;
+use tailchat_store::log::room_dir;
 
 use crate::answers::{self, View, room_name};
 use crate::control::{Answer, Code, Failure, Item, NodeItem, Request, RoomItem, StatusItem};
-use crate::invite;
+use crate::invite::{self, Invite};
 use crate::node::{Node, OpenRoom};
 use crate::session::{
     AfterDisk, AfterIndex, AfterPost, Ask, Deadline, Lines, PAGE_LEN, Page, Pending, Session, SessionId,
@@ -52,8 +53,8 @@ impl Node {
     }
 
     /// Begins, unless rooms are being read that the request may mean.
-    fn begin_or_wait(&mut self, session: SessionId, request: Request) -> Pending {
-        if self.opening > 0 && !self.is_clear(&request) {
+    pub(crate) fn begin_or_wait(&mut self, session: SessionId, request: Request) -> Pending {
+        if !self.moving.is_empty() && !self.is_clear(&request) {
             return Pending::Opening(Box::new(request));
         }
         self.begin(session, request).unwrap_or_else(Pending::from)
@@ -64,6 +65,10 @@ impl Node {
         match request.room() {
             Concerned::Nothing => true,
             Concerned::All => false,
+            Concerned::Invited(text) => {
+                let invite = text.parse::<Invite>();
+                invite.map_or(true, |invite| !self.moving.contains(&room_dir(invite.room)))
+            }
             Concerned::Room(text) => {
                 let named = |(id, open): (&RoomId, &OpenRoom)| room_name(*id, &open.roster) == text;
                 text.parse().is_ok_and(|id| self.rooms.contains_key(&id)) || self.rooms.iter().any(named)
@@ -71,7 +76,12 @@ impl Node {
         }
     }
 
-    /// Rooms were opened: requests that may have waited for them begin.
+    /// Whether a room is neither here nor about to be.
+    pub(crate) fn is_gone(&self, room: RoomId) -> bool {
+        !self.rooms.contains_key(&room) && !self.moving.contains(&room_dir(room))
+    }
+
+    /// Rooms were opened or left: requests that may have waited for them begin.
     pub(crate) fn begin_waiting(&mut self) {
         let waiting = self
             .sessions
@@ -121,7 +131,7 @@ impl Node {
                 let drafts = Self::text_drafts(texts, action, None)?;
                 self.post(session, id, drafts, AfterPost::Sent { on, deadline })
             }
-            Request::Import { room, messages } => self.import(session, &room, messages),
+            Request::Import { room, messages } => self.import(&room, messages),
             Request::Check { room, repair } => {
                 let rooms = self.resolve_all(room.as_deref())?;
                 Ok(self.check_next(session, rooms, repair, VecDeque::new()))
@@ -355,6 +365,12 @@ impl Node {
                 self.page(id, state)
             }
             Pending::Disk(_) | Pending::Index(..) | Pending::Opening(_) => Vec::new(),
+            Pending::Turn(room, messages) => {
+                if !self.is_importing(*room) {
+                    *state = self.import_next(id, *room, std::mem::take(messages));
+                }
+                Vec::new()
+            }
             Pending::Post(post) => match self.after_post(id, post) {
                 Some(next) => {
                     *state = next;
@@ -367,12 +383,25 @@ impl Node {
         }
     }
 
-    fn join_page(&self, room: RoomId, deadline: Deadline, said: &mut Option<RoomItem>) -> Page {
-        let item = self.room_item(room);
+    /// Whether a peer is connected that has the room, and none has what is missing here.
+    pub(crate) fn has_caught_up(&self, room: RoomId) -> bool {
         let has_all = |state| matches!(state, PeerState::Equal | PeerState::Ahead | PeerState::Apart);
-        let status = self.engine.room_status(room);
-        let met = status.is_some_and(|status| status.peers.iter().any(|peer| has_all(peer.state)));
-        if met && item.behind == 0 {
+        self.engine.room_status(room).is_some_and(|status| {
+            status.peers.iter().any(|peer| has_all(peer.state))
+                && status.peers.iter().all(|peer| peer.behind == 0)
+        })
+    }
+
+    fn join_page(&self, room: RoomId, deadline: Deadline, said: &mut Option<RoomItem>) -> Page {
+        if !self.rooms.contains_key(&room) {
+            return if self.is_gone(room) {
+                vec![Answer::Failed(left())]
+            } else {
+                Page::new()
+            };
+        }
+        let item = self.room_item(room);
+        if self.has_caught_up(room) {
             return vec![Answer::Item(Item::Room(item)), Answer::Done];
         }
         if deadline.is_past(self.now().uptime) {
@@ -387,8 +416,12 @@ impl Node {
     }
 
     fn status_page(&self, rooms: &[RoomId], deadline: Deadline) -> Page {
+        if !rooms.is_empty() && rooms.iter().all(|room| self.is_gone(*room)) {
+            return vec![Answer::Failed(left())];
+        }
         let statuses: Vec<_> = rooms.iter().filter_map(|id| self.view(*id)?.status()).collect();
-        let equal = statuses.iter().all(StatusItem::is_equal);
+        let gone = rooms.iter().filter(|room| self.is_gone(**room)).count();
+        let equal = statuses.len() + gone == rooms.len() && statuses.iter().all(StatusItem::is_equal);
         if !equal && !deadline.is_past(self.now().uptime) {
             return Vec::new();
         }
@@ -413,17 +446,16 @@ enum Concerned<'a> {
     Nothing,
     All,
     Room(&'a str),
+    Invited(&'a str),
 }
 
 impl Request {
     fn room(&self) -> Concerned<'_> {
         match self {
-            Self::Hello
-            | Self::New { .. }
-            | Self::Join { .. }
-            | Self::Peers
-            | Self::AddPeer { .. }
-            | Self::ForgetPeer { .. } => Concerned::Nothing,
+            Self::Join { room, .. } => Concerned::Invited(room),
+            Self::Hello | Self::New { .. } | Self::Peers | Self::AddPeer { .. } | Self::ForgetPeer { .. } => {
+                Concerned::Nothing
+            }
             Self::Rooms | Self::Name { .. } | Self::Watch => Concerned::All,
             Self::Status { room, .. } | Self::Check { room, .. } => {
                 room.as_deref().map_or(Concerned::All, Concerned::Room)
@@ -453,6 +485,10 @@ pub(crate) fn no_room(which: &str) -> Failure {
 pub(crate) fn no_message(text: &str) -> Failure {
     let why = format!("no message \"{text}\" in the room; `tailchat log --json` prints IDs");
     Failure::new(Code::NotFound, why)
+}
+
+pub(crate) fn left() -> Failure {
+    Failure::new(Code::NotFound, "the room was left")
 }
 
 pub(crate) fn busy() -> Failure {

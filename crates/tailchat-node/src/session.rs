@@ -10,7 +10,7 @@ use tailchat_core::timeline::{Line, Place};
 use tailchat_index::From;
 use tokio::sync::oneshot;
 
-use crate::control::{Answer, Code, Failure, Item, Request, RoomItem, Wait};
+use crate::control::{Answer, Code, Failure, Import, Item, Request, RoomItem, Wait};
 use crate::indexing::AskedIndex;
 use crate::watching::Watching;
 
@@ -68,6 +68,8 @@ pub(crate) enum Pending {
     Opening(Box<Request>),
     /// The index.
     Index(AskedIndex, AfterIndex),
+    /// Another import into the room, then these messages, with the orders that they take.
+    Turn(RoomId, Vec<(u64, Import)>),
     /// A disk.
     Disk(AfterDisk),
     /// A post to be durable, then on so many other disks.

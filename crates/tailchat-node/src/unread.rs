@@ -125,6 +125,20 @@ impl Node {
         self.room_changed(room);
     }
 
+    /// Who joins has missed nothing: what was written before counts as read, once it is all here for the first time.
+    pub(crate) fn settle_in(&mut self, room: RoomId) {
+        if !self.rooms.get(&room).is_some_and(|open| open.facts.newcomer) || !self.has_caught_up(room) {
+            return;
+        }
+        let status = self.engine.room_status(room);
+        if let (Some(open), Some(status)) = (self.rooms.get_mut(&room), status) {
+            open.facts.newcomer = false;
+            Arc::make_mut(&mut open.facts.read).mark_all(&status.durable);
+            self.unread_changed(room);
+            self.keep_facts(room, None);
+        }
+    }
+
     pub(crate) fn read(
         &mut self,
         session: SessionId,

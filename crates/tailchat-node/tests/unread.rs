@@ -74,8 +74,10 @@ async fn what_was_read_stays_read_and_what_comes_late_above_it_is_unread() {
     let dirs: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
     let mut ann = serve(dirs[0].path(), "ann").await;
     let invite = new_room(&mut ann, "kitchen").await.invite;
+    send(&mut ann, &["history", "for @bob too"]).await;
     let mut bob = serve(dirs[1].path(), "bob").await;
     join(&mut bob, &invite, PATIENCE).await;
+    assert_eq!(counts(&mut bob).await, (0, 0), "who joins has missed nothing");
     let mut cleo = serve(dirs[2].path(), "cleo").await;
     join(&mut cleo, &invite, PATIENCE).await;
     equal(&mut cleo).await;
@@ -101,11 +103,11 @@ async fn what_was_read_stays_read_and_what_comes_late_above_it_is_unread() {
         .into_iter()
         .map(|message| message.id)
         .collect();
-    read(&mut bob, Reading::These(ids[..2].to_vec())).await;
+    read(&mut bob, Reading::These(ids[2..4].to_vec())).await;
     assert_eq!(unread(&mut bob).await, ["three"]);
     read(&mut bob, Reading::All).await;
     assert_eq!(counts(&mut bob).await, (0, 0));
-    read(&mut bob, Reading::Not(ids[1].clone())).await;
+    read(&mut bob, Reading::Not(ids[3].clone())).await;
     assert_eq!(counts(&mut bob).await, (1, 1));
 
     // It survives a restart, and a late message above what was read is unread.
@@ -120,12 +122,15 @@ async fn what_was_read_stays_read_and_what_comes_late_above_it_is_unread() {
         .into_iter()
         .map(|message| message.text)
         .collect();
-    assert_eq!(all.first().map(String::as_str), Some("early, and known late"));
+    assert_eq!(all[2], "early, and known late");
     assert_eq!(unread(&mut bob).await, ["early, and known late", "@Bob: two"]);
     let (head, found) = page(&mut bob, At::Unread(None), 2, 1).await;
-    assert_eq!(texts(&found), ["early, and known late"]);
-    assert!(found[0].unread && !head.more_before && head.more_after);
-    let (_, found) = page(&mut bob, At::Unread(Some(found[0].place.clone())), 0, 1).await;
+    assert_eq!(
+        texts(&found),
+        ["history", "for @bob too", "early, and known late"]
+    );
+    assert!(found[2].unread && !head.more_before && head.more_after);
+    let (_, found) = page(&mut bob, At::Unread(Some(found[2].place.clone())), 0, 1).await;
     assert_eq!(texts(&found), ["@Bob: two"]);
     let (_, found) = page(&mut bob, At::Mention(None), 1, 2).await;
     assert_eq!(texts(&found), ["one", "@Bob: two", "three"]);

@@ -169,7 +169,7 @@ pub(crate) fn check_frame(
         })
     };
     match frame {
-        RoomFrame::Vector(claims) | RoomFrame::Have(claims) => claimed(claims),
+        RoomFrame::Vector { claims, .. } | RoomFrame::Have(claims) => claimed(claims),
         RoomFrame::Push(rows) => {
             let bad = rows
                 .iter()

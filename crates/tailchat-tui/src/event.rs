@@ -5,6 +5,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use tailchat_node::control::{Failure, Item};
 
 use crate::command::Question;
+use crate::notice::TooLong;
 
 /// What happened.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) enum Event {
         question: Question,
         answer: Result<Vec<Item>, Failure>,
     },
+    /// A text was too long for the clipboard.
+    NotCopied(TooLong),
     /// `$EDITOR` ended: with what was written, or why there is nothing.
     Edited(Result<String, String>),
     /// The program was stopped and goes on, on a screen that anything may have happened to.

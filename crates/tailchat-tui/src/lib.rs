@@ -1,9 +1,11 @@
 //! A person reads and writes: the terminal UI over a node's client. Knows no Automerge, no file and no socket.
 //!
-//! Model, update, view: an [`event`](event) changes the model and gives commands, the view draws the model, and the
-//! loop in `run.rs` does the rest.
+//! Model, update, view: `event.rs` names everything that can happen, `update.rs` says what it comes to, `command.rs`
+//! names everything that is to be done then, `view.rs` draws the model, and the loop in `run.rs` carries out.
+//! `terminal.rs` alone touches the terminal.
 
 mod command;
+pub mod complete;
 pub mod composer;
 mod dress;
 mod event;
@@ -14,8 +16,10 @@ mod model;
 mod nearest;
 pub mod notice;
 mod panes;
+pub mod preferences;
 mod run;
 mod settings;
+pub mod slash;
 #[cfg(test)]
 mod stage;
 mod terminal;
@@ -27,4 +31,4 @@ mod window;
 mod wrap;
 
 pub use run::{TuiError, run};
-pub use settings::{Choices, Edit, Settings};
+pub use settings::{Edit, Settings};

@@ -21,6 +21,8 @@ use rows::{Pieces, Row, Shape};
 const FOLD_SAVES: usize = 3;
 /// Bytes that a column may have: a character of four with its marks. What is more is looked at when unfolded.
 const COLUMN_LEN_MAX: usize = 24;
+/// Columns of the widest character: bars and bullets leave as much room.
+const CLUSTER_COLUMNS: usize = 4;
 /// Levels of quotes that are shown as such.
 const QUOTES_MAX: usize = 4;
 
@@ -36,7 +38,7 @@ pub struct Look<'a> {
     /// Columns that are free at the beginning of each row. In the first one they are the caller's: it begins with
     /// the text.
     pub indent: usize,
-    /// What the reader is called: `@name`, and `name:` at the beginning, stand out.
+    /// What the reader is called: `@name` stands out where [`tailchat_core::mention`] finds it.
     pub names: &'a [String],
     /// Further words that stand out.
     pub words: &'a [String],
@@ -65,7 +67,7 @@ pub fn links(text: &str) -> Vec<String> {
     links
 }
 
-/// Whether a text names the reader (`@name`, or `name:` at the beginning) or has one of the words.
+/// Whether a text names the reader, as [`tailchat_core::mention`] has it, or has one of the words.
 #[must_use]
 pub fn mentions(text: &str, names: &[String], words: &[String]) -> bool {
     marks::mentions(text, names, words)
@@ -231,7 +233,7 @@ impl Page<'_> {
         let bullet = bullet(body).unwrap_or_default();
         let mut shape = self.barred(quotes);
         let mut begin = range.start + begin;
-        if !bullet.is_empty() && shape.columns + bullet.len() + 2 <= self.room {
+        if !bullet.is_empty() && shape.columns + bullet.len() + CLUSTER_COLUMNS <= self.room {
             // Further rows of a list's item stand below its text.
             shape
                 .first
@@ -304,7 +306,7 @@ impl Page<'_> {
 
     /// Rows behind so many bars, as far as there is room for them.
     fn barred(&self, bars: usize) -> Shape {
-        let bars = bars.min(self.room.saturating_sub(2) / 2);
+        let bars = bars.min(self.room.saturating_sub(CLUSTER_COLUMNS) / 2);
         let bar = match bars {
             0 => Vec::new(),
             _ => vec![Span::styled("│ ".repeat(bars), self.look.theme.mark)],

@@ -12,8 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 use tailchat_node::control::Failure;
 
+use crate::complete::Completion;
 use crate::composer::Composer;
 use crate::keys::{KeyMap, Mode};
+use crate::preferences::{Notify, TimeFormat};
 use crate::theme::Theme;
 use ids::{MessageKey, RoomKey};
 use open_room::OpenRoom;
@@ -31,8 +33,14 @@ pub(crate) struct Taste {
     pub(crate) zone: TimeZone,
     /// Whether the terminal shows more than ASCII.
     pub(crate) utf8: bool,
-    /// Whether notices are wanted.
-    pub(crate) notices: bool,
+    /// Which messages are told to a person who looks elsewhere.
+    pub(crate) notify: Notify,
+    /// Words that stand out, beside the person's name.
+    pub(crate) words: Vec<String>,
+    /// How a message's time is shown.
+    pub(crate) time: TimeFormat,
+    /// Rows of a long message until somebody wants to see it whole.
+    pub(crate) fold: usize,
     /// Draws an invite as rows of half blocks; none if it is too long for one.
     pub(crate) picture: fn(&str) -> Option<Vec<String>>,
 }
@@ -151,6 +159,8 @@ pub(crate) struct Writing {
     pub(crate) kept: String,
     /// Whether the draft that the node keeps was asked for.
     pub(crate) asked: bool,
+    /// The completion under way.
+    pub(crate) completion: Option<Completion>,
 }
 
 /// Which panes the person wants, where there is room for them.

@@ -4,6 +4,7 @@
 use ratatui::layout::Rect;
 
 use crate::model::Model;
+use crate::preferences::TimeFormat;
 
 /// From so many columns on the rooms have a pane.
 const ROOMS_FROM: u16 = 64;
@@ -95,30 +96,31 @@ pub(crate) const PROMPT_COLUMNS: u16 = 2;
 /// How a row of a message is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gutter {
-    /// Whether the minute stands before the name.
-    pub(crate) time: bool,
+    /// Columns of the time before the name, and a space; none where there is no room for it.
+    pub(crate) time: u16,
     /// Columns of the name.
     pub(crate) name: u16,
     /// Columns of the text.
     pub(crate) text: u16,
 }
 
-/// `15:04 `
-pub(crate) const TIME_COLUMNS: u16 = 6;
-
 impl Gutter {
     /// How the messages' rows are divided on the screen as it is.
     pub(crate) fn of(model: &Model, panes: &Panes) -> Self {
         let margin = u16::from(!model.panes.bare);
-        Self::new(panes.messages.width.saturating_sub(margin))
+        let time = match model.taste.time {
+            TimeFormat::Hours24 => 6,
+            TimeFormat::Hours12 | TimeFormat::Seconds => 9,
+        };
+        Self::new(panes.messages.width.saturating_sub(margin), time)
     }
 
-    fn new(columns: u16) -> Self {
+    fn new(columns: u16, time: u16) -> Self {
         let (time, name) = match columns {
-            ..24 => (false, 0),
-            24..50 => (false, 8),
-            50..80 => (true, 10),
-            _ => (true, 14),
+            ..24 => (0, 0),
+            24..50 => (0, 8),
+            50..80 => (time, 10),
+            _ => (time, 14),
         };
         let gutter = Self { time, name, text: 0 };
         Self {
@@ -129,8 +131,7 @@ impl Gutter {
 
     /// Columns before the text.
     pub(crate) fn columns(&self) -> u16 {
-        let time = if self.time { TIME_COLUMNS } else { 0 };
         // One column between name and text, one at the left edge for the mark of the selection.
-        time + self.name + u16::from(self.name > 0) + 1
+        self.time + self.name + u16::from(self.name > 0) + 1
     }
 }

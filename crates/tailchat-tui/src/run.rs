@@ -19,8 +19,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::command::Command;
 use crate::event::Event;
-use crate::model::Model;
-use crate::notice;
+use crate::model::{Model, Taste};
+use crate::notice::Channel;
 use crate::settings::{Edit, Settings};
 use crate::terminal::Terminal;
 use crate::update::{first_questions, update};
@@ -64,9 +64,22 @@ pub async fn run(mut client: Client, settings: Settings) -> Result<(), TuiError>
 
 async fn live(client: &mut Client, asking: Asking, settings: Settings) -> Result<(), TuiError> {
     let signals = Signals::watch()?;
-    let terminal = Terminal::take(settings.mouse)?;
+    let preferences = settings.preferences;
+    let channel = settings.channel;
+    let terminal = Terminal::take(preferences.mouse, channel.window)?;
     let size = terminal.size()?;
-    let model = Model::new(settings.taste, size, now_ms());
+    let taste = Taste {
+        keys: preferences.keys,
+        theme: preferences.theme,
+        zone: settings.zone,
+        utf8: settings.utf8,
+        notify: preferences.notify,
+        words: preferences.words,
+        time: preferences.time,
+        fold: preferences.fold,
+        picture: settings.picture,
+    };
+    let model = Model::new(taste, size, now_ms());
     let mut ui = Ui {
         model,
         terminal,
@@ -75,7 +88,7 @@ async fn live(client: &mut Client, asking: Asking, settings: Settings) -> Result
         asking,
         watched_since: Instant::now(),
         edit: settings.edit,
-        notices: settings.notices,
+        channel,
         told: None,
         ended: false,
     };
@@ -107,7 +120,7 @@ struct Ui {
     asking: Asking,
     watched_since: Instant,
     edit: Option<Edit>,
-    notices: notice::Channel,
+    channel: Channel,
     /// The signal that ended the program.
     told: Option<u8>,
     ended: bool,
@@ -221,9 +234,18 @@ impl Ui {
         for command in commands {
             match command {
                 Command::Ask(question) => self.asking.ask(question),
-                Command::Copy(text) => self.emit(self.notices.copy(&text))?,
-                Command::Notify { title, body } => self.emit(self.notices.notice(&title, &body))?,
-                Command::Title(title) => self.emit(self.notices.title(&title))?,
+                Command::Copy(text) => match self.channel.copy(&text) {
+                    Ok(bytes) => self.terminal.emit(&bytes)?,
+                    Err(why) => self.take(Event::NotCopied(why))?,
+                },
+                Command::Notify { title, body } => {
+                    let bytes = self.channel.notice(&title, &body);
+                    self.terminal.emit(&bytes)?;
+                }
+                Command::Title(title) => {
+                    let bytes = self.channel.title(&title);
+                    self.terminal.emit(&bytes)?;
+                }
                 Command::Edit(text) => self.edit(&text)?,
                 Command::Suspend => {
                     self.inputs = None;
@@ -239,10 +261,6 @@ impl Ui {
             }
         }
         Ok(())
-    }
-
-    fn emit(&mut self, bytes: Vec<u8>) -> Result<(), TuiError> {
-        Ok(self.terminal.emit(&bytes)?)
     }
 
     fn edit(&mut self, text: &str) -> Result<(), TuiError> {

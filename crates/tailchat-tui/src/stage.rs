@@ -16,6 +16,7 @@ use crate::command::{Command, Question};
 use crate::event::Event;
 use crate::keys::KeyMap;
 use crate::model::{Model, Taste};
+use crate::preferences::{Notify, TimeFormat};
 use crate::theme::Theme;
 use crate::update::{first_questions, update};
 use crate::view;
@@ -57,7 +58,10 @@ impl Stage {
             theme: Theme::default(),
             zone: TimeZone::UTC,
             utf8: true,
-            notices: true,
+            notify: Notify::All,
+            words: Vec::new(),
+            time: TimeFormat::Hours24,
+            fold: 12,
             picture: |_| None,
         };
         Self {

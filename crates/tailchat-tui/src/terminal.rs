@@ -21,18 +21,23 @@ use ratatui::layout::Rect;
 use ratatui::{Frame, TerminalOptions, Viewport};
 use rustix::process::{Signal, kill_current_process_group};
 
+use crate::notice::{TITLE_KEEP, TITLE_RESTORE};
+
 /// Panics of other threads that are told when the terminal is given back, at most.
 const MISSED_MAX: usize = 8;
 
 /// The thread that holds the terminal, and what other threads had to say meanwhile.
 static HOLDER: Mutex<Holder> = Mutex::new(Holder {
     thread: None,
+    title: false,
     missed: Vec::new(),
 });
 static HOOK: Once = Once::new();
 
 struct Holder {
     thread: Option<ThreadId>,
+    /// Whether its title was kept aside and has to come back.
+    title: bool,
     missed: Vec<String>,
 }
 
@@ -43,11 +48,15 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Takes the terminal.
-    pub(crate) fn take(mouse: bool) -> io::Result<Self> {
+    /// Takes the terminal, with its title if it has one.
+    pub(crate) fn take(mouse: bool, title: bool) -> io::Result<Self> {
         HOOK.call_once(hook_panics);
         let (columns, rows) = size()?;
         enter(mouse)?;
+        if title {
+            holder().title = true;
+            io::stdout().write_all(TITLE_KEEP)?;
+        }
         let viewport = Viewport::Fixed(Rect::new(0, 0, columns, rows));
         let backend = CrosstermBackend::new(io::stdout());
         match ratatui::Terminal::with_options(backend, TerminalOptions { viewport }) {
@@ -112,6 +121,7 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         give_back();
+        restore_title();
         let missed = std::mem::take(&mut holder().missed);
         for words in missed {
             // A stderr that is gone cannot be told so.
@@ -157,6 +167,14 @@ fn give_back() {
     let _ = disable_raw_mode();
 }
 
+/// A terminal that is gone has no title.
+fn restore_title() {
+    if std::mem::take(&mut holder().title) {
+        let mut out = io::stdout();
+        let _ = out.write_all(TITLE_RESTORE).and_then(|()| out.flush());
+    }
+}
+
 /// A panic of the thread that holds the terminal gives it back before anything is said. One of another thread is
 /// caught there; its words would only stand across the screen, so they wait.
 fn hook_panics() {
@@ -166,6 +184,7 @@ fn hook_panics() {
         match held_by {
             Some(thread) if thread == thread::current().id() => {
                 give_back();
+                restore_title();
                 before(info);
             }
             Some(_) => {

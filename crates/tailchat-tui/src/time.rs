@@ -15,9 +15,9 @@ pub(crate) fn day_in_words(ms: i64, zone: &TimeZone) -> String {
     written(ms, zone, "%A, %-d %B %Y")
 }
 
-/// The local minute.
-pub(crate) fn minute(ms: i64, zone: &TimeZone) -> String {
-    written(ms, zone, "%H:%M")
+/// The local time of day, in the form of `strftime`.
+pub(crate) fn clock(ms: i64, zone: &TimeZone, form: &str) -> String {
+    written(ms, zone, form)
 }
 
 /// The local day and minute.

@@ -4,6 +4,8 @@
 mod acting;
 mod answering;
 mod choosing;
+mod commanding;
+mod completing;
 mod noticing;
 mod opening;
 mod scrolling;
@@ -43,6 +45,10 @@ pub(crate) fn update(model: &mut Model, event: Event, now_ms: i64) -> Vec<Comman
         Event::Watched(item) => watching::watched(model, item),
         Event::WatchedAnew => watching::anew(model),
         Event::Answered { question, answer } => answering::answered(model, question, answer),
+        Event::NotCopied(why) => {
+            model.say(why.to_string());
+            Vec::new()
+        }
         Event::Edited(text) => sending::edited(model, text),
         Event::Resumed => vec![Command::Redraw],
         Event::Ticked => Vec::new(),

@@ -1,19 +1,28 @@
 //! Where a line of text breaks into rows of a screen, and how many columns it takes. Knows grapheme clusters and
 //! columns, neither styles nor cursors.
 //!
-//! Columns are those that are drawn: the sum over grapheme clusters, each as wide as it is alone.
+//! Columns are those that are drawn: the sum over grapheme clusters, each as wide as ratatui takes it to be.
 
 use std::ops::Range;
 
+use ratatui::buffer::CellWidth;
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthChar;
 
 /// Columns that a line takes when it is drawn.
 pub(crate) fn columns(line: &str) -> usize {
     if line.is_ascii() {
         return line.len();
     }
-    line.graphemes(true).map(UnicodeWidthStr::width).sum()
+    line.graphemes(true).map(wide).sum()
+}
+
+/// Columns that a grapheme cluster takes when it is drawn; a control character is not drawn.
+pub(crate) fn wide(grapheme: &str) -> usize {
+    match grapheme.as_bytes() {
+        [byte] => usize::from(!byte.is_ascii_control()),
+        _ => usize::from(grapheme.cell_width()),
+    }
 }
 
 /// The rows of a line without line breaks, as byte ranges that together are the line. A row has room for `width`
@@ -48,7 +57,7 @@ pub(crate) fn cells(line: &str, width: usize) -> Vec<Range<usize>> {
     let mut rows = Vec::new();
     let (mut start, mut used) = (0, 0);
     for (at, grapheme) in line.grapheme_indices(true) {
-        let wide = grapheme.width();
+        let wide = wide(grapheme);
         if used + wide > width && at > start {
             rows.push(start..at);
             (start, used) = (at, 0);
@@ -79,7 +88,7 @@ struct Breaker {
 
 impl Breaker {
     fn take(&mut self, at: usize, grapheme: &str, hang: usize) {
-        let wide = grapheme.width();
+        let wide = wide(grapheme);
         let space = grapheme == " ";
         if !space && (self.loose || wide > 1) && at > self.start && !closes(grapheme) {
             self.chance = Some((at, self.used));

@@ -9,7 +9,7 @@ use super::link::Asked;
 use super::{ConnId, Engine, LoadFor, Turn};
 use crate::block::{Block, SeqRange, Taken};
 use crate::ids::{ActorId, RoomId};
-use crate::limits::{PENDING_LEN_MAX, STALLED_TIME, WANT_RANGES_MAX, WANT_TIME};
+use crate::limits::{STALLED_TIME, WANT_RANGES_MAX, WANT_TIME};
 use crate::wire::{Bye, RoomFrame};
 
 /// Unanswered `Want`s that a peer may have at us. One more closes the connection.
@@ -18,12 +18,9 @@ const WANTS_MAX: usize = 4;
 impl Engine {
     /// Asks one peer for what it holds beyond us, if nobody is being asked and there is room for it.
     pub(super) fn catch_up(&mut self, room: RoomId, t: &mut Turn<'_>) {
-        let Some(state) = self.rooms.get_mut(&room) else {
+        let Some(state) = self.rooms.get_mut(&room).filter(|state| state.may_ask()) else {
             return;
         };
-        if state.asking.is_some() || state.failing.is_some() || state.pending_len > PENDING_LEN_MAX {
-            return;
-        }
         let candidates = self.conns.iter().filter_map(|(id, conn)| {
             let link = conn.links.get(&room)?;
             let wanted = link.lacking(&state.accepted);
@@ -37,6 +34,33 @@ impl Engine {
         };
         state.asking = Some((id, t.now.uptime));
         self.ask(id, room, Asked::CatchUp, wanted, t);
+    }
+
+    /// Notes that a peer is asked for whatever it holds beyond us, if nobody is being asked; whether it is. Who has
+    /// no message yet does not ask so, since the newest page is to come first.
+    pub(super) fn ask_for_all(&mut self, id: ConnId, room: RoomId, t: &mut Turn<'_>) -> bool {
+        let Some(state) = self.rooms.get_mut(&room) else {
+            return false;
+        };
+        if !state.may_ask() || state.durable.messages() == 0 {
+            return false;
+        }
+        state.asking = Some((id, t.now.uptime));
+        if let Some(link) = self.link(id, room) {
+            link.asked.push_back(Asked::Beyond);
+        }
+        true
+    }
+
+    /// A peer asks for all that we hold beyond what it claims.
+    pub(super) fn asked_for_all(&mut self, id: ConnId, room: RoomId, t: &mut Turn<'_>) {
+        let Some(state) = self.rooms.get(&room) else {
+            return;
+        };
+        let link = self.conns.get(&id).and_then(|conn| conn.links.get(&room));
+        if let Some(wanted) = link.map(|link| link.lacked(&state.durable)) {
+            self.wanted(id, room, wanted, t);
+        }
     }
 
     /// Turns from a peer that lets its question stall, and asks another.
@@ -151,11 +175,11 @@ impl Engine {
         let brought = taken.changes.len() as u64;
         state.take_in(taken.changes, via, t);
         if let Some(link) = self.link(id, room) {
-            if let Some((_, since)) = answered {
+            if let Some((_, since)) = answered.filter(|_| brought > 0 || asked == Asked::CatchUp) {
                 let took_ms = t.now.uptime.saturating_sub(since).as_millis().max(1);
                 link.pace = brought * 1000 / u64::try_from(took_ms).unwrap_or(u64::MAX);
             }
-            if brought == 0 {
+            if brought == 0 && asked == Asked::CatchUp {
                 // Asking again at once would bring the same; another peer may do better.
                 link.stalled_until = t.now.uptime + STALLED_TIME;
             }

@@ -127,10 +127,12 @@ impl Engine {
         if equal {
             self.claimed(id, room, &then.claims, t);
         }
-        self.tell_vector(id, room, t);
+        let asks = !equal && self.ask_for_all(id, room, t);
+        self.tell_vector(id, room, asks, t);
     }
 
-    pub(super) fn tell_vector(&mut self, id: ConnId, room: RoomId, t: &mut Turn<'_>) {
+    /// Says what our disk holds, unless the peer knows; `asks` if that is a question too.
+    pub(super) fn tell_vector(&mut self, id: ConnId, room: RoomId, asks: bool, t: &mut Turn<'_>) {
         let (Some(state), Some(conn)) = (self.rooms.get_mut(&room), self.conns.get_mut(&id)) else {
             return;
         };
@@ -139,6 +141,6 @@ impl Engine {
         };
         link.told = true;
         let claims = state.standing().claims.to_vec();
-        conn.send_room(id, room, &RoomFrame::Vector(claims), t);
+        conn.send_room(id, room, &RoomFrame::Vector { claims, asks }, t);
     }
 }

@@ -60,6 +60,8 @@ pub struct Missing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     CatchUp,
+    /// For whatever the peer holds beyond us, before we know whether there is any.
+    Beyond,
     Fork,
 }
 
@@ -107,6 +109,23 @@ impl Link {
                 })
             });
         ahead.take(WANT_RANGES_MAX).collect()
+    }
+
+    /// What `state` holds beyond the peer, without the actors on whose chains we differ.
+    pub(super) fn lacked(&self, state: &RoomState) -> Vec<SeqRange> {
+        let held = |actor| {
+            let claim = self.holds.as_ref().and_then(|holds| holds.get(&actor));
+            claim.map_or(0, |claim| claim.seq)
+        };
+        let beyond = state
+            .tips()
+            .filter(|(actor, tip)| !self.forked.contains(actor) && tip.seq > held(*actor))
+            .map(|(actor, tip)| SeqRange {
+                actor,
+                from: held(actor) + 1,
+                to: tip.seq,
+            });
+        beyond.take(WANT_RANGES_MAX).collect()
     }
 
     /// How much of what the peer holds is missing from `state`, actors on whose chains we differ left out.

@@ -336,6 +336,8 @@ pub struct Engine {
     book: AddressBook,
     loads: BTreeMap<Load, LoadFor>,
     next_load: u64,
+    /// Never used twice, so that a write from before a room was closed is none of the room opened anew.
+    next_batch: u64,
     last_tick: Option<Now>,
 }
 
@@ -401,6 +403,7 @@ impl Engine {
             book: AddressBook::default(),
             loads: BTreeMap::new(),
             next_load: 0,
+            next_batch: 0,
             last_tick: None,
         }
     }

@@ -39,7 +39,6 @@ pub(super) struct Room {
     pub(super) pending: VecDeque<ArrivedChange>,
     pub(super) pending_len: usize,
     in_flight: Option<InFlight>,
-    batches: u64,
     /// Posts that became entries which are not durable yet.
     authored: VecDeque<Authored>,
     /// The disk failed: why, and when to try again.
@@ -149,8 +148,8 @@ impl Engine {
         if changes.is_empty() {
             return room.confirm_posts(t);
         }
-        let batch = Batch(room.batches);
-        room.batches += 1;
+        let batch = Batch(self.next_batch);
+        self.next_batch += 1;
         room.in_flight = Some(InFlight {
             batch,
             changes: Arc::clone(&changes),

@@ -23,9 +23,12 @@ impl Engine {
             return self.drop_conn(id, Some(Bye::Protocol), "a frame out of turn in a room", t);
         }
         match frame {
-            RoomFrame::Vector(claims) => {
+            RoomFrame::Vector { claims, asks } => {
                 self.claimed(id, room, &claims, t);
-                self.tell_vector(id, room, t);
+                self.tell_vector(id, room, false, t);
+                if asks {
+                    self.asked_for_all(id, room, t);
+                }
             }
             RoomFrame::Have(claims) => self.claimed(id, room, &claims, t),
             RoomFrame::Want(wanted) => self.wanted(id, room, wanted, t),
@@ -210,6 +213,11 @@ impl Engine {
 }
 
 impl Room {
+    /// Whether nobody is being asked for changes, and there is room for them.
+    pub(super) fn may_ask(&self) -> bool {
+        self.asking.is_none() && self.failing.is_none() && self.pending_len <= PENDING_LEN_MAX
+    }
+
     pub(super) fn take_in(&mut self, changes: Vec<Change>, via: DeviceId, t: &Turn<'_>) {
         let arrival = Arrival {
             at_ms: t.now.wall_ms,

@@ -3,9 +3,9 @@
 use tailchat_core::engine::{ConnId, Event, PeerState};
 use tailchat_core::handshake::Role;
 use tailchat_core::ids::{DeviceId, RoomId};
-use tailchat_core::wire::{Greet, RoomFrame, RoomGreet};
+use tailchat_core::wire::{Greet, RoomGreet};
 
-use super::rig::{Peer, ROOM, Scripted, meet, part, talk};
+use super::rig::{Peer, ROOM, Scripted, meet, part, talk, vector};
 
 const CONN: ConnId = ConnId(1);
 
@@ -47,8 +47,25 @@ fn of_many_rooms_only_the_one_that_differs_says_more() {
     let (mut ann, mut bob) = with_a_hundred_rooms();
     ann.post_in(room(142), "news");
     let (frames, _) = meet(&mut ann, &mut bob, ConnId(2));
-    assert_eq!(frames, 6 + 5, "two Vectors, a Want, a Block and a Have");
+    assert_eq!(
+        frames,
+        6 + 5,
+        "two Vectors, a Block with nothing and one with the news, a Have"
+    );
     assert_eq!(ann.texts().len(), bob.texts().len());
+}
+
+#[test]
+fn who_wrote_apart_has_it_all_one_round_trip_after_the_greetings() {
+    let (mut ann, mut bob) = with_a_hundred_rooms();
+    for n in 0..1_000 {
+        ann.post_in(room(142), &format!("ann {n}"));
+        bob.post_in(room(142), &format!("bob {n}"));
+    }
+    let (frames, _) = meet(&mut ann, &mut bob, ConnId(2));
+    assert_eq!(frames, 6 + 6, "of each a Vector, a Block and a Have");
+    assert!(ann.texts().len() >= 2_000);
+    assert_eq!(ann.texts(), bob.texts());
 }
 
 #[test]
@@ -144,7 +161,7 @@ fn nothing_of_a_room_left_and_offered_again_fits_its_second_opening() {
 fn a_frame_of_a_room_before_its_greeting_closes() {
     let mut bob = Peer::new(2);
     let mut eve = Scripted::prove(&mut bob, CONN);
-    eve.say(&mut bob, &RoomFrame::Vector(Vec::new()));
+    eve.say(&mut bob, &vector(Vec::new()));
     assert_eq!(bob.closed, ["a frame out of turn in a room"]);
     let mut bob = Peer::new(2);
     bob.connect(CONN, Role::Listener);

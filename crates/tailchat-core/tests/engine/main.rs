@@ -60,6 +60,23 @@ fn what_the_disk_refuses_is_neither_shown_nor_sent_and_its_actor_is_given_up() {
 }
 
 #[test]
+fn a_write_from_before_a_room_was_closed_confirms_nothing_in_the_room_opened_anew() {
+    let mut ann = Peer::new(1);
+    ann.writing = Some(Vec::new());
+    ann.post("before");
+    ann.feed(Event::RoomClosed { room: ROOM });
+    ann.open(ROOM);
+    let late = ann.writing.replace(Vec::new()).unwrap();
+    ann.post("after");
+    ann.did.clear();
+    late.into_iter().for_each(|outcome| ann.feed(outcome));
+    assert_eq!(ann.did, Vec::<String>::new());
+    let written = ann.writing.take().unwrap();
+    written.into_iter().for_each(|outcome| ann.feed(outcome));
+    assert_eq!(ann.did, ["show", "accepted"]);
+}
+
+#[test]
 fn peers_that_hold_the_same_find_out_with_little() {
     let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
     meet(&mut ann, &mut bob, ConnId(1));

@@ -9,7 +9,7 @@ use tailchat_core::ids::{ActorId, MessageId};
 use tailchat_core::limits::{PREVIEW_BEHIND_MIN, PREVIEW_LEN_MAX, PREVIEW_LINES_MAX};
 use tailchat_core::wire::{Claim, PreviewLine, RoomFrame};
 
-use super::rig::{Peer, Scripted, meet, part, talk};
+use super::rig::{Peer, Scripted, meet, part, talk, vector};
 
 const CONN: ConnId = ConnId(1);
 
@@ -187,11 +187,12 @@ fn far_ahead(bob: &mut Peer) -> Scripted {
         messages: 5000,
         hash: [0; 8],
     };
-    eve.say(bob, &RoomFrame::Vector(vec![claim]));
+    eve.say(bob, &vector(vec![claim]));
     let heard = eve.hears(bob);
     let asked = |frame: &RoomFrame| matches!(frame, RoomFrame::WantPreview(50));
     let wants = |frame: &RoomFrame| matches!(frame, RoomFrame::Want(_));
-    assert!(heard.iter().position(asked) < heard.iter().position(wants));
+    let wants = heard.iter().position(wants).unwrap_or(heard.len());
+    assert!(heard.iter().position(asked).is_some_and(|asked| asked < wants));
     assert_eq!(heard.iter().filter(|frame| asked(frame)).count(), 1, "{heard:?}");
     eve
 }

@@ -15,7 +15,8 @@ use tailchat_core::ids::{DeviceId, Instance, PersonId, RoomId};
 use tailchat_core::limits::BLOCK_CHANGES_LEN;
 use tailchat_core::timeline::{Says, Timeline};
 use tailchat_core::wire::{
-    Arrived, ConnFrame, Greet, PreviewLine, RoomFrame, RoomGreet, decode, encode_conn, encode_room, open_room,
+    Arrived, Claim, ConnFrame, Greet, PreviewLine, RoomFrame, RoomGreet, decode, encode_conn, encode_room,
+    open_room,
 };
 
 pub(crate) const ROOM: RoomId = RoomId([9; 16]);
@@ -251,6 +252,11 @@ impl Peer {
             .map(|peer| peer.state)
             .collect()
     }
+}
+
+/// A peer's word of what its disk holds, without a question.
+pub(crate) fn vector(claims: Vec<Claim>) -> RoomFrame {
+    RoomFrame::Vector { claims, asks: false }
 }
 
 /// Connects two peers and lets them talk until both are silent; frames and bytes that went over.

@@ -46,7 +46,7 @@ async fn huge_claims_are_not_believed_and_keep_nobody_from_the_rest() {
     };
     let mut claims: Vec<_> = (0..9000).map(|_| claim(1 << 30)).collect();
     claims.extend([claim(u64::MAX), claim(u64::MAX)]);
-    mallory.room(&RoomFrame::Vector(claims.clone())).await;
+    mallory.room(&vector(claims.clone())).await;
     mallory.room(&RoomFrame::Have(claims)).await;
     assert!(mallory.stands().await);
     let status = ann.status().await;
@@ -192,7 +192,7 @@ async fn a_block_that_lies_ends_the_connection() {
     for (what, block) in lies {
         let mut mallory = Mallory::member(&ann).await;
         mallory
-            .room(&RoomFrame::Vector(vec![Claim {
+            .room(&vector(vec![Claim {
                 actor,
                 seq: 9,
                 entries: 9,
@@ -361,7 +361,7 @@ async fn a_preview_is_shown_to_who_asks_counted_by_nobody_and_gone_with_its_give
         messages: 5_000,
         hash: random(),
     };
-    mallory.room(&RoomFrame::Vector(vec![claim])).await;
+    mallory.room(&vector(vec![claim])).await;
     loop {
         match mallory.heard_in_room().await {
             Some(RoomFrame::WantPreview(_)) => break,

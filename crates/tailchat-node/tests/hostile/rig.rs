@@ -158,6 +158,11 @@ pub(crate) async fn serve(data: &Path, name: &str) -> Client {
     Client::serve(config).await.unwrap()
 }
 
+/// A peer's word of what its disk holds, without a question.
+pub(crate) fn vector(claims: Vec<Claim>) -> RoomFrame {
+    RoomFrame::Vector { claims, asks: false }
+}
+
 /// Random enough for nonces and names.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
@@ -303,7 +308,7 @@ impl Mallory {
     /// Says that these changes are on its disk.
     pub(crate) async fn claim(&mut self, changes: &[Change]) {
         let last = changes.last().unwrap();
-        self.room(&RoomFrame::Vector(vec![Claim::of(last.parts.actor, &last.tip)]))
+        self.room(&vector(vec![Claim::of(last.parts.actor, &last.tip)]))
             .await;
     }
 
@@ -312,11 +317,12 @@ impl Mallory {
         self.room(&RoomFrame::Block(block.encode())).await;
     }
 
-    /// Waits until it is asked for changes.
+    /// Waits until it is asked for changes by name; for whatever it has, it has nothing.
     pub(crate) async fn asked(&mut self) -> Vec<SeqRange> {
         loop {
             match self.heard_in_room().await {
                 Some(RoomFrame::Want(wanted)) => return wanted,
+                Some(RoomFrame::Vector { asks: true, .. }) => self.room(&RoomFrame::Block(vec![])).await,
                 Some(_) => {}
                 None => panic!("closed instead of asked"),
             }

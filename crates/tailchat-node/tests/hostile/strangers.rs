@@ -90,7 +90,7 @@ async fn a_frame_out_of_turn_ends_the_connection() {
         assert_eq!(mallory.closed().await, Some(Bye::Protocol), "{frame:?}");
     }
     let early = [
-        RoomFrame::Vector(vec![]),
+        vector(vec![]),
         RoomFrame::Want(vec![]),
         RoomFrame::Block(vec![]),
         RoomFrame::Push(vec![]),

@@ -4,7 +4,6 @@
 //! the width, also behind the last character of a full row.
 
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
 
 use crate::wrap;
 
@@ -69,7 +68,7 @@ pub(super) fn byte_at(rows: &[Row<'_>], row: usize, column: usize) -> Option<usi
     let mut last = 0;
     for (at, grapheme) in this.text.grapheme_indices(true) {
         last = at;
-        used += grapheme.width();
+        used += wrap::wide(grapheme);
         if used > column {
             return Some(this.start + at);
         }

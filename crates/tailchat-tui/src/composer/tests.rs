@@ -345,3 +345,34 @@ proptest! {
         prop_assert_eq!(composer.cursor(width), begun);
     }
 }
+
+/// Not exact: a guard against what grows with the square of the text.
+#[test]
+fn the_longest_text_can_be_written_without_waiting() {
+    for (what, text) in [
+        ("one word", "x".repeat(TEXT_LEN_MAX - 8)),
+        ("words", "word ".repeat(13_000)),
+        ("lines", "a\n".repeat(32_000)),
+        ("ideographs", "漢".repeat(21_000)),
+        ("flags", "🇨".repeat(16_000)),
+        ("families", "👩\u{200d}👧".repeat(5_900)),
+    ] {
+        let begin = std::time::Instant::now();
+        let mut composer = Composer::default();
+        composer.insert(&text).unwrap();
+        let pasted = begin.elapsed();
+        let begin = std::time::Instant::now();
+        composer.insert("y").unwrap();
+        composer.apply(Edit::Left, 80).unwrap();
+        let typed = begin.elapsed();
+        let begin = std::time::Instant::now();
+        composer.apply(Edit::Up, 80).unwrap();
+        let up = begin.elapsed();
+        let begin = std::time::Instant::now();
+        let rows = composer.rows(80).len();
+        let place = composer.cursor(80);
+        let laid = begin.elapsed();
+        println!("{what}: pasted {pasted:?}, typed {typed:?}, up {up:?}, {rows} rows and {place:?} {laid:?}");
+        assert!((pasted + typed + up + laid).as_secs() < 5, "{what}");
+    }
+}

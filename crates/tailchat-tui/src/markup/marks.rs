@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use linkify::{LinkFinder, LinkKind};
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
+use tailchat_core::mention;
 
 /// What a range of the text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,9 +159,7 @@ fn named<'a>(
     names: &'a [String],
     words: &'a [String],
 ) -> impl Iterator<Item = Range<usize>> + 'a {
-    let names = names
-        .iter()
-        .flat_map(|name| whole(text, name).filter(|range| names_person(text, range)));
+    let names = names.iter().flat_map(|name| mention::places(text, name));
     names.chain(words.iter().flat_map(|word| whole(text, word)))
 }
 
@@ -268,13 +267,6 @@ fn same_length(text: &str, word: &str) -> Option<usize> {
         }
     }
     Some(text.len() - rest.as_str().len())
-}
-
-/// Whether a name is meant for its bearer: behind an `@`, or at the beginning before a colon or comma.
-fn names_person(text: &str, name: &Range<usize>) -> bool {
-    let before = text.get(..name.start).unwrap_or_default();
-    let after = text.get(name.end..).unwrap_or_default();
-    before.ends_with('@') || after.starts_with([':', ',']) && before.trim_start().is_empty()
 }
 
 /// Whether a text names the reader, or has one of the reader's highlight words.

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+use unicode_segmentation::GraphemeCursor;
+use unicode_width::UnicodeWidthChar;
 
 use crate::wrap;
 
@@ -43,15 +45,35 @@ pub(super) struct Row {
 }
 
 impl Pieces {
-    /// Adds a part of the message that begins at its byte `typed`.
+    /// Adds a part of the message that begins at its byte `typed`. A character that goes on with the last one, as an
+    /// accent behind a sign that is not shown, takes its style: drawn by itself it would be lost.
     pub(super) fn push(&mut self, part: &str, style: Style, typed: usize) {
-        if part.is_empty() {
+        let alone = self.shown.is_empty() && part.chars().next().is_some_and(|c| c.width() == Some(0));
+        if alone {
+            // What Unicode has for showing a mark that stands on nothing.
+            self.shown.push('◌');
+        }
+        let joint = self.shown.len();
+        self.shown.push_str(part);
+        let goes_on = if self.runs.is_empty() {
+            0
+        } else {
+            continued(&self.shown, joint)
+        };
+        let typed_end = typed + part.len();
+        match self.runs.last_mut() {
+            Some(last) if goes_on > 0 => {
+                last.end = joint + goes_on;
+                last.typed_end = typed + goes_on;
+            }
+            _ => {}
+        }
+        if goes_on == part.len() {
             return;
         }
-        self.shown.push_str(part);
-        let (end, typed_end) = (self.shown.len(), typed + part.len());
+        let end = self.shown.len();
         match self.runs.last_mut() {
-            Some(last) if last.style == style && last.typed_end == typed => {
+            Some(last) if last.style == style && last.typed_end == typed + goes_on => {
                 (last.end, last.typed_end) = (end, typed_end);
             }
             _ => self.runs.push(Run {
@@ -99,6 +121,22 @@ impl Pieces {
     }
 }
 
+/// Bytes from `joint` on that belong to the grapheme cluster before it.
+fn continued(text: &str, joint: usize) -> usize {
+    if text.as_bytes().get(joint).is_none_or(u8::is_ascii) {
+        return 0;
+    }
+    let mut cursor = GraphemeCursor::new(joint, text.len(), true);
+    if cursor.is_boundary(text, 0) != Ok(false) {
+        return 0;
+    }
+    cursor
+        .next_boundary(text, 0)
+        .ok()
+        .flatten()
+        .map_or(0, |next| next - joint)
+}
+
 /// Adds what is shown in a range as spans; passes over the runs that end there.
 fn style(runs: &mut &[Run], range: Range<usize>, shown: &str, spans: &mut Vec<Span<'static>>) -> usize {
     let mut start = range.start;
@@ -115,7 +153,7 @@ fn style(runs: &mut &[Run], range: Range<usize>, shown: &str, spans: &mut Vec<Sp
                     .get(start..end)
                     .map(|part| Span::styled(part.to_owned(), run.style)),
             );
-            typed_end = run.typed_end - (run.end - end);
+            typed_end = run.typed_end.saturating_sub(run.end - end);
             start = end;
         }
         if run.end > end || start >= range.end {

@@ -4,6 +4,7 @@ use tailchat_core::text;
 use tailchat_node::control::RoomItem;
 
 use super::ids::RoomKey;
+use crate::complete;
 
 /// A room as the list shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,16 +94,15 @@ impl Rooms {
         Some(self.rooms.remove(index))
     }
 
-    /// The rooms whose names have these letters in this order, the best first: those that begin with them, then those
-    /// with something unread.
+    /// The rooms whose names have these letters in this order, the best first; without letters, those with something
+    /// unread.
     pub(crate) fn fitting(&self, letters: &str) -> Vec<&Room> {
-        let letters = letters.trim().to_lowercase();
-        let fits = |room: &&Room| is_within(&letters, &room.name.to_lowercase());
-        let mut fitting: Vec<&Room> = self.iter().filter(fits).collect();
-        fitting.sort_by_key(|room| {
-            let begins = room.name.to_lowercase().starts_with(&letters);
-            (!begins, room.mentions == 0, room.unread == 0)
-        });
+        let names = self.rooms.iter().map(|room| room.name.as_str());
+        let ranked = complete::ranked(letters.trim(), names);
+        let mut fitting: Vec<&Room> = ranked.into_iter().filter_map(|at| self.rooms.get(at)).collect();
+        if letters.trim().is_empty() {
+            fitting.sort_by_key(|room| (room.mentions == 0, room.unread == 0));
+        }
         fitting
     }
 
@@ -125,10 +125,4 @@ impl Rooms {
             .find(|room| room.mentions > 0)
             .or_else(|| others().find(|room| room.unread > 0))
     }
-}
-
-/// Whether the letters are in the name, in their order.
-fn is_within(letters: &str, name: &str) -> bool {
-    let mut rest = name.chars();
-    letters.chars().all(|letter| rest.any(|c| c == letter))
 }

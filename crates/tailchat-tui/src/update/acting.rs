@@ -1,7 +1,7 @@
 //! What each action of the key map comes to; one line an action, the work stands in the file of its theme.
 
-use super::{choosing, noticing, opening, scrolled, scrolling, sending};
-use crate::command::{Command, Goal, Question};
+use super::{choosing, commanding, completing, noticing, opening, scrolled, scrolling, sending};
+use crate::command::{Command, Goal};
 use crate::keys::{Action, Mode};
 use crate::model::Model;
 use crate::model::overlay::{Ask, Overlay, Prompt};
@@ -15,8 +15,8 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
             _ => sending::edit(model, edit),
         },
         Action::Send => return sending::send(model),
-        Action::Complete => sending::complete(model, true),
-        Action::CompleteBack => sending::complete(model, false),
+        Action::Complete => completing::complete(model, true),
+        Action::CompleteBack => completing::complete(model, false),
         Action::Editor => return vec![Command::Edit(model.writing.composer.text().to_owned())],
         Action::Choose => return choosing::choose(model),
         Action::Up => return step(model, -1),
@@ -33,7 +33,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::Interrupt => interrupt(model),
         Action::Back => return back(model),
         Action::Help => toggle(model, Overlay::Help { scrolled: 0 }),
-        Action::Search => model.say("search is not here yet; `tailchat search` is on its way, too"),
+        Action::Search => model.say("search is not there yet"),
         _ => return act_on_room(model, action),
     }
     Vec::new()
@@ -163,15 +163,9 @@ fn toggle_members(model: &mut Model) {
 }
 
 fn toggle_connections(model: &mut Model) -> Vec<Command> {
-    let overlay = Overlay::Connections {
-        scrolled: 0,
-        addresses: Vec::new(),
-    };
-    toggle(model, overlay);
-    if model.overlay.is_none() {
+    if matches!(model.overlay, Some(Overlay::Connections { .. })) {
+        model.overlay = None;
         return Vec::new();
     }
-    let mut commands = vec![Command::Ask(Question::Peers)];
-    opening::ask_status(model, &mut commands);
-    commands
+    commanding::connections(model)
 }

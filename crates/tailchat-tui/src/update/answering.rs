@@ -329,7 +329,12 @@ fn jumped(model: &mut Model, goal: Goal, lines: Vec<Line>, bounds: &PageItem, ep
         (Goal::Newest, _) | (_, Some(_)) => None,
         (Goal::NextUnread(Some(_)), None) => Some(Goal::NextUnread(None)),
         (Goal::NextMention(Some(_)), None) => Some(Goal::NextMention(None)),
-        (Goal::FirstUnread | Goal::Time(_), None) => Some(Goal::Newest),
+        (Goal::Time(_), None) => Some(Goal::Newest),
+        (Goal::FirstUnread, None) if empty => Some(Goal::Newest),
+        (Goal::FirstUnread, None) => match model.open.as_ref().and_then(|room| room.new_from.clone()) {
+            Some(place) => Some(Goal::Place(place)),
+            None => return nothing(model, "everything here is read"),
+        },
         (Goal::NextUnread(_), None) => return nothing(model, "nothing is unread here"),
         (Goal::NextMention(_), None) => return nothing(model, "no unread message names you here"),
         (Goal::Message(_) | Goal::Place(_) | Goal::Oldest, None) if empty => Some(Goal::Newest),
@@ -337,9 +342,6 @@ fn jumped(model: &mut Model, goal: Goal, lines: Vec<Line>, bounds: &PageItem, ep
         (Goal::Place(_) | Goal::Oldest, None) => return nothing(model, "there is nothing to go to"),
     };
     if let Some(instead) = instead {
-        if !empty && matches!(goal, Goal::FirstUnread) {
-            model.say("everything here is read");
-        }
         return scrolling::jump(model, instead);
     }
     let Some(room) = &mut model.open else {

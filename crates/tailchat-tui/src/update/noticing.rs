@@ -6,9 +6,11 @@ use tailchat_core::text;
 use tailchat_node::control::{MessageItem, ShownItem};
 
 use crate::command::Command;
+use crate::markup;
 use crate::model::ids::RoomKey;
 use crate::model::line::beginning;
 use crate::model::{Away, Model};
+use crate::preferences::Notify;
 
 /// Messages that come at once and are still told one by one.
 const SINGLY_MAX: usize = 2;
@@ -43,14 +45,20 @@ pub(super) fn came(model: &mut Model, key: &RoomKey, shown: &ShownItem) -> Vec<C
         gather(model, shown, &news);
         return Vec::new();
     }
-    if model.focused || !model.taste.notices || model.muted.contains(key) {
+    if model.focused || model.muted.contains(key) {
         return Vec::new();
     }
+    let me: Vec<String> = model.name.iter().cloned().collect();
+    let wanted = |message: &&&MessageItem| match model.taste.notify {
+        Notify::All => true,
+        Notify::Mentions => markup::mentions(&text::visible(&message.text), &me, &model.taste.words),
+        Notify::None => false,
+    };
     let notice = |message: &&MessageItem| Command::Notify {
         title: format!("{} in {name}", text::name(&message.author)),
         body: beginning(&text::visible(&message.text)),
     };
-    news.iter().map(notice).collect()
+    news.iter().filter(wanted).map(notice).collect()
 }
 
 fn gather(model: &mut Model, shown: &ShownItem, news: &[&MessageItem]) {
@@ -97,7 +105,7 @@ pub(super) fn sum_up(model: &mut Model) -> Vec<Command> {
     }
     let words = in_words(&away);
     model.say(format!("while you were away: {words}"));
-    if model.focused || !model.taste.notices {
+    if model.focused || model.taste.notify == Notify::None {
         return Vec::new();
     }
     vec![Command::Notify {

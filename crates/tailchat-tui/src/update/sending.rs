@@ -1,13 +1,14 @@
 //! What is typed in the open room, until it is on its way. Knows no disk: what was posted is shown when the node
 //! shows it.
 
-use super::{scrolling, settling};
+use super::{commanding, scrolling, settling};
 use crate::command::{Command, Goal, Question};
 use crate::composer::{Edit, Full};
 use crate::model::line::beginning;
 use crate::model::open_room::OpenRoom;
 use crate::model::{Model, Writing};
 use crate::panes::PROMPT_COLUMNS;
+use crate::slash::{self, Slash};
 
 /// Text goes where the cursor is.
 pub(super) fn typed(model: &mut Model, text: &str) {
@@ -26,37 +27,51 @@ pub(super) fn edit(model: &mut Model, edit: Edit) {
 }
 
 fn wrote(model: &mut Model, done: Result<(), Full>) {
+    model.writing.completion = None;
     match done {
         Ok(()) => settling::typing(model),
         Err(full) => model.say(full.to_string()),
     }
 }
 
-/// Posts what is written, or does what it commands.
+/// Posts what is written, or does what it commands. What cannot be understood stays in the input.
 pub(super) fn send(model: &mut Model) -> Vec<Command> {
-    let Some(room) = &model.open else {
-        return Vec::new();
-    };
-    if model.writing.composer.text().trim().is_empty() {
+    if model.open.is_none() || model.writing.composer.text().trim().is_empty() {
         return Vec::new();
     }
-    let room = room.key.clone();
-    let text = model.writing.composer.take();
-    let reply_to = model.writing.reply_to.take().map(|(id, _)| id);
-    let (action, text) = match text.strip_prefix("/me ") {
-        Some(acts) => (true, acts.to_owned()),
-        None => (false, text),
+    model.writing.completion = None;
+    let slash = match slash::parse(model.writing.composer.text()) {
+        Ok(slash) => slash,
+        Err(why) => {
+            model.say(why.to_string());
+            return Vec::new();
+        }
     };
-    let mut commands = vec![Command::Ask(Question::Send {
-        room,
+    model.writing.composer.take();
+    match slash {
+        Slash::Text(text) => post(model, text, false),
+        Slash::Me(text) => post(model, text, true),
+        command => {
+            let mut commands = settling::keep_draft(model);
+            commands.extend(commanding::command(model, command));
+            commands
+        }
+    }
+}
+
+fn post(model: &mut Model, text: String, action: bool) -> Vec<Command> {
+    let Some(room) = &mut model.open else {
+        return Vec::new();
+    };
+    // An own message ends what was new.
+    room.new_from = None;
+    let question = Question::Send {
+        room: room.key.clone(),
         text,
         action,
-        reply_to,
-    })];
-    // An own message ends what was new; the kept draft ends with it.
-    if let Some(room) = &mut model.open {
-        room.new_from = None;
-    }
+        reply_to: model.writing.reply_to.take().map(|(id, _)| id),
+    };
+    let mut commands = vec![Command::Ask(question)];
     commands.extend(settling::keep_draft(model));
     commands.extend(scrolling::jump(model, Goal::Newest));
     commands
@@ -70,10 +85,10 @@ pub(super) fn failed(model: &mut Model, question: &Question, why: &str) {
     else {
         return;
     };
-    let text = if *action {
-        format!("/me {text}")
-    } else {
-        text.clone()
+    let text = match (action, text.starts_with('/')) {
+        (true, _) => format!("/me {text}"),
+        (false, true) => format!("/{text}"),
+        (false, false) => text.clone(),
     };
     let here = model.open.as_ref().is_some_and(|open| open.key == *room);
     let writing = match here {
@@ -98,11 +113,6 @@ pub(super) fn reply(model: &mut Model) {
     let named = format!("{}: {}", line.author, beginning(&line.text));
     model.writing.reply_to = Some((line.id.clone(), named));
     scrolling::leave_selection(model);
-}
-
-/// Completes the word before the cursor.
-pub(super) fn complete(model: &mut Model, _forwards: bool) {
-    let _ = model;
 }
 
 /// What came out of the person's editor goes into the input, and is sent by a key as anything else.

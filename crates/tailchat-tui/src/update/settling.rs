@@ -39,7 +39,7 @@ pub(super) fn lay_out(model: &mut Model) {
     } = model;
     let Some(room) = open else { return };
     let me: Vec<String> = name.iter().cloned().collect();
-    let wrap = |line: &Line, columns: u16| dress::dressed(line, columns, &me, &taste.theme);
+    let wrap = |line: &Line, columns: u16| dress::dressed(line, columns, &me, taste);
     let sheet = Sheet {
         text_columns: gutter.text,
         rows: panes.messages.height,

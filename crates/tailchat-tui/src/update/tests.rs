@@ -369,3 +369,78 @@ fn a_selected_message_is_copied_and_answered() {
     let reply = |question: &Question| matches!(question, Question::Send { reply_to: Some(id), .. } if id.to_string() == "b0b/28");
     assert_eq!(asked(&stage, reply), 1);
 }
+
+#[test]
+fn tab_goes_through_names_commands_and_emoji() {
+    let mut stage = Stage::in_kitchen(80, 24, messages(3));
+    let text = |stage: &Stage| stage.model.writing.composer.text().to_owned();
+    stage.types("b");
+    stage.press("tab");
+    assert_eq!(text(&stage), "bob: ");
+    stage.types("/");
+    stage.press("ctrl-u");
+    stage.types("hello :tada");
+    stage.press("tab");
+    assert_eq!(text(&stage).trim_end(), "hello 🎉");
+    stage.press("ctrl-u");
+    stage.types("/m");
+    stage.press("tab");
+    assert_eq!(text(&stage), "/me ");
+    assert!(
+        stage.screen().contains("[/me Say it in the third person"),
+        "{}",
+        stage.screen()
+    );
+    stage.press("tab");
+    assert_eq!(text(&stage), "/members");
+    stage.press("tab tab");
+    assert_eq!(text(&stage), "/me ", "round and round");
+}
+
+#[test]
+fn commands_mirror_the_command_line_and_a_wrong_one_stays_in_the_input() {
+    let mut stage = Stage::in_kitchen(80, 24, messages(3));
+    stage.types("/membres");
+    stage.press("enter");
+    assert!(
+        stage.screen().contains("did you mean /members?"),
+        "{}",
+        stage.screen()
+    );
+    assert_eq!(stage.model.writing.composer.text(), "/membres");
+    stage.press("ctrl-u");
+    stage.types("/members");
+    stage.press("enter");
+    assert!(stage.screen().contains("cleo"), "{}", stage.screen());
+    stage.press("esc");
+    stage.types("/me waves");
+    stage.press("enter");
+    stage.types("//home is a folder");
+    stage.press("enter");
+    assert_eq!(sent(&stage), ["waves", "/home is a folder"]);
+    stage.types("/new garden");
+    stage.press("enter");
+    assert!(
+        stage.screen().contains("tailchat join room1garden"),
+        "{}",
+        stage.screen()
+    );
+    stage.press("esc");
+    stage.types("/leave kitchen --forget");
+    stage.press("enter");
+    assert!(
+        stage.screen().contains("delete its history"),
+        "{}",
+        stage.screen()
+    );
+    stage.types("y");
+    stage.press("enter");
+    assert_eq!(
+        asked(&stage, |question| matches!(
+            question,
+            Question::Leave { forget: true, .. }
+        )),
+        1
+    );
+    assert!(!stage.screen().contains("kitchen"), "{}", stage.screen());
+}

@@ -9,6 +9,7 @@ use crate::model::Model;
 use crate::model::ids::RoomKey;
 use crate::model::line::Line;
 use crate::model::open_room::{ALONE_MS, OpenRoom};
+use crate::model::overlay::Overlay;
 use crate::model::rooms::Room;
 use crate::window::{Arrival, Edge};
 
@@ -51,6 +52,9 @@ fn room(model: &mut Model, item: &RoomItem) -> Vec<Command> {
     if open {
         alone(model, connected, met);
         opening::ask_around(model, &mut commands);
+    }
+    if matches!(model.overlay, Some(Overlay::Connections { .. })) {
+        commands.push(Command::Ask(Question::Peers));
     }
     if !model.rooms_known {
         return commands;

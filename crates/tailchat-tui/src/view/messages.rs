@@ -11,7 +11,7 @@ use crate::layout::{Row, marks, marks_fit};
 use crate::model::Model;
 use crate::model::line::{Line, beginning};
 use crate::model::open_room::OpenRoom;
-use crate::panes::{Gutter, TIME_COLUMNS};
+use crate::panes::Gutter;
 use crate::time;
 
 /// Messages of one person within so long stand under one name.
@@ -143,12 +143,14 @@ fn head(model: &Model, room: &OpenRoom, index: usize, line: &Line, gutter: &Gutt
                 == time::day(line.sent_at_ms, &model.taste.zone)
     });
     let mut head = vec![Span::raw(" ")];
-    if gutter.time {
-        let minute = time::minute(line.sent_at_ms, &model.taste.zone);
+    if gutter.time > 0 {
+        let pattern = model.taste.time.pattern();
+        let minute = time::clock(line.sent_at_ms, &model.taste.zone, pattern);
         let same = together
-            && before.is_some_and(|before| time::minute(before.sent_at_ms, &model.taste.zone) == minute);
+            && before
+                .is_some_and(|before| time::clock(before.sent_at_ms, &model.taste.zone, pattern) == minute);
         let minute = if same { String::new() } else { minute };
-        let width = usize::from(TIME_COLUMNS);
+        let width = usize::from(gutter.time);
         head.push(Span::styled(format!("{minute:width$}"), theme.faint));
     }
     if gutter.name > 0 && !together {

@@ -7,12 +7,15 @@ use tailchat_core::text::columns;
 use tailchat_node::control::Standing;
 
 use super::{clear, fit, put, put_right};
+use crate::complete::Completion;
 use crate::keys::Mode;
 use crate::model::Model;
 use crate::model::open_room::{OpenRoom, Peer};
 use crate::model::rooms::Room;
 use crate::panes::Panes;
 
+/// Offers of a completion that are shown.
+const OFFERS_SHOWN: usize = 8;
 /// Peers that are named.
 const NAMED_MAX: usize = 2;
 
@@ -25,12 +28,28 @@ pub(super) fn draw(model: &Model, rect: Rect, buffer: &mut Buffer) {
     let width = usize::from(rect.width);
     let words = match &model.said {
         Some(said) => said.words.replace('\n', " "),
-        None => standing(model),
+        None => match &model.writing.completion {
+            Some(completion) => offers(completion),
+            None => standing(model),
+        },
     };
     let words = fit(&format!(" {words}"), width);
     let hints = hints(model, width.saturating_sub(columns(&words) + 3));
     put(buffer, rect, 0, &Line::styled(words, theme.bar));
     put_right(buffer, rect, 0, &Line::styled(hints, theme.bar));
+}
+
+/// The chosen offer between marks, and those that come next.
+fn offers(completion: &Completion) -> String {
+    let shown = completion.offers().iter().skip(completion.chosen());
+    let named = shown.enumerate().map(|(at, offer)| {
+        let word = format!("{} {}", offer.word.trim_end(), offer.note);
+        match at {
+            0 => format!("[{}]", word.trim_end()),
+            _ => word.trim_end().to_owned(),
+        }
+    });
+    named.take(OFFERS_SHOWN).collect::<Vec<_>>().join("  ")
 }
 
 /// As many of the keys' hints as there is room for.
@@ -83,9 +102,7 @@ fn in_words(model: &Model, open: &OpenRoom, room: &Room) -> String {
         return match (room.met, open.is_long_alone(model.now_ms)) {
             (true, _) => "offline · you can write now",
             (false, false) => "waiting for others · you can write now",
-            (false, true) => {
-                "nobody found yet · `tailchat doctor` says why"
-            }
+            (false, true) => "nobody found yet · `tailchat doctor` says why",
         }
         .to_owned();
     }
