@@ -3,6 +3,7 @@
 
 mod args;
 mod commands;
+mod editor;
 mod import;
 mod print;
 mod qr;
@@ -22,7 +23,9 @@ use reach::Stopped;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr(&cli.everywhere);
+    if cli.command.is_some() || !commands::ui::has_terminal() {
+        log_to_stderr(&cli.everywhere);
+    }
     let mut out = Output::new(cli.everywhere.json, cli.everywhere.quiet);
     let done = run(cli, &mut out);
     // What was printed before a failure is true, too.
@@ -67,7 +70,10 @@ fn log_to_stderr(everywhere: &Everywhere) {
 
 fn run(cli: Cli, out: &mut Output) -> Result<()> {
     let Some(command) = cli.command else {
-        return commands::first_minute(out);
+        return match commands::ui::has_terminal() {
+            true => run_ui(&cli.everywhere),
+            false => commands::first_minute(out),
+        };
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -75,6 +81,18 @@ fn run(cli: Cli, out: &mut Output) -> Result<()> {
         .context("the program's threads cannot be started")?;
     let done = runtime.block_on(dispatch(command, &cli.everywhere, out));
     // Whatever a node of our own had to finish, its clean stop finished.
+    runtime.shutdown_background();
+    done
+}
+
+/// The screen has this thread, whatever a node of our own does meanwhile has another.
+fn run_ui(everywhere: &Everywhere) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("the program's threads cannot be started")?;
+    let done = runtime.block_on(commands::ui::ui(everywhere));
     runtime.shutdown_background();
     done
 }

@@ -37,6 +37,11 @@ pub(crate) struct Stopped {
 }
 
 impl Stopped {
+    /// By this signal, while nothing was closing yet.
+    pub(crate) fn by(number: u8) -> Self {
+        Self { number, again: false }
+    }
+
     /// Whether the node had all the time it needed to close.
     pub(crate) fn is_first(&self) -> bool {
         !self.again

@@ -1,5 +1,7 @@
 //! Whom a message names: `@name`. Knows characters; knows nothing of who is in a room.
 
+use std::ops::Range;
+
 use crate::limits::MENTIONS_MAX;
 
 /// The beginnings of the names that a text may mention, lower case and without doubles: the word behind each `@` that
@@ -29,7 +31,13 @@ pub fn key(name: &str) -> String {
 /// Whether a text has `@` and this name, as words, in whatever case.
 #[must_use]
 pub fn mentions(text: &str, name: &str) -> bool {
-    !name.is_empty() && marks(text).any(|(_, rest)| begins_with(rest, name))
+    places(text, name).next().is_some()
+}
+
+/// Where a text has `@` and this name, as bytes of the text, the `@` included.
+pub fn places<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
+    let marks = marks(text).filter(|_| !name.is_empty());
+    marks.filter_map(|(at, rest)| Some(at..at + 1 + begins_with(rest, name)?))
 }
 
 /// Every `@` that begins a word, with where it is and what follows it.
@@ -41,23 +49,23 @@ fn marks(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-fn begins_with(text: &str, name: &str) -> bool {
+/// How many bytes of the text are the name, if it begins with it.
+fn begins_with(text: &str, name: &str) -> Option<usize> {
     let mut rest = text.chars();
     for wanted in name.chars() {
-        let same = rest
-            .next()
-            .is_some_and(|c| c.to_lowercase().eq(wanted.to_lowercase()));
-        if !same {
-            return false;
+        let c = rest.next()?;
+        if !c.to_lowercase().eq(wanted.to_lowercase()) {
+            return None;
         }
     }
     let mut behind = rest.as_str().chars();
-    match behind.next() {
+    let ends = match behind.next() {
         // "@ann-marie" is not ann, "@ann-" and "@ann." are.
         Some('-' | '.') => !behind.next().is_some_and(is_of_word),
         Some(c) => !is_of_word(c),
         None => true,
-    }
+    };
+    ends.then_some(text.len() - rest.as_str().len())
 }
 
 fn is_of_word(c: char) -> bool {
@@ -88,6 +96,17 @@ mod tests {
         assert!(mentions("@Ann Marie!", "ann marie"));
         assert!(mentions("ask @ÉVA", "éva"));
         assert!(!mentions("@", ""));
+    }
+
+    #[test]
+    fn where_a_name_stands_is_told_with_its_sign() {
+        let text = "@Ann, @anna and @ÉVA @ann-x (@ann)";
+        let found: Vec<&str> = places(text, "ann").map(|place| &text[place]).collect();
+        assert_eq!(found, ["@Ann", "@ann"]);
+        assert_eq!(
+            places(text, "éva").map(|place| &text[place]).collect::<Vec<_>>(),
+            ["@ÉVA"]
+        );
     }
 
     #[test]

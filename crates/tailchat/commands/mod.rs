@@ -12,6 +12,7 @@ pub(crate) mod rooms;
 pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod ui;
 
 use std::io::Read as _;
 

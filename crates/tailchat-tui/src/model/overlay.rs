@@ -1,0 +1,105 @@
+//! What stands over the messages for a moment: lists to choose from, questions, screens to read. Knows no keys and
+//! draws nothing.
+
+use tailchat_core::text;
+use tailchat_node::control::AddressItem;
+
+use super::ids::RoomKey;
+use crate::composer::Composer;
+
+/// What stands over the messages.
+#[derive(Clone, Debug)]
+pub(crate) enum Overlay {
+    /// Keys and commands.
+    Help { scrolled: usize },
+    /// Rooms to choose from, narrowed by what is typed.
+    Switcher { typed: Composer, chosen: usize },
+    /// A question that is answered by one line.
+    Prompt(Prompt),
+    /// Addresses and peers, and how the open room stands.
+    Connections {
+        scrolled: usize,
+        addresses: Vec<Address>,
+    },
+    /// The open room's members, where there is no room for the pane.
+    Members { scrolled: usize },
+    /// How others get into the open room.
+    Invite,
+    /// Where a message is and how it came; already in words.
+    Details {
+        title: String,
+        rows: Vec<String>,
+        scrolled: usize,
+    },
+    /// Create or join: there is no room yet.
+    Welcome { chosen: usize },
+}
+
+/// A question to the person.
+#[derive(Clone, Debug)]
+pub(crate) struct Prompt {
+    pub(crate) what: Ask,
+    pub(crate) typed: Composer,
+    /// Why the last answer was none.
+    pub(crate) problem: Option<String>,
+    /// Whether the node has been asked and has not answered yet.
+    pub(crate) waits: bool,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// The person's name, at the first start.
+    Name,
+    /// The name of a room to make.
+    Create,
+    /// An ID or an invite.
+    Join,
+    /// A day to go to.
+    Date,
+    /// Whether to leave a room, and to forget it.
+    Leave {
+        room: RoomKey,
+        name: String,
+        forget: bool,
+    },
+}
+
+impl Prompt {
+    pub(crate) fn new(what: Ask, typed: &str) -> Self {
+        let mut field = Composer::default();
+        // A name is no longer than a message.
+        let _ = field.set(typed);
+        Self {
+            what,
+            typed: field,
+            problem: None,
+            waits: false,
+        }
+    }
+}
+
+/// An address, or a peer that dialled us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) addr: String,
+    pub(crate) connected: bool,
+    pub(crate) peer: Option<String>,
+    pub(crate) rooms: Vec<String>,
+    pub(crate) problem: Option<String>,
+}
+
+impl Address {
+    pub(crate) fn new(item: &AddressItem) -> Self {
+        Self {
+            addr: text::visible(&item.addr).into_owned(),
+            connected: item.connected,
+            peer: item.peer.as_deref().map(text::name),
+            rooms: item.rooms.iter().map(|room| text::name(room)).collect(),
+            problem: item
+                .problem
+                .as_deref()
+                .map(|problem| text::visible(problem).into_owned()),
+        }
+    }
+}

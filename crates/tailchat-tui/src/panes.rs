@@ -1,0 +1,137 @@
+//! Where things stand on the screen: from its size, and from what the person wants to see, to rectangles. Draws
+//! nothing.
+
+use ratatui::layout::Rect;
+
+use crate::model::Model;
+use crate::preferences::TimeFormat;
+
+/// From so many columns on the rooms have a pane.
+const ROOMS_FROM: u16 = 64;
+/// From so many columns on the members have one, too.
+const MEMBERS_FROM: u16 = 100;
+const ROOMS_COLUMNS: u16 = 20;
+const MEMBERS_COLUMNS: u16 = 24;
+/// What the input may take of the screen.
+const INPUT_SHARE: u16 = 3;
+
+/// What is on the screen, and how much of it there is.
+struct Wanted {
+    columns: u16,
+    rows: u16,
+    rooms: bool,
+    members: bool,
+    bare: bool,
+}
+
+/// Where everything is. Panes that are not there are none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Panes {
+    pub(crate) rooms: Option<Rect>,
+    pub(crate) messages: Rect,
+    pub(crate) members: Option<Rect>,
+    pub(crate) status: Rect,
+    pub(crate) input: Rect,
+}
+
+impl Panes {
+    /// The panes of the screen as it is.
+    pub(crate) fn of(model: &Model) -> Self {
+        let wanted = Wanted {
+            columns: model.columns,
+            rows: model.rows,
+            rooms: model.panes.rooms && !model.rooms.is_empty(),
+            members: model.panes.members && model.open.is_some(),
+            bare: model.panes.bare,
+        };
+        Self::new(&wanted, |columns| {
+            let rows = model.writing.composer.rows(usize::from(columns)).len();
+            let reply = usize::from(model.writing.reply_to.is_some());
+            u16::try_from(rows + reply).unwrap_or(u16::MAX)
+        })
+    }
+
+    /// The panes of a screen; `input_rows` gives the rows of the input at a width.
+    fn new(wanted: &Wanted, input_rows: impl Fn(u16) -> u16) -> Self {
+        let (columns, rows) = (wanted.columns, wanted.rows);
+        let none = Rect::new(0, rows, columns, 0);
+        if wanted.bare {
+            let messages = Rect::new(0, 0, columns, rows);
+            return Self {
+                rooms: None,
+                messages,
+                members: None,
+                status: none,
+                input: none,
+            };
+        }
+        let input_rows = input_rows(columns.saturating_sub(PROMPT_COLUMNS))
+            .clamp(1, (rows / INPUT_SHARE).max(1))
+            .min(rows);
+        let status_rows = u16::from(rows > input_rows + 1);
+        let above = rows - input_rows - status_rows;
+        let left = if wanted.rooms && columns >= ROOMS_FROM {
+            ROOMS_COLUMNS
+        } else {
+            0
+        };
+        let right = if wanted.members && columns >= MEMBERS_FROM {
+            MEMBERS_COLUMNS
+        } else {
+            0
+        };
+        Self {
+            rooms: (left > 0).then(|| Rect::new(0, 0, left, above)),
+            messages: Rect::new(left, 0, columns - left - right, above),
+            members: (right > 0).then(|| Rect::new(columns - right, 0, right, above)),
+            status: Rect::new(0, above, columns, status_rows),
+            input: Rect::new(0, above + status_rows, columns, input_rows),
+        }
+    }
+}
+
+/// `> ` before the input.
+pub(crate) const PROMPT_COLUMNS: u16 = 2;
+
+/// How a row of a message is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gutter {
+    /// Columns of the time before the name, and a space; none where there is no room for it.
+    pub(crate) time: u16,
+    /// Columns of the name.
+    pub(crate) name: u16,
+    /// Columns of the text.
+    pub(crate) text: u16,
+}
+
+impl Gutter {
+    /// How the messages' rows are divided on the screen as it is.
+    pub(crate) fn of(model: &Model, panes: &Panes) -> Self {
+        let margin = u16::from(!model.panes.bare);
+        let time = match model.taste.time {
+            TimeFormat::Hours24 => 6,
+            TimeFormat::Hours12 | TimeFormat::Seconds => 9,
+        };
+        Self::new(panes.messages.width.saturating_sub(margin), time)
+    }
+
+    fn new(columns: u16, time: u16) -> Self {
+        let (time, name) = match columns {
+            ..24 => (0, 0),
+            24..50 => (0, 8),
+            50..80 => (time, 10),
+            _ => (time, 14),
+        };
+        let gutter = Self { time, name, text: 0 };
+        Self {
+            text: columns.saturating_sub(gutter.columns()).max(1),
+            ..gutter
+        }
+    }
+
+    /// Columns before the text.
+    pub(crate) fn columns(&self) -> u16 {
+        // One column between name and text, one at the left edge for the mark of the selection.
+        self.time + self.name + u16::from(self.name > 0) + 1
+    }
+}

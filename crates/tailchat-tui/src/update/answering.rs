@@ -1,0 +1,369 @@
+//! What the node answered, and what the model makes of it.
+
+use tailchat_node::control::{Failure, Item, MessageItem, PageItem};
+
+use super::{choosing, opening, scrolling, sending, settling};
+use crate::command::{Command, Goal, PageQuestion, PageWant, Question};
+use crate::layout::Position;
+use crate::model::Model;
+use crate::model::ids::{MessageKey, Place, RoomKey};
+use crate::model::line::Line;
+use crate::model::open_room::{Member, OpenRoom, Status};
+use crate::model::overlay::{Address, Ask, Overlay, Prompt};
+use crate::model::rooms::Room;
+use crate::window::{Arrival, Edge, Window};
+
+/// Takes an answer in.
+pub(super) fn answered(
+    model: &mut Model,
+    question: Question,
+    answer: Result<Vec<Item>, Failure>,
+) -> Vec<Command> {
+    let mut commands = again(model, &question);
+    match answer {
+        Ok(items) => commands.extend(succeeded(model, question, items)),
+        Err(failure) => failed(model, &question, &failure),
+    }
+    commands
+}
+
+/// A question that was wanted again while it was under way is asked again.
+fn again(model: &mut Model, question: &Question) -> Vec<Command> {
+    let Some(room) = &mut model.open else {
+        return Vec::new();
+    };
+    let (asked, key) = match question {
+        Question::Members(key) => (&mut room.members_asked, key),
+        Question::Status(key) => (&mut room.status_asked, key),
+        _ => return Vec::new(),
+    };
+    if *key == room.key && asked.answered() {
+        return vec![Command::Ask(question.clone())];
+    }
+    Vec::new()
+}
+
+fn succeeded(model: &mut Model, question: Question, items: Vec<Item>) -> Vec<Command> {
+    match question {
+        Question::Hello => hello(model, items),
+        Question::Rooms => return rooms(model, items),
+        Question::Members(key) => members(model, &key, items),
+        Question::Status(key) => status(model, &key, items),
+        Question::Page(page) => return paged(model, page, items),
+        Question::Peers => peers(model, items),
+        Question::Disks { room, .. } => disks(model, &room, items),
+        Question::Draft(key) => draft(model, &key, items),
+        Question::New(_) => return entered(model, items, true),
+        Question::Join { .. } => return entered(model, items, false),
+        Question::Leave { room, .. } => {
+            model.overlay = None;
+            let mut commands = opening::left(model, &room);
+            commands.extend(welcome(model));
+            return commands;
+        }
+        Question::Name(name) => {
+            model.name = Some(tailchat_core::text::name(&name));
+            if matches!(&model.overlay, Some(Overlay::Prompt(prompt)) if prompt.what == Ask::Name) {
+                model.overlay = None;
+                return welcome(model);
+            }
+        }
+        Question::AddPeer(addr) => model.say(format!("{addr} is dialled from now on")),
+        Question::ForgetPeer(addr) => model.say(format!("{addr} is dialled no longer")),
+        Question::Read { .. }
+        | Question::Unread { .. }
+        | Question::ReadAll(_)
+        | Question::SetDraft { .. }
+        | Question::Send { .. } => {}
+    }
+    Vec::new()
+}
+
+fn failed(model: &mut Model, question: &Question, failure: &Failure) {
+    let why = tailchat_core::text::visible(&failure.why).into_owned();
+    match question {
+        Question::Send { .. } => sending::failed(model, question, &why),
+        Question::New(_) | Question::Join { .. } | Question::Leave { .. } | Question::Name(_)
+            if matches!(model.overlay, Some(Overlay::Prompt(_))) =>
+        {
+            choosing::refuse(model, &why);
+        }
+        Question::Page(page) => {
+            if let Some(room) = this_room(model, page) {
+                match &page.want {
+                    PageWant::More {
+                        edge: Edge::Oldest, ..
+                    } => room.pages.before = false,
+                    PageWant::More {
+                        edge: Edge::Newest, ..
+                    } => room.pages.after = false,
+                    PageWant::Jump(_) | PageWant::Again(_) => room.pages.whole = None,
+                }
+                model.say(why);
+            }
+        }
+        // What is asked again and again is said by the next answer.
+        Question::Members(_) | Question::Status(_) | Question::Disks { .. } | Question::Draft(_) => {}
+        _ => model.say(why),
+    }
+}
+
+fn hello(model: &mut Model, items: Vec<Item>) {
+    let node = items.into_iter().find_map(|item| match item {
+        Item::Node(node) => Some(node),
+        _ => None,
+    });
+    let Some(node) = node else { return };
+    model.name = Some(tailchat_core::text::name(&node.name));
+    if let Some(found) = node.closed.iter().chain(&node.warnings).next() {
+        model.say(tailchat_core::text::visible(found).into_owned());
+    }
+}
+
+fn rooms(model: &mut Model, items: Vec<Item>) -> Vec<Command> {
+    for item in items {
+        if let Item::Room(room) = item {
+            model.rooms.put(Room::new(&room));
+        }
+    }
+    model.rooms_known = true;
+    if model.rooms.is_empty() {
+        let name = model.name.clone().unwrap_or_default();
+        model.overlay = Some(Overlay::Prompt(Prompt::new(Ask::Name, &name)));
+        return Vec::new();
+    }
+    opening::open_first(model)
+}
+
+/// Who is in no room chooses how to come into one.
+fn welcome(model: &mut Model) -> Vec<Command> {
+    if model.rooms_known && model.rooms.is_empty() {
+        model.overlay = Some(Overlay::Welcome { chosen: 0 });
+    }
+    Vec::new()
+}
+
+/// A room was made or joined: it opens, a new one with its invite.
+fn entered(model: &mut Model, items: Vec<Item>, new: bool) -> Vec<Command> {
+    let room = items.iter().find_map(|item| match item {
+        Item::Room(room) => Some(Room::new(room)),
+        _ => None,
+    });
+    let Some(room) = room else {
+        return Vec::new();
+    };
+    let key = room.key.clone();
+    model.rooms.put(room);
+    model.overlay = new.then_some(Overlay::Invite);
+    let commands = opening::open(model, key);
+    model.say(match new {
+        true => "this room is yours; others join with its invite",
+        false => "you are in; you can write now, and what the others wrote comes when you meet them",
+    });
+    commands
+}
+
+fn members(model: &mut Model, key: &RoomKey, items: Vec<Item>) {
+    let Some(room) = model.open.as_mut().filter(|room| room.key == *key) else {
+        return;
+    };
+    let mut members: Vec<Member> = items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Member(member) => Some(Member::new(member)),
+            _ => None,
+        })
+        .collect();
+    members.sort_by_key(|member| (!member.online, member.name.to_lowercase()));
+    room.members = members;
+}
+
+fn status(model: &mut Model, key: &RoomKey, items: Vec<Item>) {
+    let status = items.iter().find_map(|item| match item {
+        Item::Status(status) => Some(Status::new(status)),
+        _ => None,
+    });
+    if let Some(room) = model.open.as_mut().filter(|room| room.key == *key) {
+        room.status = status;
+    }
+}
+
+fn peers(model: &mut Model, items: Vec<Item>) {
+    if let Some(Overlay::Connections { addresses, .. }) = &mut model.overlay {
+        *addresses = items
+            .iter()
+            .filter_map(|item| match item {
+                Item::Address(address) => Some(Address::new(address)),
+                _ => None,
+            })
+            .collect();
+    }
+}
+
+fn disks(model: &mut Model, key: &RoomKey, items: Vec<Item>) {
+    let Some(room) = model.open.as_mut().filter(|room| room.key == *key) else {
+        return;
+    };
+    for item in items {
+        let Item::Disks { id, on, of } = item else {
+            continue;
+        };
+        let id = MessageKey::new(&id);
+        for line in room.window.iter_mut().filter(|line| line.id == id) {
+            (line.on, line.of) = (on, of);
+        }
+    }
+    room.disks_asked.answered();
+}
+
+/// The draft that waited comes into the input, unless something was typed meanwhile.
+fn draft(model: &mut Model, key: &RoomKey, items: Vec<Item>) {
+    let kept = items.into_iter().find_map(|item| match item {
+        Item::Draft(text) => Some(text),
+        _ => None,
+    });
+    let here = model.open.as_ref().is_some_and(|open| open.key == *key);
+    let writing = match here {
+        true => Some(&mut model.writing),
+        false => model.parked.get_mut(key),
+    };
+    if let (Some(writing), Some(kept)) = (writing, kept) {
+        if writing.composer.text().is_empty() {
+            // It came from here, so it is no longer than a message.
+            let _ = writing.composer.set(&kept);
+        }
+        writing.kept = kept;
+    }
+}
+
+fn this_room<'a>(model: &'a mut Model, page: &PageQuestion) -> Option<&'a mut OpenRoom> {
+    let room = model.open.as_mut()?;
+    (room.key == page.room && room.pages.epoch == page.epoch).then_some(room)
+}
+
+fn paged(model: &mut Model, page: PageQuestion, items: Vec<Item>) -> Vec<Command> {
+    model.epochs += 1;
+    let epoch = model.epochs;
+    let Some(room) = this_room(model, &page) else {
+        return Vec::new();
+    };
+    let mut bounds = None;
+    let mut lines = Vec::new();
+    for item in items {
+        match item {
+            Item::Page(found) => bounds = Some(found),
+            Item::Message(message) => lines.push(line(&message)),
+            _ => {}
+        }
+    }
+    let Some(bounds) = bounds else {
+        return Vec::new();
+    };
+    match page.want {
+        PageWant::More {
+            edge: Edge::Oldest, ..
+        } => {
+            room.pages.before = false;
+            room.window.extend(Edge::Oldest, lines, bounds.more_before);
+        }
+        PageWant::More {
+            edge: Edge::Newest, ..
+        } => {
+            room.pages.after = false;
+            room.window.extend(Edge::Newest, lines, bounds.more_after);
+        }
+        PageWant::Again(_) => {
+            room.pages.whole = None;
+            replace(room, lines, &bounds, epoch);
+        }
+        PageWant::Jump(goal) => {
+            room.pages.whole = None;
+            return jumped(model, goal, lines, &bounds, epoch);
+        }
+    }
+    take_aside(room);
+    Vec::new()
+}
+
+fn line(message: &MessageItem) -> Line {
+    Line::new(message)
+}
+
+/// A new stretch of lines. Pages of the old one are of no use any more.
+fn replace(room: &mut OpenRoom, lines: Vec<Line>, bounds: &PageItem, epoch: u64) {
+    room.pages.before = false;
+    room.pages.after = false;
+    room.pages.epoch = epoch;
+    // What was seen a moment ago may not have come to the node yet.
+    let lines = lines.into_iter().map(|line| Line {
+        unread: line.unread && !room.seen.contains(&line.id),
+        ..line
+    });
+    room.window = Window::new(lines.collect(), bounds.more_before, bounds.more_after);
+    let late = room.window.iter().filter(|line| line.late && line.unread);
+    room.late.extend(late.map(|line| line.place.clone()));
+}
+
+/// Lines that were shown while the page was under way: it may not have them.
+fn take_aside(room: &mut OpenRoom) {
+    for line in room.pages.aside() {
+        let let_go = match room.position {
+            Position::Newest => Edge::Oldest,
+            Position::At { .. } => Edge::Newest,
+        };
+        let index = room.window.index_of(&line.place);
+        let here = room
+            .window
+            .get(index)
+            .is_some_and(|here| here.place == line.place);
+        if !here && room.window.arrive(line, let_go) == Arrival::Again {
+            room.pages.stale = true;
+        }
+    }
+}
+
+fn jumped(model: &mut Model, goal: Goal, lines: Vec<Line>, bounds: &PageItem, epoch: u64) -> Vec<Command> {
+    let at = bounds.at.as_deref().map(Place::new);
+    let empty = model.open.as_ref().is_none_or(|room| room.window.is_empty());
+    let instead = match (&goal, &at) {
+        (Goal::Newest, _) | (_, Some(_)) => None,
+        (Goal::NextUnread(Some(_)), None) => Some(Goal::NextUnread(None)),
+        (Goal::NextMention(Some(_)), None) => Some(Goal::NextMention(None)),
+        (Goal::Time(_), None) => Some(Goal::Newest),
+        (Goal::FirstUnread, None) if empty => Some(Goal::Newest),
+        (Goal::FirstUnread, None) => match model.open.as_ref().and_then(|room| room.new_from.clone()) {
+            Some(place) => Some(Goal::Place(place)),
+            None => return nothing(model, "everything here is read"),
+        },
+        (Goal::NextUnread(_), None) => return nothing(model, "nothing is unread here"),
+        (Goal::NextMention(_), None) => return nothing(model, "no unread message names you here"),
+        (Goal::Message(_) | Goal::Place(_) | Goal::Oldest, None) if empty => Some(Goal::Newest),
+        (Goal::Message(_), None) => return nothing(model, "that message is not here"),
+        (Goal::Place(_) | Goal::Oldest, None) => return nothing(model, "there is nothing to go to"),
+    };
+    if let Some(instead) = instead {
+        return scrolling::jump(model, instead);
+    }
+    let Some(room) = &mut model.open else {
+        return Vec::new();
+    };
+    replace(room, lines, bounds, epoch);
+    take_aside(room);
+    if goal == Goal::FirstUnread {
+        room.new_from.clone_from(&at);
+    }
+    match at {
+        Some(place) if goal != Goal::Newest => scrolling::hold(model, place, goal == Goal::Oldest),
+        _ => {
+            room.position = Position::Newest;
+            room.reached = None;
+        }
+    }
+    settling::lay_out(model);
+    Vec::new()
+}
+
+fn nothing(model: &mut Model, words: &str) -> Vec<Command> {
+    model.say(words);
+    Vec::new()
+}

@@ -1,0 +1,68 @@
+//! Completion of the word before the cursor, one offer after the other.
+
+use std::collections::BTreeSet;
+
+use super::settling;
+use crate::complete::{Completion, Vocabulary};
+use crate::composer::Edit;
+use crate::model::Model;
+
+/// Begins a completion, or takes the next or the previous offer.
+pub(super) fn complete(model: &mut Model, forwards: bool) {
+    let completion = match model.writing.completion.take() {
+        Some(mut completion) => {
+            completion.turn(forwards);
+            // The offer before makes room: the word is again as it was typed.
+            let _ = model.writing.composer.apply(Edit::Undo, usize::MAX);
+            Some(completion)
+        }
+        None => begin(model),
+    };
+    let Some(completion) = completion else { return };
+    match model.writing.composer.replace_word(completion.word()) {
+        Ok(()) => {
+            settling::typing(model);
+            // One offer needs no second key, and the next word may be completed at once.
+            let only = completion.offers().len() < 2;
+            model.writing.completion = (!only).then_some(completion);
+        }
+        Err(full) => model.say(full.to_string()),
+    }
+}
+
+fn begin(model: &Model) -> Option<Completion> {
+    let composer = &model.writing.composer;
+    let word = composer.word()?;
+    let line = composer.text().get(..composer.cursor_byte())?;
+    let names = people(model);
+    let rooms: Vec<String> = model.rooms.iter().map(|room| room.name.clone()).collect();
+    let vocabulary = Vocabulary {
+        names: &names,
+        rooms: &rooms,
+    };
+    Completion::of(line, &word, &vocabulary)
+}
+
+/// The people of the open room but the reader, those who wrote last first.
+fn people(model: &Model) -> Vec<String> {
+    let Some(room) = &model.open else {
+        return Vec::new();
+    };
+    let wrote = room
+        .window
+        .iter()
+        .rev()
+        .filter(|line| !line.mine)
+        .map(|line| &line.author);
+    let others = room
+        .members
+        .iter()
+        .filter(|member| !member.me)
+        .map(|member| &member.name);
+    let mut known = BTreeSet::new();
+    wrote
+        .chain(others)
+        .filter(|name| known.insert(*name))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,320 @@
+//! Moving through a room: by rows and pages, by jumps, and from message to message with one selected.
+
+use super::settling;
+use crate::command::{Command, Goal, PageQuestion, PageWant, Question};
+use crate::layout::Position;
+use crate::model::Model;
+use crate::model::ids::Place;
+use crate::model::open_room::{OpenRoom, Whole};
+use crate::model::overlay::Overlay;
+use crate::panes::Panes;
+use crate::time;
+use crate::window::Edge;
+
+/// Rows of the last page that stay in sight.
+const PAGE_OVERLAP: i32 = 2;
+
+/// Scrolls by so many rows, up if negative.
+pub(super) fn by_rows(model: &mut Model, rows: i32) {
+    // The position that is held has to be of the screen as it is now.
+    settling::lay_out(model);
+    let Some(room) = &mut model.open else { return };
+    room.reached = None;
+    let topmost = |room: &OpenRoom| {
+        let (line, row) = room.screen.topmost()?;
+        Some((room.window.get(line)?.place.clone(), row))
+    };
+    let held = match &room.position {
+        Position::At { place, row } => Some((place.clone(), *row)),
+        Position::Newest => topmost(room),
+    };
+    if let Some((place, row)) = held {
+        room.position = Position::At {
+            place,
+            row: row.saturating_sub(rows),
+        };
+    }
+}
+
+pub(super) fn by_pages(model: &mut Model, pages: i32) {
+    let height = i32::from(Panes::of(model).messages.height);
+    by_rows(model, pages * (height - PAGE_OVERLAP).max(1));
+}
+
+/// Goes to a line: at once if it is loaded, else when the node has answered.
+pub(super) fn jump(model: &mut Model, goal: Goal) -> Vec<Command> {
+    let Some(room) = &mut model.open else {
+        return Vec::new();
+    };
+    let loaded = match &goal {
+        Goal::Newest if !room.window.has_more(Edge::Newest) => {
+            room.position = Position::Newest;
+            room.reached = None;
+            return Vec::new();
+        }
+        Goal::Oldest if !room.window.has_more(Edge::Oldest) => room.window.first(),
+        Goal::Message(id) => room.window.find(id),
+        Goal::Place(place) => {
+            let index = room.window.index_of(place);
+            room.window.get(index).filter(|line| line.place == *place)
+        }
+        _ => None,
+    };
+    if let Some(place) = loaded.map(|line| line.place.clone()) {
+        hold(model, place, goal == Goal::Oldest);
+        return Vec::new();
+    }
+    ask_for(room, goal)
+}
+
+/// Asks for a page around a goal.
+pub(super) fn ask_for(room: &mut OpenRoom, goal: Goal) -> Vec<Command> {
+    room.pages.whole = Some(Whole::Jump(goal.clone()));
+    vec![Command::Ask(Question::Page(PageQuestion {
+        room: room.key.clone(),
+        want: PageWant::Jump(goal),
+        epoch: room.pages.epoch,
+    }))]
+}
+
+/// Holds the screen by a line that was jumped to: at the top, or in its upper third so that what led to it is seen.
+pub(super) fn hold(model: &mut Model, place: Place, at_top: bool) {
+    let height = i32::from(Panes::of(model).messages.height);
+    if let Some(room) = &mut model.open {
+        if room.selected.is_some() {
+            room.selected = Some(place.clone());
+        }
+        room.reached = Some(place.clone());
+        room.position = Position::At {
+            place,
+            // Whatever stands above the oldest line is seen, too.
+            row: if at_top { height } else { height / 3 },
+        };
+    }
+}
+
+/// What was seen has to be known before the node looks for what was not.
+fn seen_first(model: &mut Model, goal: Goal) -> Vec<Command> {
+    let mut commands = settling::tell_seen(model);
+    if let Some(room) = &mut model.open {
+        commands.extend(ask_for(room, goal));
+    }
+    commands
+}
+
+pub(super) fn first_unread(model: &mut Model) -> Vec<Command> {
+    seen_first(model, Goal::FirstUnread)
+}
+
+pub(super) fn next_unread(model: &mut Model) -> Vec<Command> {
+    let behind = reached(model);
+    seen_first(model, Goal::NextUnread(behind))
+}
+
+pub(super) fn next_mention(model: &mut Model) -> Vec<Command> {
+    let behind = reached(model);
+    seen_first(model, Goal::NextMention(behind))
+}
+
+/// Where "next" counts from: the line that was jumped to, or else the last one on the screen.
+fn reached(model: &Model) -> Option<Place> {
+    let room = model.open.as_ref()?;
+    let last = || room.on_screen().last().map(|line| line.place.clone());
+    room.reached.clone().or_else(last)
+}
+
+/// Goes round those that came in late, the newest first: what came last was missed most likely.
+pub(super) fn next_late(model: &mut Model) -> Vec<Command> {
+    let Some(room) = &model.open else {
+        return Vec::new();
+    };
+    let before = room.reached.clone().filter(|place| room.late.contains(place));
+    let next = match &before {
+        Some(place) => room.late.range(..place).next_back(),
+        None => None,
+    };
+    match next.or_else(|| room.late.last()).cloned() {
+        Some(place) => jump(model, Goal::Place(place)),
+        None => {
+            model.say("nothing came in late here");
+            Vec::new()
+        }
+    }
+}
+
+/// All of the open room is read, and its newest message is shown.
+pub(super) fn all_read(model: &mut Model) -> Vec<Command> {
+    let Some(room) = &mut model.open else {
+        return Vec::new();
+    };
+    let key = room.key.clone();
+    room.window.iter_mut().for_each(|line| line.unread = false);
+    room.seen.clear();
+    room.new_from = None;
+    room.above.clear();
+    let unread = model.rooms.get_mut(&key).is_some_and(|room| {
+        let unread = room.unread > 0;
+        (room.unread, room.mentions) = (0, 0);
+        unread
+    });
+    let mut commands = jump(model, Goal::Newest);
+    if unread {
+        commands.push(Command::Ask(Question::ReadAll(key)));
+    }
+    commands
+}
+
+pub(super) fn all_rooms_read(model: &mut Model) -> Vec<Command> {
+    let unread = |model: &Model| {
+        let rooms = model.rooms.iter().filter(|room| room.unread > 0);
+        rooms.map(|room| room.key.clone()).collect::<Vec<_>>()
+    };
+    let keys = unread(model);
+    model.say(match keys.len() {
+        0 => "nothing was unread".to_owned(),
+        1 => "1 room marked as read".to_owned(),
+        rooms => format!("{rooms} rooms marked as read"),
+    });
+    for key in &keys {
+        if let Some(room) = model.rooms.get_mut(key) {
+            (room.unread, room.mentions) = (0, 0);
+        }
+    }
+    let mut commands: Vec<Command> = keys
+        .into_iter()
+        .map(|key| Command::Ask(Question::ReadAll(key)))
+        .collect();
+    commands.extend(all_read(model));
+    commands
+}
+
+/// Selects the newest message on the screen.
+pub(super) fn select(model: &mut Model) {
+    if let Some(room) = &mut model.open {
+        room.selected = room.on_screen().last().map(|line| line.place.clone());
+    }
+}
+
+pub(super) fn leave_selection(model: &mut Model) {
+    if let Some(room) = &mut model.open {
+        room.selected = None;
+    }
+}
+
+/// Selects another message; the screen follows as far as it must.
+pub(super) fn move_selection(model: &mut Model, by: i32) {
+    let height = i32::from(Panes::of(model).messages.height);
+    let Some(room) = &mut model.open else { return };
+    let Some(selected) = &room.selected else { return };
+    let index = room.window.index_of(selected);
+    let to = if by < 0 {
+        index.checked_sub(1)
+    } else {
+        index.checked_add(1)
+    };
+    let Some(line) = to.and_then(|to| room.window.get(to)) else {
+        return;
+    };
+    let place = line.place.clone();
+    let whole = to.is_some_and(|to| room.screen.rows_of(to) == line.laid.rows.len().max(1));
+    room.selected = Some(place.clone());
+    if !whole {
+        let rows = i32::try_from(line.laid.rows.len().max(1)).unwrap_or(1);
+        let row = if by < 0 { 1 } else { (height - rows - 1).max(0) };
+        room.position = Position::At { place, row };
+    }
+}
+
+pub(super) fn copy(model: &mut Model) -> Vec<Command> {
+    let text = model
+        .open
+        .as_ref()
+        .and_then(OpenRoom::selected_line)
+        .map(|line| line.text.clone());
+    let Some(text) = text else { return Vec::new() };
+    leave_selection(model);
+    model.say("copied");
+    vec![Command::Copy(text)]
+}
+
+/// What a link leads to is nothing that a chat should start by itself: it goes to the clipboard.
+pub(super) fn copy_link(model: &mut Model) -> Vec<Command> {
+    let line = model.open.as_ref().and_then(OpenRoom::selected_line);
+    let link = line.and_then(|line| crate::markup::links(&line.text).into_iter().next());
+    match link {
+        Some(link) => {
+            model.say(format!("copied {link}"));
+            vec![Command::Copy(link)]
+        }
+        None => {
+            model.say("there is no link in it");
+            Vec::new()
+        }
+    }
+}
+
+pub(super) fn mark_unread(model: &mut Model) -> Vec<Command> {
+    let Some(room) = &mut model.open else {
+        return Vec::new();
+    };
+    let line = room.selected_line();
+    let Some(line) = line.filter(|line| !line.mine) else {
+        model.say("your own messages are always read");
+        return Vec::new();
+    };
+    let (message, place) = (line.id.clone(), line.place.clone());
+    room.new_from = Some(place);
+    room.selected = None;
+    let question = Question::Unread {
+        room: room.key.clone(),
+        message,
+    };
+    model.say("marked as unread");
+    vec![Command::Ask(question)]
+}
+
+pub(super) fn fold(model: &mut Model) {
+    let Some(room) = &mut model.open else { return };
+    let Some(place) = room.selected.clone() else {
+        return;
+    };
+    let index = room.window.index_of(&place);
+    if let Some(line) = room.window.get_mut(index) {
+        line.unfolded = !line.unfolded;
+        line.laid = Default::default();
+    }
+}
+
+pub(super) fn to_answered(model: &mut Model) -> Vec<Command> {
+    let line = model.open.as_ref().and_then(OpenRoom::selected_line);
+    match line.and_then(|line| line.reply_to.clone()) {
+        Some(id) => jump(model, Goal::Message(id)),
+        None => {
+            model.say("it answers no other message");
+            Vec::new()
+        }
+    }
+}
+
+/// Where the selected message is and how it came, in words.
+pub(super) fn details(model: &mut Model) {
+    let line = model.open.as_ref().and_then(OpenRoom::selected_line);
+    let Some(line) = line else { return };
+    let at = |ms| time::day_and_minute(ms, &model.taste.zone);
+    let via = match (&line.via, line.mine) {
+        (_, true) => "written here, or by another device of yours".to_owned(),
+        (Some(via), false) => format!("brought by {via}"),
+        (None, false) => "brought in on this machine".to_owned(),
+    };
+    let rows = vec![
+        format!("written  {} by {}", at(line.sent_at_ms), line.author),
+        format!("arrived  {}, {via}", at(line.arrived_at_ms)),
+        format!("disks    {} of {} members have it", line.on, line.of),
+        format!("id       {}", line.id),
+    ];
+    model.overlay = Some(Overlay::Details {
+        title: "This message".to_owned(),
+        rows,
+        scrolled: 0,
+    });
+}

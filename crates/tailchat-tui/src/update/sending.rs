@@ -1,0 +1,128 @@
+//! What is typed in the open room, until it is on its way. Knows no disk: what was posted is shown when the node
+//! shows it.
+
+use super::{commanding, scrolling, settling};
+use crate::command::{Command, Goal, Question};
+use crate::composer::{Edit, Full};
+use crate::model::line::beginning;
+use crate::model::open_room::OpenRoom;
+use crate::model::{Model, Writing};
+use crate::panes::PROMPT_COLUMNS;
+use crate::slash::{self, Slash};
+
+/// Text goes where the cursor is.
+pub(super) fn typed(model: &mut Model, text: &str) {
+    if model.open.is_some() {
+        let done = model.writing.composer.insert(text);
+        wrote(model, done);
+    }
+}
+
+pub(super) fn edit(model: &mut Model, edit: Edit) {
+    if model.open.is_some() {
+        let columns = model.columns.saturating_sub(PROMPT_COLUMNS);
+        let done = model.writing.composer.apply(edit, usize::from(columns));
+        wrote(model, done.map(|_| ()));
+    }
+}
+
+fn wrote(model: &mut Model, done: Result<(), Full>) {
+    model.writing.completion = None;
+    match done {
+        Ok(()) => settling::typing(model),
+        Err(full) => model.say(full.to_string()),
+    }
+}
+
+/// Posts what is written, or does what it commands. What cannot be understood stays in the input.
+pub(super) fn send(model: &mut Model) -> Vec<Command> {
+    if model.open.is_none() || model.writing.composer.text().trim().is_empty() {
+        return Vec::new();
+    }
+    model.writing.completion = None;
+    let slash = match slash::parse(model.writing.composer.text()) {
+        Ok(slash) => slash,
+        Err(why) => {
+            model.say(why.to_string());
+            return Vec::new();
+        }
+    };
+    model.writing.composer.take();
+    match slash {
+        Slash::Text(text) => post(model, text, false),
+        Slash::Me(text) => post(model, text, true),
+        command => {
+            let mut commands = settling::keep_draft(model);
+            commands.extend(commanding::command(model, command));
+            commands
+        }
+    }
+}
+
+fn post(model: &mut Model, text: String, action: bool) -> Vec<Command> {
+    let Some(room) = &mut model.open else {
+        return Vec::new();
+    };
+    // An own message ends what was new.
+    room.new_from = None;
+    let question = Question::Send {
+        room: room.key.clone(),
+        text,
+        action,
+        reply_to: model.writing.reply_to.take().map(|(id, _)| id),
+    };
+    let mut commands = vec![Command::Ask(question)];
+    commands.extend(settling::keep_draft(model));
+    commands.extend(scrolling::jump(model, Goal::Newest));
+    commands
+}
+
+/// A post failed: its text is back in the input, before what was typed since, and the reason is said.
+pub(super) fn failed(model: &mut Model, question: &Question, why: &str) {
+    let Question::Send {
+        room, text, action, ..
+    } = question
+    else {
+        return;
+    };
+    let text = match (action, text.starts_with('/')) {
+        (true, _) => format!("/me {text}"),
+        (false, true) => format!("/{text}"),
+        (false, false) => text.clone(),
+    };
+    let here = model.open.as_ref().is_some_and(|open| open.key == *room);
+    let writing = match here {
+        true => &mut model.writing,
+        false => model.parked.entry(room.clone()).or_default(),
+    };
+    give_back(writing, &text);
+    model.say(format!("not sent: {why}"));
+}
+
+/// Puts a text before what was written since; if both are too much for one message, it is in the history.
+fn give_back(writing: &mut Writing, text: &str) {
+    let since = writing.composer.text().to_owned();
+    let gap = if since.is_empty() { "" } else { "\n" };
+    let _ = writing.composer.set(&format!("{text}{gap}{since}"));
+}
+
+/// Answers the selected message.
+pub(super) fn reply(model: &mut Model) {
+    let line = model.open.as_ref().and_then(OpenRoom::selected_line);
+    let Some(line) = line else { return };
+    let named = format!("{}: {}", line.author, beginning(&line.text));
+    model.writing.reply_to = Some((line.id.clone(), named));
+    scrolling::leave_selection(model);
+}
+
+/// What came out of the person's editor goes into the input, and is sent by a key as anything else.
+pub(super) fn edited(model: &mut Model, text: Result<String, String>) -> Vec<Command> {
+    match text {
+        Ok(text) => {
+            let done = model.writing.composer.rewrite(text.trim_end_matches('\n'));
+            wrote(model, done);
+        }
+        Err(why) => model.say(why),
+    }
+    vec![Command::Redraw]
+}

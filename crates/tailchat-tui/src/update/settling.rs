@@ -1,0 +1,228 @@
+//! What follows from any change of the model, whatever it was: the layout, what was seen by that, which lines are
+//! wanted next, and what is due.
+
+use super::{noticing, opening};
+use crate::command::{Command, PageQuestion, PageWant, Question};
+use crate::dress;
+use crate::layout::{self, Sheet};
+use crate::model::Model;
+use crate::model::line::Line;
+use crate::model::open_room::{OpenRoom, Whole};
+use crate::model::overlay::Overlay;
+use crate::panes::{Gutter, Panes};
+use crate::window::{AHEAD_LINES, Edge};
+
+/// What was seen is told the node after so long: a page of messages is one word.
+const SEEN_AFTER_MS: i64 = 400;
+/// A draft is kept when nothing was typed for so long.
+const DRAFT_AFTER_MS: i64 = 3_000;
+/// Messages in one word.
+const SEEN_MAX: usize = 512;
+/// Ages on the screen change so often.
+const AGES_EVERY_MS: i64 = 60_000;
+
+/// Brings the rest of the model in line with what changed.
+pub(super) fn settle(model: &mut Model, commands: &mut Vec<Command>) {
+    lay_out(model);
+    look(model);
+    want_pages(model, commands);
+    due(model, commands);
+    noticing::retitle(model, commands);
+}
+
+/// Lays out the open room's lines for the screen as it is.
+pub(super) fn lay_out(model: &mut Model) {
+    let panes = Panes::of(model);
+    let gutter = Gutter::of(model, &panes);
+    let Model {
+        taste, name, open, ..
+    } = model;
+    let Some(room) = open else { return };
+    let me: Vec<String> = name.iter().cloned().collect();
+    let wrap = |line: &Line, columns: u16| dress::dressed(line, columns, &me, taste);
+    let sheet = Sheet {
+        text_columns: gutter.text,
+        rows: panes.messages.height,
+        zone: &taste.zone,
+        new_from: room.new_from.as_ref(),
+        wrap: &wrap,
+    };
+    room.screen = layout::lay(&mut room.window, &room.position, &sheet);
+    room.position = room.screen.position.clone();
+}
+
+/// Lines on a screen that somebody looks at are read from now on.
+fn look(model: &mut Model) {
+    let looks = model.focused && model.overlay.is_none();
+    let Some(room) = &mut model.open else { return };
+    let (Some(first), Some(last)) = (room.screen.first(), room.screen.last()) else {
+        return;
+    };
+    pass(room, first, last);
+    if !looks {
+        return;
+    }
+    let mut seen = 0;
+    for index in first..=last {
+        let Some(line) = room.window.get_mut(index).filter(|line| line.unread) else {
+            continue;
+        };
+        line.unread = false;
+        room.seen.push(line.id.clone());
+        seen += 1;
+    }
+    if seen == 0 {
+        return;
+    }
+    if let Some(listed) = model.rooms.get_mut(&room.key) {
+        listed.unread = listed.unread.saturating_sub(seen);
+        listed.mentions = listed.mentions.min(listed.unread);
+    }
+    let due = model.now_ms.saturating_add(SEEN_AFTER_MS);
+    model.due.seen_ms.get_or_insert(due);
+}
+
+/// Lines that came in above or below and are on the screen now are no news any more.
+fn pass(room: &mut OpenRoom, first: usize, last: usize) {
+    let (Some(first), Some(last)) = (room.window.get(first), room.window.get(last)) else {
+        return;
+    };
+    room.above.retain(|place| *place < first.place);
+    room.below.retain(|place| *place > last.place);
+}
+
+/// Tells the node what was seen.
+pub(super) fn tell_seen(model: &mut Model) -> Vec<Command> {
+    model.due.seen_ms = None;
+    let Some(room) = &mut model.open else {
+        return Vec::new();
+    };
+    let mut commands = Vec::new();
+    while !room.seen.is_empty() {
+        let rest = room.seen.split_off(room.seen.len().min(SEEN_MAX));
+        let messages = std::mem::replace(&mut room.seen, rest);
+        commands.push(Command::Ask(Question::Read {
+            room: room.key.clone(),
+            messages,
+        }));
+    }
+    commands
+}
+
+/// Lets the node keep what is being written, if that is news to it.
+pub(super) fn keep_draft(model: &mut Model) -> Vec<Command> {
+    model.due.draft_ms = None;
+    let Some(room) = &model.open else {
+        return Vec::new();
+    };
+    let text = model.writing.composer.text().to_owned();
+    if text == model.writing.kept {
+        return Vec::new();
+    }
+    model.writing.kept.clone_from(&text);
+    vec![Command::Ask(Question::SetDraft {
+        room: room.key.clone(),
+        text,
+    })]
+}
+
+/// Something was typed; the draft goes to the node when the typing stops.
+pub(super) fn typing(model: &mut Model) {
+    model.due.draft_ms = Some(model.now_ms.saturating_add(DRAFT_AFTER_MS));
+}
+
+/// Asks for lines beyond the ends of the window before the screen gets there.
+fn want_pages(model: &mut Model, commands: &mut Vec<Command>) {
+    let Some(room) = &mut model.open else { return };
+    if room.pages.whole.is_some() {
+        return;
+    }
+    if room.pages.stale && !room.pages.under_way() {
+        again(room, commands);
+        return;
+    }
+    let first = room.screen.first().unwrap_or(0);
+    let last = room.screen.last().unwrap_or(0);
+    let behind = room.window.len().saturating_sub(last + 1);
+    if first < AHEAD_LINES && !room.pages.before && room.window.has_more(Edge::Oldest) {
+        room.pages.before = more(room, Edge::Oldest, commands);
+    }
+    if behind < AHEAD_LINES && !room.pages.after && room.window.has_more(Edge::Newest) {
+        room.pages.after = more(room, Edge::Newest, commands);
+    }
+}
+
+fn more(room: &OpenRoom, edge: Edge, commands: &mut Vec<Command>) -> bool {
+    let end = match edge {
+        Edge::Oldest => room.window.first(),
+        Edge::Newest => room.window.last(),
+    };
+    let Some(end) = end else { return false };
+    let want = PageWant::More {
+        edge,
+        place: end.place.clone(),
+    };
+    commands.push(ask_page(room, want));
+    true
+}
+
+/// Asks for the loaded stretch again, around what is on the screen.
+fn again(room: &mut OpenRoom, commands: &mut Vec<Command>) {
+    room.pages.stale = false;
+    room.pages.whole = Some(Whole::Again);
+    let middle = match room.position {
+        layout::Position::Newest => None,
+        layout::Position::At { .. } => room.screen.first().and_then(|first| room.window.get(first)),
+    };
+    let want = PageWant::Again(middle.map(|line| line.place.clone()));
+    commands.push(ask_page(room, want));
+}
+
+fn ask_page(room: &OpenRoom, want: PageWant) -> Command {
+    Command::Ask(Question::Page(PageQuestion {
+        room: room.key.clone(),
+        want,
+        epoch: room.pages.epoch,
+    }))
+}
+
+/// Does what is due and says when to come again.
+fn due(model: &mut Model, commands: &mut Vec<Command>) {
+    let now = model.now_ms;
+    let is_due = |at: Option<i64>| at.is_some_and(|at| at <= now);
+    if model.said.as_ref().is_some_and(|said| said.until_ms <= now) {
+        model.said = None;
+    }
+    if is_due(model.due.draft_ms) {
+        commands.extend(keep_draft(model));
+    }
+    if is_due(model.due.seen_ms) {
+        commands.extend(tell_seen(model));
+    }
+    if is_due(model.due.away_ms) {
+        commands.extend(noticing::sum_up(model));
+    }
+    if is_due(model.due.alone_ms) {
+        model.due.alone_ms = None;
+    }
+    if is_due(model.due.ages_ms) {
+        model.due.ages_ms = None;
+        opening::ask_around(model, commands);
+    }
+    if !shows_ages(model) {
+        model.due.ages_ms = None;
+    } else if model.due.ages_ms.is_none() {
+        model.due.ages_ms = Some(now.saturating_add(AGES_EVERY_MS));
+    }
+}
+
+/// Whether something on the screen says how long ago anything was.
+fn shows_ages(model: &Model) -> bool {
+    let listed = matches!(model.overlay, Some(Overlay::Members { .. })) || Panes::of(model).members.is_some();
+    let aged = |room: &OpenRoom| {
+        room.members
+            .iter()
+            .any(|member| !member.online && member.last_seen_ms.is_some())
+    };
+    listed && model.focused && model.open.as_ref().is_some_and(aged)
+}

@@ -1,0 +1,172 @@
+//! What the node tells without being asked: rooms as they are now, and lines as they are shown.
+
+use tailchat_node::control::{Change, Item, MessageItem, RoomItem, ShownItem};
+
+use super::{noticing, opening};
+use crate::command::{Command, Question};
+use crate::layout::Position;
+use crate::model::Model;
+use crate::model::ids::RoomKey;
+use crate::model::line::Line;
+use crate::model::open_room::{ALONE_MS, OpenRoom};
+use crate::model::overlay::Overlay;
+use crate::model::rooms::Room;
+use crate::window::{Arrival, Edge};
+
+/// Own messages whose disks are asked for at a time, the newest ones.
+const DISKS_MAX: usize = 200;
+/// Late lines that are kept for "what did I miss".
+const LATE_MAX: usize = 1_000;
+
+/// Takes in what the node told.
+pub(super) fn watched(model: &mut Model, item: Item) -> Vec<Command> {
+    match item {
+        Item::Room(item) => room(model, &item),
+        Item::Shown(shown) => lines(model, shown),
+        Item::Changed { room, what } => changed(model, &RoomKey::new(&room), what),
+        _ => Vec::new(),
+    }
+}
+
+/// Whatever was told while nobody watched is asked for.
+pub(super) fn anew(model: &mut Model) -> Vec<Command> {
+    if let Some(open) = &mut model.open {
+        open.pages.stale = true;
+    }
+    vec![Command::Ask(Question::Rooms)]
+}
+
+fn room(model: &mut Model, item: &RoomItem) -> Vec<Command> {
+    let mut room = Room::new(item);
+    let open = model.open.as_ref().is_some_and(|open| open.key == room.key);
+    if let Some(open) = model.open.as_ref().filter(|_| open) {
+        // What was seen and not told yet is still unread to the node.
+        let untold = u64::try_from(open.seen.len()).unwrap_or(0);
+        room.unread = room.unread.saturating_sub(untold);
+        room.mentions = room.mentions.min(room.unread);
+    }
+    let (connected, behind, met) = (room.connected, room.behind, room.met);
+    let key = room.key.clone();
+    let before = model.rooms.put(room);
+    let mut commands = Vec::new();
+    if open {
+        alone(model, connected, met);
+        opening::ask_around(model, &mut commands);
+    }
+    if matches!(model.overlay, Some(Overlay::Connections { .. })) {
+        commands.push(Command::Ask(Question::Peers));
+    }
+    if !model.rooms_known {
+        return commands;
+    }
+    if before.is_some_and(|before| before.behind > 0) && behind == 0 {
+        commands.extend(noticing::caught_up(model, &key));
+    }
+    if model.open.is_none() && model.overlay.is_none() {
+        commands.extend(opening::open_first(model));
+    }
+    commands
+}
+
+/// Since when nobody is there, in a room where nobody was met yet.
+fn alone(model: &mut Model, connected: u64, met: bool) {
+    let now = model.now_ms;
+    let Some(open) = &mut model.open else { return };
+    if connected > 0 || met {
+        open.alone_since_ms = None;
+        model.due.alone_ms = None;
+    } else if open.alone_since_ms.is_none() {
+        open.alone_since_ms = Some(now);
+        model.due.alone_ms = Some(now.saturating_add(ALONE_MS));
+    }
+}
+
+fn changed(model: &mut Model, key: &RoomKey, what: Change) -> Vec<Command> {
+    let mut commands = Vec::new();
+    if what == Change::Left {
+        return opening::left(model, key);
+    }
+    let Some(open) = model.open.as_mut().filter(|open| open.key == *key) else {
+        return commands;
+    };
+    match what {
+        Change::Lines => open.pages.stale = true,
+        Change::Disks => {
+            ask_disks(open, &mut commands);
+            opening::ask_status(model, &mut commands);
+        }
+        Change::Left => {}
+    }
+    commands
+}
+
+/// Asks on how many disks our own messages are by now, as far as they are loaded.
+fn ask_disks(open: &mut OpenRoom, commands: &mut Vec<Command>) {
+    let waiting = open
+        .window
+        .iter()
+        .rev()
+        .filter(|line| line.mine && line.on < line.of.max(2));
+    let messages: Vec<_> = waiting.take(DISKS_MAX).map(|line| line.id.clone()).collect();
+    if !messages.is_empty() && open.disks_asked.want() {
+        commands.push(Command::Ask(Question::Disks {
+            room: open.key.clone(),
+            messages,
+        }));
+    }
+}
+
+fn lines(model: &mut Model, shown: ShownItem) -> Vec<Command> {
+    let key = RoomKey::new(&shown.room);
+    let commands = noticing::came(model, &key, &shown);
+    let looked_at = model.focused;
+    let Some(open) = model.open.as_mut().filter(|open| open.key == key) else {
+        return commands;
+    };
+    if shown.messages.is_empty() && shown.lines > 0 {
+        open.pages.stale = true;
+        return commands;
+    }
+    for message in &shown.messages {
+        line(open, message, looked_at);
+    }
+    commands
+}
+
+fn line(open: &mut OpenRoom, message: &MessageItem, looked_at: bool) {
+    let line = Line::new(message);
+    let (place, news) = (line.place.clone(), line.unread && !line.mine);
+    open.pages.put_aside(&line);
+    let (first, last) = (open.screen.first(), open.screen.last());
+    let seen = |index: Option<usize>| {
+        index
+            .and_then(|index| open.window.get(index))
+            .map(|line| line.place.clone())
+    };
+    let (top, bottom) = (seen(first), seen(last));
+    let follows = open.position == Position::Newest;
+    let let_go = if follows { Edge::Oldest } else { Edge::Newest };
+    let arrival = open.window.arrive(line, let_go);
+    if arrival == Arrival::Again {
+        return;
+    }
+    let late = match arrival {
+        Arrival::At(index) => open.window.get(index).is_some_and(|line| line.late),
+        Arrival::Beyond(edge) => edge == Edge::Oldest,
+        Arrival::Again => false,
+    };
+    if late {
+        open.late.insert(place.clone());
+    }
+    if open.late.len() > LATE_MAX {
+        open.late.pop_first();
+    }
+    if news && !looked_at && open.new_from.as_ref().is_none_or(|new| *new > place) {
+        open.new_from = Some(place.clone());
+    }
+    if top.is_some_and(|top| place < top) {
+        open.above.insert(place);
+    } else if !follows && bottom.is_some_and(|bottom| place > bottom) {
+        open.below.insert(place);
+    }
+}

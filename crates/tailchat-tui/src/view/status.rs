@@ -1,0 +1,162 @@
+//! The status line: how the open room stands, in words, and what a key would do. Being offline is normal.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use tailchat_core::text::columns;
+use tailchat_node::control::Standing;
+
+use super::{clear, fit, put, put_right};
+use crate::complete::Completion;
+use crate::keys::Mode;
+use crate::model::Model;
+use crate::model::open_room::{OpenRoom, Peer};
+use crate::model::rooms::Room;
+use crate::panes::Panes;
+
+/// Offers of a completion that are shown.
+const OFFERS_SHOWN: usize = 8;
+/// Peers that are named.
+const NAMED_MAX: usize = 2;
+
+pub(super) fn draw(model: &Model, rect: Rect, buffer: &mut Buffer) {
+    if rect.height == 0 {
+        return;
+    }
+    let theme = &model.taste.theme;
+    clear(buffer, rect, theme.bar);
+    let width = usize::from(rect.width);
+    let words = match &model.said {
+        Some(said) => said.words.replace('\n', " "),
+        None => match &model.writing.completion {
+            Some(completion) => offers(completion),
+            None => standing(model),
+        },
+    };
+    let words = fit(&format!(" {words}"), width);
+    let hints = hints(model, width.saturating_sub(columns(&words) + 3));
+    put(buffer, rect, 0, &Line::styled(words, theme.bar));
+    put_right(buffer, rect, 0, &Line::styled(hints, theme.bar));
+}
+
+/// The chosen offer between marks, and those that come next.
+fn offers(completion: &Completion) -> String {
+    let shown = completion.offers().iter().skip(completion.chosen());
+    let named = shown.enumerate().map(|(at, offer)| {
+        let word = format!("{} {}", offer.word.trim_end(), offer.note);
+        match at {
+            0 => format!("[{}]", word.trim_end()),
+            _ => word.trim_end().to_owned(),
+        }
+    });
+    named.take(OFFERS_SHOWN).collect::<Vec<_>>().join("  ")
+}
+
+/// As many of the keys' hints as there is room for.
+fn hints(model: &Model, width: usize) -> String {
+    let mut out = String::new();
+    for hint in model.taste.keys.hints(model.mode()) {
+        let more = format!("{} {}  ", hint.key, hint.word);
+        if columns(&out) + columns(&more) > width + 1 {
+            break;
+        }
+        out.push_str(&more);
+    }
+    out.trim_end().to_owned() + if out.is_empty() { "" } else { " " }
+}
+
+fn standing(model: &Model) -> String {
+    let (Some(open), Some(room)) = (&model.open, model.room()) else {
+        return match model.rooms_known {
+            true => "tailchat".to_owned(),
+            false => "opening …".to_owned(),
+        };
+    };
+    if model.mode() == Mode::Select {
+        return format!("{} · a message is selected", room.name);
+    }
+    let unread = elsewhere(model, room);
+    format!("{} · {}{unread}", room.name, in_words(model, open, room))
+}
+
+/// Unread messages in other rooms, where their list is folded away.
+fn elsewhere(model: &Model, open: &Room) -> String {
+    if Panes::of(model).rooms.is_some() {
+        return String::new();
+    }
+    let others = || model.rooms.iter().filter(|room| room.key != open.key);
+    let unread: u64 = others().map(|room| room.unread).sum();
+    let mentions: u64 = others().map(|room| room.mentions).sum();
+    match (unread, mentions) {
+        (0, _) => String::new(),
+        (_, 0) => format!(" · ●{unread} elsewhere"),
+        _ => format!(" · @{mentions} ●{unread} elsewhere"),
+    }
+}
+
+fn in_words(model: &Model, open: &OpenRoom, room: &Room) -> String {
+    if let Some(problem) = open.status.as_ref().and_then(|status| status.problems.first()) {
+        return problem.clone();
+    }
+    if room.connected == 0 {
+        return match (room.met, open.is_long_alone(model.now_ms)) {
+            (true, _) => "offline · you can write now",
+            (false, false) => "waiting for others · you can write now",
+            (false, true) => "nobody found yet · `tailchat doctor` says why",
+        }
+        .to_owned();
+    }
+    let here = open.members.iter().filter(|member| member.online).count();
+    let people = match here {
+        0 | 1 => match room.connected {
+            1 => "1 peer here".to_owned(),
+            peers => format!("{peers} peers here"),
+        },
+        people => format!("{people} people here"),
+    };
+    format!("{people} · {}", sync(open, room))
+}
+
+/// How the room stands with those who are connected.
+fn sync(open: &OpenRoom, room: &Room) -> String {
+    if room.behind > 0 {
+        return format!("catching up, {} to go", room.behind);
+    }
+    let Some(status) = &open.status else {
+        return "asking how it stands".to_owned();
+    };
+    let of = |states: &[Standing]| -> Vec<&Peer> {
+        status
+            .peers
+            .iter()
+            .filter(|peer| states.contains(&peer.state))
+            .collect()
+    };
+    let (apart, behind) = (of(&[Standing::Apart]), of(&[Standing::Ahead]));
+    let equal = of(&[Standing::Equal]);
+    if let Some(peer) = apart.first() {
+        return format!("apart from {}", peer.name);
+    }
+    if let Some(peer) = behind.first() {
+        return match peer.ahead {
+            0 => format!("{} is behind", peer.name),
+            ahead => format!("{} is {ahead} behind", peer.name),
+        };
+    }
+    match (equal.len(), status.peers.len()) {
+        (0, _) => "comparing".to_owned(),
+        (equals, all) if equals == all => format!("all equal with {}", named(&equal)),
+        _ => format!("equal with {}", named(&equal)),
+    }
+}
+
+fn named(peers: &[&Peer]) -> String {
+    let mut names: Vec<&str> = peers.iter().map(|peer| peer.name.as_str()).collect();
+    names.dedup();
+    let more = names.len().saturating_sub(NAMED_MAX);
+    names.truncate(NAMED_MAX);
+    match (names.as_slice(), more) {
+        (names, 0) => names.join(" and "),
+        (names, more) => format!("{} and {more} more", names.join(", ")),
+    }
+}

@@ -1,0 +1,182 @@
+//! Whole screens as text, in three sizes, with what is hard to show.
+
+use crate::event::Event;
+use crate::stage::{MadeUp, Stage, message};
+use tailchat_node::control::MessageItem;
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (40, 10), (120, 40)];
+
+/// A conversation with everything in it that a terminal gets wrong.
+fn conversation() -> Vec<MessageItem> {
+    let by = |author: &str, mut line: MessageItem| {
+        line.author = author.into();
+        line.mine = author == "ann";
+        line.on = 2;
+        line
+    };
+    let mut late = by("cleo", message(7, "I was on a boat"));
+    late.arrived_at_ms += 2 * 3_600_000;
+    late.via = Some("bob".into());
+    let mut reply = by("ann", message(9, "me too"));
+    reply.reply_to = Some("b0b/7".into());
+    let mut action = by("bob", message(10, "waves"));
+    action.kind = tailchat_node::control::MessageKind::Action;
+    vec![
+        by("bob", message(1, "plain words")),
+        by(
+            "李雷",
+            message(
+                2,
+                "漢字は二つの桁を取る、だから行の終わりで正しく折り返すことが大切です。",
+            ),
+        ),
+        by("bob", message(3, "👩‍👩‍👧‍👦 family, 🇨🇭 flag, ❤️ heart, 👍🏽")),
+        by("bob", message(4, &"https://example.org/".repeat(12))),
+        by(
+            "mallory",
+            message(
+                5,
+                "\u{1b}[31mred\u{1b}[0m \u{202e}desrever\u{202c} \u{7}bell \u{9b}2J \u{200b}hidden",
+            ),
+        ),
+        by(
+            "zalgo\u{301}\u{302}\u{303}",
+            message(6, &format!("a{} done", "\u{301}".repeat(300))),
+        ),
+        late,
+        by(
+            "ann",
+            message(8, "```\nfn main() {}\n```\nand *that* is `it`, **really**"),
+        ),
+        reply,
+        action,
+        message(1_500, "the next day"),
+    ]
+}
+
+fn sizes(name: &str, make: impl Fn(u16, u16) -> Stage) {
+    for (columns, rows) in SIZES {
+        let screen = make(columns, rows).screen();
+        assert!(screen.chars().all(|c| c == '\n' || !c.is_control()), "{screen:?}");
+        let wide = screen.lines().map(tailchat_core::text::columns).max();
+        assert!(wide <= Some(usize::from(columns)), "{wide:?}");
+        insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), screen);
+    }
+}
+
+#[test]
+fn a_conversation() {
+    sizes("conversation", |columns, rows| {
+        let mut stage = Stage::in_kitchen(columns, rows, conversation());
+        stage.press("pageup pageup");
+        stage
+    });
+}
+
+#[test]
+fn its_end_with_something_written() {
+    sizes("written", |columns, rows| {
+        let mut stage = Stage::in_kitchen(columns, rows, conversation());
+        stage.types("a text that is long enough to take two rows of the input on every screen but the widest one of all");
+        stage
+    });
+}
+
+#[test]
+fn an_empty_room() {
+    sizes("empty", |columns, rows| {
+        let mut stage = Stage::new(columns, rows);
+        let mut room = MadeUp::new("kitchen", Vec::new());
+        (room.item.met, room.item.connected) = (false, 0);
+        room.peers.clear();
+        stage.rooms.push(room);
+        stage.start();
+        stage.tells(0);
+        stage.waits(11_000);
+        stage
+    });
+}
+
+#[test]
+fn unread_messages_in_several_rooms() {
+    sizes("unread", |columns, rows| {
+        let mut stage = Stage::new(columns, rows);
+        for name in [
+            "a room with a name that is longer than the pane",
+            "kitchen",
+            "garden",
+        ] {
+            let mut lines = conversation();
+            lines
+                .iter_mut()
+                .skip(4)
+                .for_each(|line| line.unread = name != "kitchen");
+            let mut room = MadeUp::new(name, lines);
+            room.item.mentions = u64::from(name == "garden");
+            stage.rooms.push(room);
+        }
+        stage.start();
+        stage.press("alt-3");
+        stage
+    });
+}
+
+#[test]
+fn the_help() {
+    sizes("help", |columns, rows| {
+        let mut stage = Stage::in_kitchen(columns, rows, Vec::new());
+        stage.press("f1");
+        stage
+    });
+}
+
+#[test]
+fn the_connections_and_a_message_selected() {
+    sizes("connections", |columns, rows| {
+        let mut stage = Stage::in_kitchen(columns, rows, conversation());
+        stage.press("f4");
+        stage
+    });
+    sizes("selected", |columns, rows| {
+        let mut stage = Stage::in_kitchen(columns, rows, conversation());
+        stage.press("alt-s up up");
+        stage
+    });
+}
+
+#[test]
+fn a_terminal_without_utf8_shows_ascii_alone() {
+    let mut stage = Stage::in_kitchen(80, 24, conversation());
+    stage.model.taste.utf8 = false;
+    let screen = stage.screen();
+    assert!(screen.is_ascii(), "{screen}");
+    insta::assert_snapshot!("ascii_80x24", screen);
+}
+
+#[test]
+fn no_size_is_too_small_to_be_drawn_and_none_breaks_it() {
+    let mut stage = Stage::in_kitchen(80, 24, conversation());
+    for key in ["esc", "f1", "ctrl-k", "f4", "f3", "f6", "alt-g", "f5", "alt-s"] {
+        stage.press("esc esc");
+        stage.press(key);
+        for (columns, rows) in [
+            (0, 0),
+            (1, 1),
+            (2, 50),
+            (16, 3),
+            (17, 4),
+            (24, 5),
+            (63, 8),
+            (64, 9),
+            (100, 2),
+            (300, 100),
+        ] {
+            stage.event(Event::Resized { columns, rows });
+            stage.screen();
+        }
+        stage.event(Event::Resized {
+            columns: 80,
+            rows: 24,
+        });
+    }
+}
