@@ -30,6 +30,7 @@ mod probe;
 mod report;
 mod rooms;
 mod screen;
+mod ui;
 
 use probe::Probe;
 use report::Table;
@@ -86,6 +87,8 @@ enum Part {
     Memory,
     /// Bytes on disk
     Disk,
+    /// The terminal UI before a person
+    Ui,
 }
 
 impl Part {
@@ -99,6 +102,7 @@ impl Part {
             Self::Import => import::run(bench),
             Self::Memory => memory::run(bench),
             Self::Disk => disk::run(bench),
+            Self::Ui => ui::run(bench),
         }
     }
 }

@@ -14,6 +14,7 @@ mod ci;
 mod converge;
 mod corpus;
 mod peers;
+mod pty;
 mod sim;
 mod tidy;
 mod workspace;

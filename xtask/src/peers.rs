@@ -142,7 +142,8 @@ impl Peer {
         self.serving.as_ref().map(Child::id)
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    /// The program for this peer's folder, to be run.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
             .arg("--data")
@@ -190,8 +191,29 @@ impl Peer {
         serde_json::from_str(&line).with_context(|| format!("status says \"{line}\""))
     }
 
+    /// The process, while it serves.
+    pub(crate) fn process(&self) -> Result<Process> {
+        self.pid().map(Process).context("the peer does not run")
+    }
+
     /// What the process holds in memory.
     pub(crate) fn memory(&self) -> Result<Memory> {
+        self.process()?.memory()
+    }
+
+    /// How long the process has computed until now.
+    pub(crate) fn cpu(&self) -> Result<Cpu> {
+        self.process()?.cpu()
+    }
+}
+
+/// A process that runs, by its number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Process(pub(crate) u32);
+
+impl Process {
+    /// What it holds in memory.
+    pub(crate) fn memory(self) -> Result<Memory> {
         let status = self.proc("status")?;
         let bytes = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -205,16 +227,15 @@ impl Peer {
         })
     }
 
-    /// How long the process has computed until now.
-    pub(crate) fn cpu(&self) -> Result<Cpu> {
+    /// How long it has computed until now.
+    pub(crate) fn cpu(self) -> Result<Cpu> {
         let stat = self.proc("stat")?;
         // The name, which may hold anything, stands in parentheses; utime and stime are the 12th and 13th after it.
         let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
         let ticks = fields.split_whitespace().skip(11).take(2);
         let ticks = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
         let mut threads = BTreeMap::new();
-        let pid = self.pid().context("the peer does not run")?;
-        for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        for thread in fs::read_dir(format!("/proc/{}/task", self.0))? {
             let thread = thread?;
             // It may have ended since.
             let told = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
@@ -230,9 +251,8 @@ impl Peer {
         Ok(Cpu { ticks, threads })
     }
 
-    fn proc(&self, file: &str) -> Result<String> {
-        let pid = self.pid().context("the peer does not run")?;
-        Ok(fs::read_to_string(format!("/proc/{pid}/{file}"))?)
+    fn proc(self, file: &str) -> Result<String> {
+        Ok(fs::read_to_string(format!("/proc/{}/{file}", self.0))?)
     }
 }
 

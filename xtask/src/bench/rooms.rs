@@ -25,7 +25,7 @@ const APPEND_LEN: usize = 256 * 1024;
 /// When the first message was written, in milliseconds since 1970.
 const BEGIN_MS: u64 = 1_700_000_000_000;
 /// The last message of each room.
-const NEWEST: &str = "and this is the newest message here";
+pub(super) const NEWEST: &str = "and this is the newest message here";
 
 /// How messages came into a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
