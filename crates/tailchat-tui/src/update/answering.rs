@@ -178,7 +178,7 @@ fn entered(model: &mut Model, items: Vec<Item>, new: bool) -> Vec<Command> {
     let commands = opening::open(model, key);
     model.say(match new {
         true => "this room is yours; others join with its invite",
-        false => "you are in; you can write now, and what the others wrote comes when you meet them",
+        false => "you are in; you can write now",
     });
     commands
 }
