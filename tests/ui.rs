@@ -261,10 +261,10 @@ fn without_a_terminal_it_says_what_to_do_first() {
 }
 
 #[test]
-fn it_attaches_to_a_node_that_runs() {
+fn it_attaches_to_a_node_that_runs_and_takes_its_place_when_it_ends() {
     let machine = Machine::new("ann");
     machine.run(&["new", "kitchen"]).ok();
-    let serve = Screen::run(&machine.online(&["serve"]), SMALL);
+    let mut serve = Screen::run(&machine.online(&["serve"]), SMALL);
     serve.until_text("Online as");
     let mut screen = Screen::run(&machine.online(&[]), SMALL);
     screen.until_text("you can write now");
@@ -276,13 +276,19 @@ fn it_attaches_to_a_node_that_runs() {
             .ok()
             .contains("through the socket")
     );
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    serve.signal("TERM");
+    serve.ends();
+    screen.until("the screen again", |text| {
+        text.contains("through the socket") && text.contains("kitchen ·")
+    });
+    screen.types("on its own\r");
+    screen.until("both messages", |text| text.matches(" here").count() == 2);
+    assert!(
+        machine.run(&["log", "kitchen"]).ok().contains("on its own"),
+        "it is the node"
+    );
     screen.types("\x11");
     assert_eq!(screen.ends(), 0);
-    assert!(
-        machine
-            .run(&["log", "kitchen"])
-            .ok()
-            .contains("through the socket"),
-        "serve goes on"
-    );
+    screen.is_restored();
 }

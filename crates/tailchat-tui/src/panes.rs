@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::model::Model;
 use crate::preferences::TimeFormat;
+use crate::wrap;
 
 /// From so many columns on the rooms have a pane.
 const ROOMS_FROM: u16 = 64;
@@ -15,6 +16,10 @@ const MEMBERS_COLUMNS: u16 = 24;
 /// What the input may take of the screen.
 const INPUT_SHARE: u16 = 3;
 
+/// Rows that a word to the person may take, and what share of the screen.
+const SAID_ROWS_MAX: u16 = 4;
+const SAID_SHARE: u16 = 4;
+
 /// What is on the screen, and how much of it there is.
 struct Wanted {
     columns: u16,
@@ -22,6 +27,7 @@ struct Wanted {
     rooms: bool,
     members: bool,
     bare: bool,
+    said_rows: u16,
 }
 
 /// Where everything is. Panes that are not there are none.
@@ -43,6 +49,7 @@ impl Panes {
             rooms: model.panes.rooms && !model.rooms.is_empty(),
             members: model.panes.members && model.open.is_some(),
             bare: model.panes.bare,
+            said_rows: said_rows(model),
         };
         Self::new(&wanted, |columns| {
             let rows = model.writing.composer.rows(usize::from(columns)).len();
@@ -68,7 +75,10 @@ impl Panes {
         let input_rows = input_rows(columns.saturating_sub(PROMPT_COLUMNS))
             .clamp(1, (rows / INPUT_SHARE).max(1))
             .min(rows);
-        let status_rows = u16::from(rows > input_rows + 1);
+        let status_rows = match rows.checked_sub(input_rows + 1) {
+            None | Some(0) => 0,
+            Some(rest) => wanted.said_rows.min((rest / SAID_SHARE).max(1)),
+        };
         let above = rows - input_rows - status_rows;
         let left = if wanted.rooms && columns >= ROOMS_FROM {
             ROOMS_COLUMNS
@@ -88,6 +98,15 @@ impl Panes {
             input: Rect::new(0, above + status_rows, columns, input_rows),
         }
     }
+}
+
+/// A long word to the person takes more than the one row of the status line.
+fn said_rows(model: &Model) -> u16 {
+    let Some(said) = &model.said else { return 1 };
+    let rows = wrap::words(&said.words, usize::from(model.columns).saturating_sub(2)).len();
+    u16::try_from(rows)
+        .unwrap_or(SAID_ROWS_MAX)
+        .clamp(1, SAID_ROWS_MAX)
 }
 
 /// `> ` before the input.

@@ -1,6 +1,7 @@
 //! `tailchat` alone: the terminal UI where there is a terminal. Decides what the UI is given, not what it does.
 
 use std::io::{self, IsTerminal as _};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use etcetera::BaseStrategy as _;
@@ -16,6 +17,9 @@ use crate::args::Everywhere;
 use crate::reach::{Online, Stopped, config};
 use crate::{editor, qr};
 
+/// A node that is gone sooner is not waited for.
+const ATTACHED_MIN: Duration = Duration::from_secs(1);
+
 /// Whether there is a person at a terminal.
 pub(crate) fn has_terminal() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
@@ -23,12 +27,17 @@ pub(crate) fn has_terminal() -> bool {
 
 /// `tailchat`.
 pub(crate) async fn ui(everywhere: &Everywhere) -> Result<()> {
-    let settings = settings()?;
-    let client = Client::open(config(everywhere, Online::Yes)?).await?;
-    match run(client, settings).await {
-        Err(TuiError::Stopped(signal)) => Err(Stopped::by(signal).into()),
-        Err(TuiError::Node(failure)) => Err(failure.into()),
-        done => Ok(done?),
+    loop {
+        let settings = settings()?;
+        let client = Client::open(config(everywhere, Online::Yes)?).await?;
+        let (attached, began) = (client.is_remote(), Instant::now());
+        return match run(client, settings).await {
+            // The node that it was attached to was stopped: another one takes its place, or this process does.
+            Err(TuiError::Node(_)) if attached && began.elapsed() > ATTACHED_MIN => continue,
+            Err(TuiError::Stopped(signal)) => Err(Stopped::by(signal).into()),
+            Err(TuiError::Node(failure)) => Err(failure.into()),
+            done => Ok(done?),
+        };
     }
 }
 

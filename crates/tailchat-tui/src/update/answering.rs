@@ -2,7 +2,7 @@
 
 use tailchat_node::control::{Failure, Item, MessageItem, PageItem};
 
-use super::{choosing, opening, scrolling, sending, settling};
+use super::{choosing, opening, scrolling, sending, settling, watching};
 use crate::command::{Command, Goal, PageQuestion, PageWant, Question};
 use crate::layout::Position;
 use crate::model::Model;
@@ -35,12 +35,20 @@ fn again(model: &mut Model, question: &Question) -> Vec<Command> {
     let (asked, key) = match question {
         Question::Members(key) => (&mut room.members_asked, key),
         Question::Status(key) => (&mut room.status_asked, key),
+        Question::Disks { room: key, .. } => (&mut room.disks_asked, key),
         _ => return Vec::new(),
     };
-    if *key == room.key && asked.answered() {
+    if *key != room.key || !asked.answered() {
+        return Vec::new();
+    }
+    if !matches!(question, Question::Disks { .. }) {
         return vec![Command::Ask(question.clone())];
     }
-    Vec::new()
+    // Other messages may be waiting by now.
+    room.disks_asked.answered();
+    let mut commands = Vec::new();
+    watching::ask_disks(room, &mut commands);
+    commands
 }
 
 fn succeeded(model: &mut Model, question: Question, items: Vec<Item>) -> Vec<Command> {
@@ -170,7 +178,7 @@ fn entered(model: &mut Model, items: Vec<Item>, new: bool) -> Vec<Command> {
     let commands = opening::open(model, key);
     model.say(match new {
         true => "this room is yours; others join with its invite",
-        false => "you are in; you can write now, and what the others wrote comes when you meet them",
+        false => "you are in; you can write now",
     });
     commands
 }
@@ -225,7 +233,6 @@ fn disks(model: &mut Model, key: &RoomKey, items: Vec<Item>) {
             (line.on, line.of) = (on, of);
         }
     }
-    room.disks_asked.answered();
 }
 
 /// The draft that waited comes into the input, unless something was typed meanwhile.

@@ -4,13 +4,15 @@ use super::settling;
 use crate::command::{Command, Goal, PageQuestion, PageWant, Question};
 use crate::layout::Position;
 use crate::model::Model;
-use crate::model::ids::Place;
+use crate::model::ids::{MessageKey, Place};
 use crate::model::open_room::{OpenRoom, Whole};
 use crate::model::overlay::Overlay;
 use crate::panes::Panes;
 use crate::time;
 use crate::window::Edge;
 
+/// Messages that are marked as unread at a time; each is a question of its own.
+const UNREAD_MAX: usize = 200;
 /// Rows of the last page that stay in sight.
 const PAGE_OVERLAP: i32 = 2;
 
@@ -253,24 +255,33 @@ pub(super) fn copy_link(model: &mut Model) -> Vec<Command> {
     }
 }
 
+/// Marks the selected message and those below it as unread, as far as they are loaded; they stay so until they are
+/// shown anew.
 pub(super) fn mark_unread(model: &mut Model) -> Vec<Command> {
     let Some(room) = &mut model.open else {
         return Vec::new();
     };
-    let line = room.selected_line();
-    let Some(line) = line.filter(|line| !line.mine) else {
-        model.say("your own messages are always read");
+    let Some(place) = room.selected.take() else {
         return Vec::new();
     };
-    let (message, place) = (line.id.clone(), line.place.clone());
-    room.new_from = Some(place);
-    room.selected = None;
-    let question = Question::Unread {
-        room: room.key.clone(),
-        message,
+    let below = room
+        .window
+        .iter()
+        .filter(|line| line.place >= place && !line.mine);
+    let question = |message: &MessageKey| {
+        Command::Ask(Question::Unread {
+            room: room.key.clone(),
+            message: message.clone(),
+        })
     };
-    model.say("marked as unread");
-    vec![Command::Ask(question)]
+    let commands: Vec<Command> = below.take(UNREAD_MAX).map(|line| question(&line.id)).collect();
+    room.new_from = Some(place);
+    model.say(match commands.len() {
+        0 => "your own messages are always read".to_owned(),
+        1 => "1 message marked as unread".to_owned(),
+        messages => format!("{messages} messages marked as unread"),
+    });
+    commands
 }
 
 pub(super) fn fold(model: &mut Model) {

@@ -25,10 +25,11 @@ const AGES_EVERY_MS: i64 = 60_000;
 
 /// Brings the rest of the model in line with what changed.
 pub(super) fn settle(model: &mut Model, commands: &mut Vec<Command>) {
+    // First, since what is said no longer leaves its rows to the messages.
+    due(model, commands);
     lay_out(model);
     look(model);
     want_pages(model, commands);
-    due(model, commands);
     noticing::retitle(model, commands);
 }
 

@@ -470,3 +470,27 @@ fn a_first_history_is_no_news_but_a_long_absence_is() {
     catch_up(&mut stage, 500, 500);
     assert_eq!(notices(&stage), ["tailchat: 500 messages"]);
 }
+
+#[test]
+fn news_of_disks_that_comes_while_they_are_asked_for_is_asked_for_again() {
+    use tailchat_node::control::{Change, Item};
+    let mut own = message(1, "mine");
+    (own.mine, own.author) = (true, "ann".into());
+    let mut stage = Stage::in_kitchen(80, 24, vec![own]);
+    stage.slow = true;
+    let news = || {
+        Event::Watched(Item::Changed {
+            room: "room1kitchen".into(),
+            what: Change::Disks,
+        })
+    };
+    for wanted in [1, 2, 3] {
+        stage.event(news());
+        stage.event(news());
+        stage.answer_one();
+        stage.answer_one();
+        let disks = |question: &Question| matches!(question, Question::Disks { .. });
+        assert!(asked(&stage, disks) >= wanted);
+        stage.answer_all();
+    }
+}

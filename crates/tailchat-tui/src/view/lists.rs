@@ -10,6 +10,7 @@ use super::{fit, put, rooms};
 use crate::composer::Composer;
 use crate::model::Model;
 use crate::model::overlay::{Ask, Prompt};
+use crate::wrap;
 
 pub(super) fn switcher(
     model: &Model,
@@ -49,7 +50,7 @@ pub(super) fn prompt(model: &Model, prompt: &Prompt, rect: Rect, buffer: &mut Bu
     let theme = &model.taste.theme;
     let (words, label) = asked(&prompt.what);
     let mut row = 0;
-    for line in wrapped(&words, usize::from(rect.width)) {
+    for line in wrap::words(&words, usize::from(rect.width)) {
         put(buffer, rect, row, &Line::raw(line));
         row += 1;
     }
@@ -60,7 +61,7 @@ pub(super) fn prompt(model: &Model, prompt: &Prompt, rect: Rect, buffer: &mut Bu
         true => "one moment …".to_owned(),
         false => prompt.problem.clone().unwrap_or_default(),
     };
-    for line in wrapped(&problem, usize::from(rect.width)) {
+    for line in wrap::words(&problem, usize::from(rect.width)) {
         put(buffer, rect, row, &Line::styled(line, theme.unread));
         row += 1;
     }
@@ -142,23 +143,4 @@ fn field(label: &str, typed: &Composer, rect: Rect, row: u16, buffer: &mut Buffe
         (rect.x + label_columns + column).min(rect.right().saturating_sub(1)),
         (rect.y + row).min(bottom),
     )
-}
-
-/// Words as lines of a width.
-pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    for paragraph in text.lines() {
-        let mut line = String::new();
-        for word in paragraph.split(' ') {
-            if !line.is_empty() && columns(&line) + 1 + columns(word) > width {
-                lines.push(std::mem::take(&mut line));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        lines.push(line);
-    }
-    lines
 }

@@ -6,13 +6,14 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line as Styled, Span};
 use tailchat_core::text::columns;
 
-use super::{fit, lists, put, put_right};
+use super::{fit, put, put_right};
 use crate::layout::{Row, marks, marks_fit};
 use crate::model::Model;
 use crate::model::line::{Line, beginning};
 use crate::model::open_room::OpenRoom;
 use crate::panes::Gutter;
 use crate::time;
+use crate::wrap;
 
 /// Messages of one person within so long stand under one name.
 const TOGETHER_MS: i64 = 300_000;
@@ -61,7 +62,7 @@ fn empty(model: &Model, room: &OpenRoom, rect: Rect, buffer: &mut Buffer) {
     }
     let words: Vec<String> = words
         .iter()
-        .flat_map(|line| lists::wrapped(line, usize::from(rect.width)))
+        .flat_map(|line| wrap::words(line, usize::from(rect.width)))
         .collect();
     let top = rect
         .height

@@ -5,11 +5,12 @@ use ratatui::text::Line;
 use tailchat_core::text::columns;
 use tailchat_node::control::Standing;
 
-use super::{lists, members};
+use super::members;
 use crate::model::Model;
 use crate::model::open_room::Peer;
 use crate::model::overlay::{Address, Overlay};
 use crate::slash;
+use crate::wrap;
 
 /// Columns of keys and commands in the help.
 const TYPED_COLUMNS: usize = 30;
@@ -26,7 +27,7 @@ pub(super) fn lines(model: &Model, overlay: &Overlay, width: usize) -> Vec<Line<
                 .collect()
         }
         Overlay::Details { rows, .. } => {
-            let rows = rows.iter().flat_map(|row| lists::wrapped(row, width));
+            let rows = rows.iter().flat_map(|row| wrap::words(row, width));
             rows.map(Line::raw).collect()
         }
         Overlay::Switcher { .. } | Overlay::Prompt(_) | Overlay::Invite | Overlay::Welcome { .. } => {
@@ -68,7 +69,7 @@ fn explained(typed: &str, help: &str, width: usize) -> Vec<Line<'static>> {
     } else {
         4
     };
-    let mut rows = lists::wrapped(help, width.saturating_sub(indent)).into_iter();
+    let mut rows = wrap::words(help, width.saturating_sub(indent)).into_iter();
     let mut first = format!("  {typed}");
     if beside {
         let gap = indent.saturating_sub(columns(&first));
@@ -104,7 +105,7 @@ fn connections(model: &Model, addresses: &[Address], width: usize) -> Vec<Line<'
         let found = model
             .found
             .iter()
-            .flat_map(|found| lists::wrapped(found, width.saturating_sub(2)));
+            .flat_map(|found| wrap::words(found, width.saturating_sub(2)));
         lines.extend(found.map(|words| Line::raw(format!("  {words}"))));
         lines.push(Line::default());
     }
@@ -125,7 +126,7 @@ fn connections(model: &Model, addresses: &[Address], width: usize) -> Vec<Line<'
         };
         lines.push(Line::raw(format!("  {}: {who}, {state}{rooms}", address.addr)));
         if let Some(problem) = &address.problem {
-            let words = lists::wrapped(problem, width.saturating_sub(4));
+            let words = wrap::words(problem, width.saturating_sub(4));
             lines.extend(
                 words
                     .into_iter()

@@ -6,16 +6,15 @@ use ratatui::text::Line;
 use tailchat_core::text::columns;
 use tailchat_node::control::Standing;
 
-use super::{clear, fit, lists, put, put_right};
+use super::{clear, fit, put, put_right};
 use crate::complete::Completion;
 use crate::keys::Mode;
 use crate::model::Model;
 use crate::model::open_room::{OpenRoom, Peer};
 use crate::model::rooms::Room;
 use crate::panes::Panes;
+use crate::wrap;
 
-/// Rows that a word to the person may take.
-const SAID_ROWS_MAX: u16 = 4;
 /// Narrower screens get fewer words.
 const WORDY_COLUMNS: u16 = 60;
 /// Offers of a completion that are shown.
@@ -41,20 +40,10 @@ pub(super) fn draw(model: &Model, rect: Rect, buffer: &mut Buffer) {
     put_right(buffer, rect, 0, &Line::styled(hints, theme.bar));
 }
 
-/// A word to the person; a long one takes rows of the messages above it for a while.
+/// A word to the person, in as many rows as there are for it.
 fn say(model: &Model, words: &str, rect: Rect, buffer: &mut Buffer) {
-    let lines = lists::wrapped(words, usize::from(rect.width).saturating_sub(2));
-    let rows = u16::try_from(lines.len())
-        .unwrap_or(SAID_ROWS_MAX)
-        .clamp(1, SAID_ROWS_MAX)
-        .min(rect.y + 1);
-    let rect = Rect {
-        y: rect.y + 1 - rows,
-        height: rows,
-        ..rect
-    };
-    clear(buffer, rect, model.taste.theme.bar);
-    for (row, line) in (0..rows).zip(&lines) {
+    let lines = wrap::words(words, usize::from(rect.width).saturating_sub(2));
+    for (row, line) in (0..rect.height).zip(&lines) {
         let line = fit(&format!(" {line}"), usize::from(rect.width));
         put(buffer, rect, row, &Line::styled(line, model.taste.theme.bar));
     }
