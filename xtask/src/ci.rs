@@ -231,6 +231,7 @@ mod tests {
                 "cargo run --release -q -p xtask -- sim --seeds 200",
                 "cargo run --release -- demo",
                 "cargo xtask converge --peers 3 --kill",
+                "cargo xtask screenshots --check",
             ]
         );
     }

@@ -2,6 +2,7 @@
 //! check in the files below touches the disk.
 
 mod docs;
+mod keys;
 mod ladder;
 mod layout;
 mod links;
@@ -80,6 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
     }
     findings.extend(docs::check(&tree.texts));
+    findings.extend(keys::check(&tree.texts));
     findings.extend(layout::top_level(&tree.tracked));
     let own_place = root.to_string_lossy();
     for (path, text) in &tree.texts {
@@ -106,6 +108,11 @@ fn bless(root: &Path, tree: &mut Tree) -> Result<()> {
     for (path, blessed) in docs::bless(&tree.texts) {
         fs::write(root.join(&path), &blessed).with_context(|| format!("{path} cannot be written"))?;
         println!("tidy: {path}: now carries the hash of the present sources");
+        tree.texts.insert(path, blessed);
+    }
+    if let Some((path, blessed)) = keys::bless(&tree.texts) {
+        fs::write(root.join(&path), &blessed).with_context(|| format!("{path} cannot be written"))?;
+        println!("tidy: {path}: now has the program's keys");
         tree.texts.insert(path, blessed);
     }
     Ok(())

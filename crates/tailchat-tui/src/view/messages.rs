@@ -56,8 +56,7 @@ fn empty(model: &Model, room: &OpenRoom, rect: Rect, buffer: &mut Buffer) {
             "",
             "Nobody was found yet. Likely causes: no tailchat runs",
             "at anybody who has the room, or a firewall is between.",
-            "`tailchat doctor` looks for the cause; F4 shows what",
-            "was tried, and /peers add HOST adds an address.",
+            "F4 shows what was tried, /peers add HOST adds an address.",
         ]);
     }
     let words: Vec<String> = words

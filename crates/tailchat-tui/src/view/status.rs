@@ -116,7 +116,7 @@ fn in_words(model: &Model, open: &OpenRoom, room: &Room) -> String {
         return match (room.met, open.is_long_alone(model.now_ms)) {
             (true, _) => "offline · you can write now",
             (false, false) => "waiting for others · you can write now",
-            (false, true) => "nobody found yet · `tailchat doctor` says why",
+            (false, true) => "nobody found yet · F4 shows what was tried",
         }
         .to_owned();
     }
