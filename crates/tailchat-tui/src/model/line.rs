@@ -82,9 +82,14 @@ impl Line {
         matches!(self.kind, MessageKind::Imported | MessageKind::ImportedAction)
     }
 
+    /// Whether we wrote it ourselves; what we brought in from elsewhere others said.
+    pub(crate) fn is_own(&self) -> bool {
+        self.mine && !self.is_imported()
+    }
+
     /// Where its bytes are, in words; none for what others wrote.
     pub(crate) fn disks(&self) -> Option<String> {
-        match (self.mine, self.on, self.of) {
+        match (self.is_own(), self.on, self.of) {
             (false, ..) => None,
             (true, 0 | 1, _) => Some("here".to_owned()),
             (true, on, of) if on >= of => Some(format!("on all {of}")),

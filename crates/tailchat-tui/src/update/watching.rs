@@ -130,7 +130,7 @@ pub(super) fn ask_disks(open: &mut OpenRoom, commands: &mut Vec<Command>) {
         .window
         .iter()
         .rev()
-        .filter(|line| line.mine && line.on < line.of.max(2));
+        .filter(|line| line.is_own() && line.on < line.of.max(2));
     let messages: Vec<_> = waiting.take(DISKS_MAX).map(|line| line.id.clone()).collect();
     if !messages.is_empty() && open.disks_asked.want() {
         commands.push(Command::Ask(Question::Disks {
