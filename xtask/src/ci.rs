@@ -27,7 +27,7 @@ enum Work {
     ReadmeTest,
 }
 
-/// Cheap checks first; one release build serves the last three.
+/// Cheap checks first; one release build serves the last four.
 const STEPS: &[Step] = &[
     Step {
         name: "format",
@@ -95,6 +95,13 @@ const STEPS: &[Step] = &[
         work: Work::Cargo {
             env: &[],
             args: &["xtask", "converge", "--peers", "3", "--kill"],
+        },
+    },
+    Step {
+        name: "pictures",
+        work: Work::Cargo {
+            env: &[],
+            args: &["xtask", "screenshots", "--check"],
         },
     },
 ];

@@ -15,6 +15,7 @@ mod converge;
 mod corpus;
 mod peers;
 mod pty;
+mod screenshots;
 mod sim;
 mod tidy;
 mod workspace;
@@ -42,6 +43,8 @@ enum Chore {
     Converge(converge::Args),
     /// Measure what the documents claim, and write docs/BENCHMARKS.md
     Bench(bench::Args),
+    /// Draw the README's pictures from the real program, or check that they still hold
+    Screenshots(screenshots::Args),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Chore::Sim(args) => sim::run_seeds(&args),
         Chore::Converge(args) => converge::run(&args),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Screenshots(args) => screenshots::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -35,6 +35,7 @@ impl Pty {
         let pair = native_pty_system().openpty(size)?;
         let mut built = CommandBuilder::new(command.get_program());
         built.args(command.get_args());
+        built.cwd(std::env::current_dir()?);
         built.env("TERM", "xterm-256color");
         for (name, value) in command.get_envs() {
             match value {
