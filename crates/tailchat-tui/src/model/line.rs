@@ -82,14 +82,14 @@ impl Line {
         matches!(self.kind, MessageKind::Imported | MessageKind::ImportedAction)
     }
 
-    /// Whether it says on whose disks it is: what a person wrote here, to be read by others.
-    pub(crate) fn tells_disks(&self) -> bool {
+    /// Whether we wrote it ourselves; what we brought in from elsewhere others said.
+    pub(crate) fn is_own(&self) -> bool {
         self.mine && !self.is_imported()
     }
 
-    /// On whose disks it is, in words; none for what others wrote, or somebody elsewhere.
+    /// Where its bytes are, in words; none for what others wrote.
     pub(crate) fn disks(&self) -> Option<String> {
-        match (self.tells_disks(), self.on, self.of) {
+        match (self.is_own(), self.on, self.of) {
             (false, ..) => None,
             (true, 0 | 1, _) => Some("here".to_owned()),
             (true, on, of) if on >= of => Some(format!("on all {of}")),

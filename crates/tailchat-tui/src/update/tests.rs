@@ -494,3 +494,16 @@ fn news_of_disks_that_comes_while_they_are_asked_for_is_asked_for_again() {
         stage.answer_all();
     }
 }
+
+#[test]
+fn what_was_brought_in_from_elsewhere_is_not_our_own() {
+    let mut imported = message(1, "long ago");
+    (imported.mine, imported.kind) = (true, tailchat_node::control::MessageKind::Imported);
+    imported.arrived_at_ms += 1_000_000_000;
+    let stage = Stage::in_kitchen(80, 24, vec![imported, message(2, "since then")]);
+    let screen = stage.screen();
+    assert!(
+        !screen.contains(" here\n") && !screen.contains("late"),
+        "{screen}"
+    );
+}

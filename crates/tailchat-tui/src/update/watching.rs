@@ -126,7 +126,7 @@ fn changed(model: &mut Model, key: &RoomKey, what: Change) -> Vec<Command> {
 
 /// Asks on how many disks our own messages are by now, as far as they are loaded.
 pub(super) fn ask_disks(open: &mut OpenRoom, commands: &mut Vec<Command>) {
-    let waiting = open.window.iter().rev().filter(|line| line.tells_disks());
+    let waiting = open.window.iter().rev().filter(|line| line.is_own());
     let messages: Vec<_> = waiting.take(DISKS_MAX).map(|line| line.id.clone()).collect();
     if !messages.is_empty() && open.disks_asked.want() {
         commands.push(Command::Ask(Question::Disks {

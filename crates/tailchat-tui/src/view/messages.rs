@@ -183,7 +183,7 @@ fn head(model: &Model, room: &OpenRoom, index: usize, line: &Line, gutter: &Gutt
             false => fit(&line.author, width),
         };
         let mut style = theme.person(&line.author);
-        if line.mine {
+        if line.is_own() {
             style = style.add_modifier(Modifier::BOLD);
         }
         head.push(Span::styled(name, style));
