@@ -19,7 +19,7 @@ pub(super) fn open(model: &mut Model, key: RoomKey) -> Vec<Command> {
     model.epochs += 1;
     let mut room = OpenRoom::new(key.clone(), model.epochs);
     let goal = if unread { Goal::FirstUnread } else { Goal::Newest };
-    commands.extend(scrolling::ask_for(&mut room, goal));
+    commands.extend(scrolling::ask_for(&mut room, goal, model.epochs));
     model.open = Some(room);
     model.writing = model.parked.remove(&key).unwrap_or_default();
     if !std::mem::replace(&mut model.writing.asked, true) {

@@ -45,6 +45,8 @@ pub(super) fn by_pages(model: &mut Model, pages: i32) {
 
 /// Goes to a line: at once if it is loaded, else when the node has answered.
 pub(super) fn jump(model: &mut Model, goal: Goal) -> Vec<Command> {
+    model.epochs += 1;
+    let epoch = model.epochs;
     let Some(room) = &mut model.open else {
         return Vec::new();
     };
@@ -66,11 +68,14 @@ pub(super) fn jump(model: &mut Model, goal: Goal) -> Vec<Command> {
         hold(model, place, goal == Goal::Oldest);
         return Vec::new();
     }
-    ask_for(room, goal)
+    ask_for(room, goal, epoch)
 }
 
-/// Asks for a page around a goal.
-pub(super) fn ask_for(room: &mut OpenRoom, goal: Goal) -> Vec<Command> {
+/// Asks for a page around a goal, in an epoch of its own: what was asked before is of no use any more.
+pub(super) fn ask_for(room: &mut OpenRoom, goal: Goal, epoch: u64) -> Vec<Command> {
+    room.pages.before = false;
+    room.pages.after = false;
+    room.pages.epoch = epoch;
     room.pages.whole = Some(Whole::Jump(goal.clone()));
     vec![Command::Ask(Question::Page(PageQuestion {
         room: room.key.clone(),
@@ -98,8 +103,9 @@ pub(super) fn hold(model: &mut Model, place: Place, at_top: bool) {
 /// What was seen has to be known before the node looks for what was not.
 fn seen_first(model: &mut Model, goal: Goal) -> Vec<Command> {
     let mut commands = settling::tell_seen(model);
+    model.epochs += 1;
     if let Some(room) = &mut model.open {
-        commands.extend(ask_for(room, goal));
+        commands.extend(ask_for(room, goal, model.epochs));
     }
     commands
 }
