@@ -99,12 +99,15 @@ impl<'a> View<'a> {
         };
         let profile = self.room.roster.profile(line.author);
         let mine = profile.is_some_and(|profile| profile.person == self.me);
+        let person = profile.filter(|_| nick.is_none());
+        let person = person.map(|profile| profile.person.to_string());
         let author = nick.unwrap_or_else(|| self.writer(line));
         let via = line.arrival.via;
         MessageItem {
             room: self.id.to_string(),
             id: place.id.to_string(),
             author,
+            person,
             mine,
             sent_at_ms: line.sent_at_ms,
             arrived_at_ms: line.arrival.at_ms,

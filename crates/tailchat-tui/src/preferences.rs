@@ -262,7 +262,7 @@ mod tests {
     fn everything_can_be_chosen() {
         let chosen = Preferences::parse(
             "# mine\ntheme = \"light\"\nmouse = true\nnotices = \"osc777\"\nnotify = \"mentions\"\n\
-             highlight = [\"tea\", \" build \"]\ntime = \"12h\"\nfold = 40\n\n[keys]\nf7 = \"search\"\n\"ctrl-o\" = \"editor\"\n",
+             highlight = [\"tea\", \" build \"]\ntime = \"12h\"\nfold = 40\n\n[keys]\nf7 = \"goto-date\"\n\"ctrl-o\" = \"editor\"\n",
         )
         .unwrap();
         assert_eq!(chosen.theme, Theme::light());
@@ -273,7 +273,7 @@ mod tests {
         assert_eq!(chosen.time.pattern(), "%I:%M %p");
         assert_eq!(chosen.fold, 40);
         assert_eq!(
-            chosen.keys.key(Mode::Compose, Action::Search),
+            chosen.keys.key(Mode::Compose, Action::GotoDate),
             Some("F7".to_owned())
         );
     }
@@ -306,12 +306,12 @@ mod tests {
                 "line 1: highlight has an empty word, which is everywhere; take it out",
             ),
             (
-                "[keys]\nf7 = \"search\"\n\"ctrl-enter\" = \"send\"",
+                "[keys]\nf7 = \"goto-date\"\n\"ctrl-enter\" = \"send\"",
                 "line 3: \"ctrl-enter\" is not a key here: terminals send the same for it as for enter; alt-enter is a key of its own",
             ),
             (
-                "[keys]\nf7 = \"serach\"",
-                "line 2: \"serach\" is not an action; did you mean \"search\"?",
+                "[keys]\nf7 = \"sned\"",
+                "line 2: \"sned\" is not an action; did you mean \"send\"?",
             ),
             (
                 "mouse = 1",

@@ -52,8 +52,6 @@ pub enum Slash {
     Goto(String),
     /// How this or all rooms stand with peers.
     Status,
-    /// Search.
-    Search(String),
     /// No notices from this room, or again.
     Mute,
     /// Keys and commands.
@@ -163,7 +161,6 @@ pub const COMMANDS: &[Command] = &[
         "DATE|MESSAGE",
         "Go to a date (2026-11-22, yesterday, \"2 days ago\") or message",
     ),
-    plain("search", &["find", "grep"], "WORDS", "Search in all rooms"),
     plain("status", &[], "", "How rooms stand with peers"),
     plain("mute", &["unmute"], "", "No notices from this room, or again"),
     plain("name", &["nick"], "NAME", "Take another name"),
@@ -265,7 +262,6 @@ fn read(command: &Command, rest: &str) -> Result<Slash, &'static str> {
             _ => return Err("takes \"all\" or nothing"),
         },
         "goto" => Slash::Goto(rest.trim_matches('"').to_owned()),
-        "search" => Slash::Search(text()),
         "status" => Slash::Status,
         "mute" => Slash::Mute,
         "name" => Slash::Name(text()),
@@ -376,7 +372,6 @@ mod tests {
             ("/peers forget a", Slash::ForgetPeer(text("a"))),
             ("/read all", Slash::Read { all: true }),
             ("/goto \"2 days ago\"", Slash::Goto(text("2 days ago"))),
-            ("/search tea time", Slash::Search(text("tea time"))),
             ("/QUIT ", Slash::Quit),
         ] {
             assert_eq!(parse(typed), Ok(slash), "{typed}");

@@ -373,6 +373,7 @@ pub(crate) fn message(at: u32, text: &str) -> MessageItem {
         room: "room1kitchen".into(),
         id: format!("b0b/{at}"),
         author: "bob".into(),
+        person: None,
         mine: false,
         sent_at_ms: NOON_MS + i64::from(at) * 60_000,
         arrived_at_ms: NOON_MS + i64::from(at) * 60_000,

@@ -34,8 +34,6 @@ pub struct Theme {
     pub unread: Style,
     /// A message that arrived late, above what was read.
     pub late: Style,
-    /// Words that a search found.
-    pub found: Style,
     /// Code.
     pub code: Style,
     /// The bar before quotes and code, the bullets of lists.
@@ -126,7 +124,6 @@ impl Theme {
                 .add_modifier(Modifier::BOLD.union(Modifier::REVERSED)),
             unread: PLAIN.fg(Red).add_modifier(Modifier::BOLD),
             late: PLAIN.fg(Cyan).add_modifier(Modifier::ITALIC),
-            found: PLAIN.add_modifier(Modifier::BOLD.union(Modifier::UNDERLINED)),
             code: PLAIN.fg(Cyan),
             mark: PLAIN.add_modifier(Modifier::DIM),
             quote: PLAIN.add_modifier(Modifier::ITALIC),
@@ -259,7 +256,7 @@ mod tests {
             mention,
             unread,
             late,
-            found,
+
             code,
             mark,
             quote,
@@ -270,8 +267,8 @@ mod tests {
             people,
         } = theme;
         let roles = [
-            text, faint, title, rule, bar, key, selected, mention, unread, late, found, code, mark, quote,
-            link, good, warning, error,
+            text, faint, title, rule, bar, key, selected, mention, unread, late, code, mark, quote, link,
+            good, warning, error,
         ];
         roles.into_iter().chain(people).copied().collect()
     }

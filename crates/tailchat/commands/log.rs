@@ -167,6 +167,7 @@ mod tests {
             room: "room1".into(),
             id: "ab/1".into(),
             author: "an\u{202e}n".into(),
+            person: None,
             mine: false,
             sent_at_ms: 1_795_359_845_123,
             arrived_at_ms: 1_795_359_846_000,

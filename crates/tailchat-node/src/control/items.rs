@@ -138,6 +138,9 @@ pub struct MessageItem {
     pub id: String,
     /// Who wrote it.
     pub author: String,
+    /// Whose ID that is, in hexadecimal; none for who wrote it elsewhere or whose profile has not arrived.
+    #[serde(default)]
+    pub person: Option<String>,
     /// Whether that was ourselves.
     pub mine: bool,
     /// By its author's clock, in milliseconds since 1970.

@@ -11,7 +11,7 @@ pub enum Mode {
     Empty,
     /// A message is selected.
     Select,
-    /// A list to choose from, typing narrows it: quick switch, search results, links.
+    /// A list to choose from, typing narrows it: quick switch, addresses.
     List,
     /// A screen to read: help, members, connections, an invite, the bare view.
     Screen,
@@ -57,8 +57,6 @@ pub enum Action {
     NextLate,
     /// Ask for a date and go there.
     GotoDate,
-    /// Search in all rooms.
-    Search,
     /// Mark every room as read.
     MarkAllRead,
     /// Nothing but the messages, for copying with the mouse.

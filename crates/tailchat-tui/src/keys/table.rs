@@ -105,7 +105,6 @@ pub(super) const TABLE: &[Line] = &[
     line((Reading, READ), &["alt-n"], Action::NextMention, "next-mention", "", "The next message that names you"),
     line((Reading, READ), &["alt-l"], Action::NextLate, "next-late", "", "The next message that arrived late: what did I miss"),
     line((Reading, READ), &["alt-g"], Action::GotoDate, "goto-date", "", "Go to a date"),
-    line((Reading, EVERYWHERE), &["ctrl-r"], Action::Search, "search", "", "Search in all rooms"),
     line((Reading, READ), &["alt-shift-r"], Action::MarkAllRead, "mark-all-read", "", "Mark every room as read"),
     line((Reading, READ), &["f5"], Action::Bare, "bare", "", "Only the messages, for copying with the mouse"),
 

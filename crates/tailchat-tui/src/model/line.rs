@@ -21,6 +21,8 @@ pub(crate) struct Line {
     pub(crate) place: Place,
     pub(crate) id: MessageKey,
     pub(crate) author: String,
+    /// What the colour of the author follows: the person, or else the name.
+    pub(crate) hue: String,
     pub(crate) mine: bool,
     pub(crate) sent_at_ms: i64,
     pub(crate) arrived_at_ms: i64,
@@ -58,6 +60,7 @@ impl Line {
             place: Place::new(&message.place),
             id: MessageKey::new(&message.id),
             author: text::name(&message.author),
+            hue: message.person.as_ref().unwrap_or(&message.author).clone(),
             mine: message.mine,
             sent_at_ms: message.sent_at_ms,
             arrived_at_ms: message.arrived_at_ms,

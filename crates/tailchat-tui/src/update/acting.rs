@@ -33,7 +33,6 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::Interrupt => interrupt(model),
         Action::Back => return back(model),
         Action::Help => toggle(model, Overlay::Help { scrolled: 0 }),
-        Action::Search => model.say("search is not there yet"),
         _ => return act_on_room(model, action),
     }
     Vec::new()

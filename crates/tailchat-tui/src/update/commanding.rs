@@ -29,7 +29,6 @@ pub(super) fn command(model: &mut Model, slash: Slash) -> Vec<Command> {
         Slash::Quit => opening::quit(model),
         Slash::Rooms { room: None } => show(model, choosing::switch),
         Slash::Mute => show(model, noticing::mute),
-        Slash::Search(_) => show(model, |model| model.say("search is not there yet")),
         Slash::Members => over(model, Overlay::Members { scrolled: 0 }),
         Slash::Invite => over(model, Overlay::Invite),
         Slash::Help => over(model, Overlay::Help { scrolled: 0 }),

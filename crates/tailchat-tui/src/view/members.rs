@@ -46,7 +46,7 @@ pub(super) fn entry(model: &Model, member: &Member, width: usize) -> Line<'stati
     let name = fit(&member.name, width.saturating_sub(columns(&seen) + 3));
     let gap = width.saturating_sub(2 + columns(&name) + columns(&seen));
     let style = if member.online {
-        theme.person(&member.name)
+        theme.person(&member.person)
     } else {
         theme.faint
     };

@@ -182,7 +182,7 @@ fn head(model: &Model, room: &OpenRoom, index: usize, line: &Line, gutter: &Gutt
             true => fit(&format!("* {}", line.author), width),
             false => fit(&line.author, width),
         };
-        let mut style = theme.person(&line.author);
+        let mut style = theme.person(&line.hue);
         if line.is_own() {
             style = style.add_modifier(Modifier::BOLD);
         }
