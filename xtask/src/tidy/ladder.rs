@@ -115,7 +115,6 @@ const LADDER: &[Rung] = &[
             "futures-util",
             "jiff",
             "linkify",
-            "nucleo-matcher",
             "pulldown-cmark",
             "ratatui",
             "rustix",
