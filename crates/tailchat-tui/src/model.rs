@@ -168,6 +168,8 @@ pub(crate) struct Writing {
     pub(crate) kept: String,
     /// Whether the draft that the node keeps was asked for.
     pub(crate) asked: bool,
+    /// Whether the node has answered; before that nothing is kept, or it would take the place of that draft.
+    pub(crate) told: bool,
     /// The completion under way.
     pub(crate) completion: Option<Completion>,
 }

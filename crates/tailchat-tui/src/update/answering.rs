@@ -5,12 +5,12 @@ use tailchat_node::control::{Failure, Item, MessageItem, PageItem};
 use super::{choosing, opening, scrolling, sending, settling, watching};
 use crate::command::{Command, Goal, PageQuestion, PageWant, Question};
 use crate::layout::Position;
-use crate::model::Model;
 use crate::model::ids::{MessageKey, Place, RoomKey};
 use crate::model::line::Line;
 use crate::model::open_room::{Member, OpenRoom, Status};
 use crate::model::overlay::{Address, Ask, Overlay, Prompt};
 use crate::model::rooms::Room;
+use crate::model::{Model, Writing};
 use crate::window::{Arrival, Edge, Window};
 
 /// Takes an answer in.
@@ -119,7 +119,12 @@ fn failed(model: &mut Model, question: &Question, failure: &Failure) {
             }
         }
         // What is asked again and again is said by the next answer.
-        Question::Members(_) | Question::Status(_) | Question::Disks { .. } | Question::Draft(_) => {}
+        Question::Members(_) | Question::Status(_) | Question::Disks { .. } => {}
+        Question::Draft(key) => {
+            if let Some(writing) = writing_in(model, key) {
+                writing.told = true;
+            }
+        }
         _ => model.say(why),
     }
 }
@@ -156,7 +161,7 @@ fn rooms(model: &mut Model, items: Vec<Item>) -> Vec<Command> {
 }
 
 /// Who is in no room chooses how to come into one.
-fn welcome(model: &mut Model) -> Vec<Command> {
+pub(super) fn welcome(model: &mut Model) -> Vec<Command> {
     if model.rooms_known && model.rooms.is_empty() {
         model.overlay = Some(Overlay::Welcome { chosen: 0 });
     }
@@ -235,23 +240,35 @@ fn disks(model: &mut Model, key: &RoomKey, items: Vec<Item>) {
     }
 }
 
-/// The draft that waited comes into the input, unless something was typed meanwhile.
+/// The draft that waited comes into the input, before what was typed meanwhile.
 fn draft(model: &mut Model, key: &RoomKey, items: Vec<Item>) {
     let kept = items.into_iter().find_map(|item| match item {
         Item::Draft(text) => Some(text),
         _ => None,
     });
-    let here = model.open.as_ref().is_some_and(|open| open.key == *key);
-    let writing = match here {
+    let Some(writing) = writing_in(model, key) else {
+        return;
+    };
+    writing.told = true;
+    if let Some(kept) = kept {
+        let typed = writing.composer.text();
+        let whole = match typed.starts_with(kept.as_str()) {
+            true => typed.to_owned(),
+            false => format!("{kept}{typed}"),
+        };
+        // What is longer than a message is left as it was typed, and the draft where it is.
+        if writing.composer.set(&whole).is_ok() {
+            writing.kept = kept;
+        }
+        settling::typing(model);
+    }
+}
+
+/// What is being written in a room, on the screen or not.
+fn writing_in<'a>(model: &'a mut Model, key: &RoomKey) -> Option<&'a mut Writing> {
+    match model.open.as_ref().is_some_and(|open| open.key == *key) {
         true => Some(&mut model.writing),
         false => model.parked.get_mut(key),
-    };
-    if let (Some(writing), Some(kept)) = (writing, kept) {
-        if writing.composer.text().is_empty() {
-            // It came from here, so it is no longer than a message.
-            let _ = writing.composer.set(&kept);
-        }
-        writing.kept = kept;
     }
 }
 

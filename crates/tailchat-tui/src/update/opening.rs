@@ -1,6 +1,6 @@
 //! From room to room: opening one, keeping what was being written in the other, leaving, and the end.
 
-use super::{scrolling, settling};
+use super::{answering, scrolling, settling};
 use crate::command::{Command, Goal, Question};
 use crate::model::ids::RoomKey;
 use crate::model::open_room::OpenRoom;
@@ -115,6 +115,10 @@ pub(super) fn left(model: &mut Model, key: &RoomKey) -> Vec<Command> {
     }
     model.open = None;
     model.writing = Writing::default();
+    if model.rooms.is_empty() {
+        model.say("that was your last room; make one or join one");
+        return answering::welcome(model);
+    }
     open_first(model)
 }
 

@@ -118,6 +118,10 @@ pub(super) fn keep_draft(model: &mut Model) -> Vec<Command> {
     let Some(room) = &model.open else {
         return Vec::new();
     };
+    if !model.writing.told && !model.quitting {
+        typing(model);
+        return Vec::new();
+    }
     let text = model.writing.composer.text().to_owned();
     if text == model.writing.kept {
         return Vec::new();
@@ -129,9 +133,10 @@ pub(super) fn keep_draft(model: &mut Model) -> Vec<Command> {
     })]
 }
 
-/// Something was typed; the draft goes to the node when the typing stops.
+/// Something was typed; the draft goes to the node soon, also while the typing goes on.
 pub(super) fn typing(model: &mut Model) {
-    model.due.draft_ms = Some(model.now_ms.saturating_add(DRAFT_AFTER_MS));
+    let due = model.now_ms.saturating_add(DRAFT_AFTER_MS);
+    model.due.draft_ms.get_or_insert(due);
 }
 
 /// Asks for lines beyond the ends of the window before the screen gets there.

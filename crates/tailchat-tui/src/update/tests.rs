@@ -204,6 +204,50 @@ fn rooms_are_switched_by_letters_numbers_and_what_is_unread() {
 }
 
 #[test]
+fn what_is_typed_before_a_kept_draft_is_here_stands_behind_it() {
+    let mut stage = Stage::new(80, 24);
+    for name in ["garden", "kitchen"] {
+        stage.rooms.push(MadeUp::new(name, Vec::new()));
+    }
+    stage.rooms[1].draft = "IMPORTANT ".into();
+    stage.start();
+    stage.slow = true;
+    stage.press("alt-2");
+    stage.types("hey");
+    stage.waits(60_000);
+    assert!(
+        asked(&stage, |question| matches!(question, Question::SetDraft { .. })) == 0,
+        "what the node keeps is not replaced unseen"
+    );
+    stage.slow = false;
+    stage.answer_all();
+    assert_eq!(stage.model.writing.composer.text(), "IMPORTANT hey");
+    stage.waits(10_000);
+    assert_eq!(stage.rooms[1].draft, "IMPORTANT hey");
+}
+
+#[test]
+fn a_draft_is_kept_while_the_typing_goes_on() {
+    let mut stage = Stage::in_kitchen(80, 24, Vec::new());
+    for _ in 0..40 {
+        stage.types("word ");
+        stage.waits(200);
+    }
+    assert!(stage.rooms[0].draft.len() > 100, "{:?}", stage.rooms[0].draft);
+}
+
+#[test]
+fn who_left_the_last_room_elsewhere_is_offered_another() {
+    let mut stage = Stage::in_kitchen(80, 24, Vec::new());
+    stage.rooms.clear();
+    stage.event(Event::Watched(tailchat_node::control::Item::Changed {
+        room: "room1kitchen".into(),
+        what: tailchat_node::control::Change::Left,
+    }));
+    assert!(stage.screen().contains("Join"), "{}", stage.screen());
+}
+
+#[test]
 fn a_draft_stays_with_its_room_and_goes_to_the_node_when_the_typing_stops() {
     let mut stage = Stage::new(80, 24);
     for name in ["garden", "kitchen"] {
@@ -303,7 +347,7 @@ fn the_first_run_leads_to_a_room_and_a_wrong_invite_is_explained() {
     stage.types("kitchen");
     stage.press("enter");
     assert!(matches!(stage.model.overlay, Some(Overlay::Invite)));
-    assert!(stage.screen().contains("tailchat join room1kitchen"));
+    assert!(stage.screen().contains("tailchat join 'tailchat:room1kitchen'"));
 }
 
 #[test]
@@ -421,7 +465,7 @@ fn commands_mirror_the_command_line_and_a_wrong_one_stays_in_the_input() {
     stage.types("/new garden");
     stage.press("enter");
     assert!(
-        stage.screen().contains("tailchat join room1garden"),
+        stage.screen().contains("tailchat join 'tailchat:room1garden'"),
         "{}",
         stage.screen()
     );

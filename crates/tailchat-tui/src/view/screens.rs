@@ -106,7 +106,7 @@ fn invite(model: &Model, rect: Rect, buffer: &mut Buffer) {
     let Some(room) = model.room() else { return };
     let theme = &model.taste.theme;
     let width = usize::from(rect.width);
-    let command = format!("tailchat join {}", room.key);
+    let command = format!("tailchat join '{}'", room.invite);
     let mut lines = vec![Line::styled(fit(&room.name, width), theme.title)];
     lines.extend(chunks(&command, width).into_iter().map(Line::raw));
     lines.push(Line::styled(
