@@ -30,7 +30,7 @@ fn the_first_run_asks_a_name_then_creates_a_room_and_shows_its_invite() {
     screen.types("\r");
     screen.until_text("room:");
     screen.types("kitchen\r");
-    screen.until_text("tailchat join room1");
+    screen.until_text("tailchat join 'tailchat:room1");
     screen.types("\x1b");
     screen.until_text("What you write is kept");
     screen.types("the kettle is on\r");
