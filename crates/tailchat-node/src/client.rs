@@ -78,10 +78,19 @@ impl Client {
         loop {
             if let Some(lines) = socket::connect(&path).await {
                 let mut client = Self {
-                    way: Way::Remote(Box::new(Remote { lines, path })),
+                    way: Way::Remote(Box::new(Remote {
+                        lines,
+                        path: path.clone(),
+                    })),
                 };
-                client.agree(&config).await?;
-                return Ok(client);
+                match client.agree(&config).await {
+                    // It was just stopping: soon the folder is free.
+                    Err(failure) if failure == gone() && start.elapsed() < LOCKED_RETRY => {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        continue;
+                    }
+                    agreed => return agreed.map(|()| client),
+                }
             }
             match Self::start(&config, false).await {
                 Err(Started::Locked(_)) if start.elapsed() < LOCKED_RETRY => {
@@ -204,7 +213,10 @@ impl Client {
                 let lines = socket::connect(&remote.path).await.ok_or_else(gone)?;
                 let path = remote.path.clone();
                 Ok(Self {
-                    way: Way::Remote(Box::new(Remote { lines, path })),
+                    way: Way::Remote(Box::new(Remote {
+                        lines,
+                        path: path.clone(),
+                    })),
                 })
             }
             Way::Local(local) => Ok(Self::local(local.asks.clone(), local.sessions.clone(), None)),
@@ -213,9 +225,6 @@ impl Client {
 
     /// Brings a running node and this command's options together.
     async fn agree(&mut self, config: &Config) -> Result<(), Failure> {
-        if config.listen.is_none() && config.name.is_none() {
-            return Ok(());
-        }
         let node = self.hello().await?;
         if let Listen::At(wanted) = listen_spec(config.listen.as_deref())? {
             // Port 0 asks for any port, so any will do.
