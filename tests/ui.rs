@@ -34,9 +34,7 @@ fn the_first_run_asks_a_name_then_creates_a_room_and_shows_its_invite() {
     screen.types("\x1b");
     screen.until_text("What you write is kept");
     screen.types("the kettle is on\r");
-    screen.until("the message, durable", |text| {
-        text.contains("the kettle is on") && text.contains(" here")
-    });
+    screen.until_durable("the kettle is on");
     screen.types("\x11");
     assert_eq!(screen.ends(), 0);
     screen.is_restored();
@@ -68,7 +66,7 @@ fn a_screen_that_becomes_small_and_large_again_stays_whole() {
     let machine = Machine::new("ann");
     let mut screen = in_kitchen(&machine);
     screen.types("hello\r");
-    screen.until_text(" here");
+    screen.until_durable("hello");
     for (columns, rows) in [(40, 10), (3, 1), (16, 3), (200, 60), SMALL] {
         screen.resize(columns, rows);
         screen.types("x");
@@ -140,7 +138,7 @@ fn two_programs_side_by_side_converge() {
     let (ann, bob) = (Machine::new("ann"), Machine::new("bob"));
     let mut first = in_kitchen(&ann);
     first.types("from ann\r");
-    first.until_text(" here");
+    first.until_durable("from ann");
     let rooms = ann.run(&["rooms", "--json"]).json();
     let invite = rooms[0]["invite"].as_str().expect("an invite").to_owned();
     let mut second = Screen::run(&bob.online(&[]), SMALL);
@@ -269,7 +267,7 @@ fn it_attaches_to_a_node_that_runs_and_takes_its_place_when_it_ends() {
     let mut screen = Screen::run(&machine.online(&[]), SMALL);
     screen.until_text("you can write now");
     screen.types("through the socket\r");
-    screen.until_text(" here");
+    screen.until_durable("through the socket");
     assert!(
         machine
             .run(&["log", "kitchen"])
@@ -283,7 +281,7 @@ fn it_attaches_to_a_node_that_runs_and_takes_its_place_when_it_ends() {
         text.contains("through the socket") && text.contains("kitchen ·")
     });
     screen.types("on its own\r");
-    screen.until("both messages", |text| text.matches(" here").count() == 2);
+    screen.until_durable("on its own");
     assert!(
         machine.run(&["log", "kitchen"]).ok().contains("on its own"),
         "it is the node"

@@ -123,6 +123,16 @@ impl Screen {
         self.until(text, |screen| screen.contains(text));
     }
 
+    /// Waits until a message of one's own stands there as written on this disk.
+    #[track_caller]
+    pub(crate) fn until_durable(&self, message: &str) {
+        self.until(message, |screen| {
+            screen
+                .lines()
+                .any(|row| row.contains(message) && row.ends_with(" here"))
+        });
+    }
+
     /// Waits for the program's end; gives its exit code.
     #[track_caller]
     pub(crate) fn ends(&mut self) -> u32 {
