@@ -165,13 +165,19 @@ impl Composer {
     /// The rows in which the text stands in `width` columns; at least one. Together they are the text.
     #[must_use]
     pub fn rows(&self, width: usize) -> Vec<Row<'_>> {
-        layout::rows(self.text(), width)
+        layout::rows(self.text(), width, usize::MAX)
     }
 
-    /// The cursor's row and column in `width` columns.
+    /// How many rows there are in `width` columns; `most` if there are more, without looking at those.
     #[must_use]
-    pub fn cursor(&self, width: usize) -> (usize, usize) {
-        layout::place(&self.rows(width), self.writing.cursor())
+    pub fn row_count(&self, width: usize, most: usize) -> usize {
+        layout::rows(self.text(), width, most).len().min(most)
+    }
+
+    /// The cursor's row and column among the [`Self::rows`] of a width.
+    #[must_use]
+    pub fn cursor(&self, rows: &[Row<'_>]) -> (usize, usize) {
+        layout::place(rows, self.writing.cursor())
     }
 
     /// Moves the cursor to a row and column in `width` columns, or as near as there is text: a mouse's click.
@@ -288,7 +294,7 @@ impl Composer {
     }
 
     fn step(&mut self, by: isize, width: usize, column: Option<usize>) -> Result<Applied, Full> {
-        let rows = layout::rows(self.writing.text(), width);
+        let rows = layout::rows(self.writing.text(), width, usize::MAX);
         let (row, here) = layout::place(&rows, self.writing.cursor());
         let column = column.unwrap_or(here);
         let to = row

@@ -24,7 +24,7 @@ pub mod slash;
 mod stage;
 mod terminal;
 pub mod theme;
-mod time;
+pub mod time;
 mod update;
 mod view;
 mod window;

@@ -51,15 +51,18 @@ impl Panes {
             bare: model.panes.bare,
             said_rows: said_rows(model),
         };
-        Self::new(&wanted, |columns| {
-            let rows = model.writing.composer.rows(usize::from(columns)).len();
+        Self::new(&wanted, |columns, most| {
+            let rows = model
+                .writing
+                .composer
+                .row_count(usize::from(columns), usize::from(most));
             let reply = usize::from(model.writing.reply_to.is_some());
             u16::try_from(rows + reply).unwrap_or(u16::MAX)
         })
     }
 
-    /// The panes of a screen; `input_rows` gives the rows of the input at a width.
-    fn new(wanted: &Wanted, input_rows: impl Fn(u16) -> u16) -> Self {
+    /// The panes of a screen; `input_rows` gives the rows of the input at a width, counted no further than a most.
+    fn new(wanted: &Wanted, input_rows: impl Fn(u16, u16) -> u16) -> Self {
         let (columns, rows) = (wanted.columns, wanted.rows);
         let none = Rect::new(0, rows, columns, 0);
         if wanted.bare {
@@ -72,8 +75,9 @@ impl Panes {
                 input: none,
             };
         }
-        let input_rows = input_rows(columns.saturating_sub(PROMPT_COLUMNS))
-            .clamp(1, (rows / INPUT_SHARE).max(1))
+        let most = (rows / INPUT_SHARE).max(1);
+        let input_rows = input_rows(columns.saturating_sub(PROMPT_COLUMNS), most)
+            .clamp(1, most)
             .min(rows);
         let status_rows = match rows.checked_sub(input_rows + 1) {
             None | Some(0) => 0,

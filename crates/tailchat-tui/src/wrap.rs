@@ -27,8 +27,9 @@ pub(crate) fn wide(grapheme: &str) -> usize {
 
 /// The rows of a line without line breaks, as byte ranges that together are the line. A row has room for `width`
 /// columns; white space at a row's end may stand beyond that by `hang` columns, and
-/// what stands further is on the next row. A row that has room for nothing takes one character all the same.
-pub(crate) fn rows(line: &str, width: usize, hang: usize) -> Vec<Range<usize>> {
+/// what stands further is on the next row. A row that has room for nothing takes one character all the same. Of more
+/// than `most` rows at least so many are given, and the rest is not looked at.
+pub(crate) fn rows(line: &str, width: usize, hang: usize, most: usize) -> Vec<Range<usize>> {
     if fits(line, width) {
         let whole = 0..line.len();
         return vec![whole];
@@ -43,6 +44,9 @@ pub(crate) fn rows(line: &str, width: usize, hang: usize) -> Vec<Range<usize>> {
     };
     for (at, grapheme) in line.grapheme_indices(true) {
         breaker.take(at, grapheme, hang);
+        if breaker.rows.len() >= most {
+            return breaker.rows;
+        }
     }
     breaker.rows.push(breaker.start..line.len());
     breaker.rows
@@ -156,7 +160,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn shown(line: &str, width: usize) -> Vec<&str> {
-        rows(line, width, 0).into_iter().map(|row| &line[row]).collect()
+        rows(line, width, 0, usize::MAX)
+            .into_iter()
+            .map(|row| &line[row])
+            .collect()
     }
 
     #[test]
@@ -196,7 +203,7 @@ mod tests {
 
     #[test]
     fn spaces_may_hang_over_the_edge() {
-        let hanging = |line: &str| rows(line, 5, 1).len();
+        let hanging = |line: &str| rows(line, 5, 1, usize::MAX).len();
         assert_eq!(hanging("12345 "), 1);
         assert_eq!(hanging("12345  "), 2);
         assert_eq!(shown("12345 6", 5), ["12345", " 6"]);
@@ -221,7 +228,11 @@ mod tests {
         fn rows_are_the_line_and_none_is_too_wide(
             line in "([a-z]{0,9}| {0,3}|[日本語。]|e\u{301}|👩\u{200d}🚀|🇨🇭){0,20}", width in 1usize..12,
         ) {
-            let rows = rows(&line, width, 1);
+            let whole = rows(&line, width, 1, usize::MAX);
+            let most = whole.len() / 2;
+            let cut = rows(&line, width, 1, most);
+            prop_assert!(cut.len() >= most && whole.starts_with(&cut));
+            let rows = whole;
             prop_assert_eq!(rows.iter().map(|row| &line[row.clone()]).collect::<String>(), line.clone());
             for row in &rows {
                 let text = &line[row.clone()];

@@ -121,20 +121,20 @@ impl Page {
             self.previews = true;
             out.note("--- not here yet; a peer tells that the newest messages are ---");
         }
-        let minute = time::local_minute(message.sent_at_ms, &self.zone);
+        let minute = time::day_and_minute(message.sent_at_ms, &self.zone);
         out.note(&format!("{minute} {}", said(message)));
         Ok(())
     }
 
     fn show(&mut self, message: &MessageItem, out: &mut Output) -> Result<()> {
         if self.days {
-            let day = time::local_day(message.sent_at_ms, &self.zone);
+            let day = time::day_in_words(message.sent_at_ms, &self.zone);
             if day != self.day {
                 out.line(&format!("--- {day} ---"))?;
                 self.day = day;
             }
         }
-        let minute = time::local_minute(message.sent_at_ms, &self.zone);
+        let minute = time::day_and_minute(message.sent_at_ms, &self.zone);
         out.line(&format!("{minute} {}", said(message)))
     }
 }

@@ -18,13 +18,17 @@ pub struct Row<'a> {
     pub breaks: bool,
 }
 
-pub(super) fn rows(text: &str, width: usize) -> Vec<Row<'_>> {
+/// The rows; of more than `most` at least so many, and what comes after is not looked at.
+pub(super) fn rows(text: &str, width: usize, most: usize) -> Vec<Row<'_>> {
     let room = width.saturating_sub(1).max(1);
     let hang = width.max(1) - room;
     let mut rows = Vec::new();
     let mut start = 0;
     for line in text.split('\n') {
-        let pieces = wrap::rows(line, room, hang);
+        if rows.len() >= most {
+            break;
+        }
+        let pieces = wrap::rows(line, room, hang, most - rows.len());
         rows.extend(pieces.into_iter().map(|piece| Row {
             start: start + piece.start,
             text: line.get(piece).unwrap_or_default(),

@@ -176,7 +176,11 @@ fn the_cursor_is_inside_the_width_also_behind_a_full_row() {
     ] {
         let composer = at(marked);
         let texts: Vec<_> = composer.rows(width).iter().map(|row| row.text).collect();
-        assert_eq!((composer.cursor(width), texts), (place, rows), "{marked:?}");
+        assert_eq!(
+            (composer.cursor(&composer.rows(width)), texts),
+            (place, rows),
+            "{marked:?}"
+        );
     }
 }
 
@@ -188,7 +192,7 @@ fn up_and_down_keep_the_column() {
         apply(&mut composer, Edit::Up);
         let _ = after;
     }
-    assert_eq!(composer.cursor(WIDTH).0, 0);
+    assert_eq!(composer.cursor(&composer.rows(WIDTH)).0, 0);
     apply(&mut composer, Edit::Down);
     apply(&mut composer, Edit::Down);
     apply(&mut composer, Edit::Down);
@@ -309,7 +313,7 @@ proptest! {
             prop_assert!(border, "{text:?} at {cursor} after {step:?}");
             let rows = composer.rows(width);
             prop_assert_eq!(whole(&rows), text);
-            let (row, column) = composer.cursor(width);
+            let (row, column) = composer.cursor(&composer.rows(width));
             prop_assert!(row < rows.len() && column < width, "{text:?}: {row} {column} of {width}");
             for row in &rows {
                 let alone = row.text.graphemes(true).count() == 1;
@@ -338,11 +342,11 @@ proptest! {
     fn a_row_down_and_up_again_is_where_it_was(text in pieces(), more in pieces(), width in 3usize..12) {
         let mut composer = written(&format!("{text}\n{more}"));
         composer.writing.go(0);
-        let begun = composer.cursor(width);
+        let begun = composer.cursor(&composer.rows(width));
         composer.apply(Edit::Down, width).unwrap();
-        prop_assert_eq!(composer.cursor(width).0, 1);
+        prop_assert_eq!(composer.cursor(&composer.rows(width)).0, 1);
         composer.apply(Edit::Up, width).unwrap();
-        prop_assert_eq!(composer.cursor(width), begun);
+        prop_assert_eq!(composer.cursor(&composer.rows(width)), begun);
     }
 }
 
@@ -370,7 +374,7 @@ fn the_longest_text_can_be_written_without_waiting() {
         let up = begin.elapsed();
         let begin = std::time::Instant::now();
         let rows = composer.rows(80).len();
-        let place = composer.cursor(80);
+        let place = composer.cursor(&composer.rows(80));
         let laid = begin.elapsed();
         println!("{what}: pasted {pasted:?}, typed {typed:?}, up {up:?}, {rows} rows and {place:?} {laid:?}");
         assert!((pasted + typed + up + laid).as_secs() < 5, "{what}");

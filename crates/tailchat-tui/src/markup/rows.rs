@@ -90,7 +90,7 @@ impl Pieces {
         let ranges = if shape.verbatim {
             wrap::cells(&self.shown, room)
         } else {
-            wrap::rows(&self.shown, room, usize::MAX)
+            wrap::rows(&self.shown, room, usize::MAX, usize::MAX)
         };
         let mut rows = Vec::new();
         let mut runs = self.runs.as_slice();

@@ -25,7 +25,7 @@ pub(super) fn draw(model: &Model, rect: Rect, buffer: &mut Buffer) -> Option<Pos
         rect.height -= 1;
     }
     let rows = model.writing.composer.rows(usize::from(width));
-    let (row, column) = model.writing.composer.cursor(usize::from(width));
+    let (row, column) = model.writing.composer.cursor(&rows);
     // The row of the cursor is always to be seen.
     let skipped = (row + 1).saturating_sub(usize::from(rect.height));
     let text = Rect {

@@ -133,8 +133,8 @@ pub(super) fn welcome(model: &Model, chosen: usize, rect: Rect, buffer: &mut Buf
 fn field(label: &str, typed: &Composer, rect: Rect, row: u16, buffer: &mut Buffer) -> Position {
     let label_columns = u16::try_from(columns(label)).unwrap_or(0);
     let width = rect.width.saturating_sub(label_columns).max(2);
-    let (cursor_row, column) = typed.cursor(usize::from(width));
     let rows = typed.rows(usize::from(width));
+    let (cursor_row, column) = typed.cursor(&rows);
     let words = rows.get(cursor_row).map_or("", |row| row.text);
     put(buffer, rect, row, &Line::raw(format!("{label}{words}")));
     let column = u16::try_from(column).unwrap_or(0).min(width - 1);
