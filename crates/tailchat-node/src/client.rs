@@ -77,12 +77,7 @@ impl Client {
         let start = Instant::now();
         loop {
             if let Some(lines) = socket::connect(&path).await {
-                let mut client = Self {
-                    way: Way::Remote(Box::new(Remote {
-                        lines,
-                        path: path.clone(),
-                    })),
-                };
+                let mut client = Self::remote(lines, path.clone());
                 match client.agree(&config).await {
                     // It was just stopping: soon the folder is free.
                     Err(failure) if failure == gone() && start.elapsed() < LOCKED_RETRY => {
@@ -184,6 +179,12 @@ impl Client {
         Ok(Self::local(asks, sessions, Some((node, stop.drop_guard()))))
     }
 
+    fn remote(lines: socket::Lines, path: PathBuf) -> Self {
+        Self {
+            way: Way::Remote(Box::new(Remote { lines, path })),
+        }
+    }
+
     fn local(
         asks: mpsc::Sender<Ask>,
         sessions: Arc<Sessions>,
@@ -211,13 +212,7 @@ impl Client {
         match &self.way {
             Way::Remote(remote) => {
                 let lines = socket::connect(&remote.path).await.ok_or_else(gone)?;
-                let path = remote.path.clone();
-                Ok(Self {
-                    way: Way::Remote(Box::new(Remote {
-                        lines,
-                        path: path.clone(),
-                    })),
-                })
+                Ok(Self::remote(lines, remote.path.clone()))
             }
             Way::Local(local) => Ok(Self::local(local.asks.clone(), local.sessions.clone(), None)),
         }
@@ -395,7 +390,7 @@ enum Started {
 fn gone() -> Failure {
     Failure::new(
         Code::Failed,
-        "the node is gone; what it acknowledged is safe, the rest was not done",
+        "the node is gone; what it acknowledged is safe, the rest may not have been done",
     )
 }
 

@@ -65,7 +65,8 @@ pub(crate) enum Question {
         room: RoomKey,
         text: String,
         action: bool,
-        reply_to: Option<MessageKey>,
+        /// The message that it answers, and how that is named.
+        reply_to: Option<(MessageKey, String)>,
     },
     /// Make a room.
     New(String),
@@ -184,7 +185,7 @@ impl Question {
                 room: room.to_string(),
                 texts: vec![text],
                 action,
-                reply_to: reply_to.map(|id| id.to_string()),
+                reply_to: reply_to.map(|(id, _)| id.to_string()),
                 on: 0,
                 wait: Wait::No,
             },

@@ -109,6 +109,11 @@ impl Composer {
         text
     }
 
+    /// Keeps a text in the history, as if it had been sent.
+    pub fn remember(&mut self, text: &str) {
+        self.history.keep(text);
+    }
+
     /// Begins anew with a draft; the cursor at its end, nothing to undo.
     ///
     /// # Errors

@@ -37,7 +37,11 @@ pub(crate) enum Event {
     Resumed,
     /// The time came that [`Model::wakes_at_ms`](crate::model::Model::wakes_at_ms) named.
     Ticked,
-    /// The node is gone, or does not understand.
+    /// The node is gone; another one is looked for.
+    Orphaned,
+    /// Another node is there: what the one before told, and what was asked of it, may be lost.
+    Rejoined,
+    /// The node is gone for good, or does not understand.
     Parted(Failure),
     /// A signal wants the program to end.
     Told,

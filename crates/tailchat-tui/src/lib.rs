@@ -31,4 +31,4 @@ mod window;
 mod wrap;
 
 pub use run::{TuiError, run};
-pub use settings::{Edit, Settings};
+pub use settings::{Attach, Edit, Settings};

@@ -124,6 +124,11 @@ impl Model {
         }
     }
 
+    /// Whether there is an input: also before the first room is open, which takes what was typed then.
+    pub(crate) fn has_input(&self) -> bool {
+        self.open.is_some() || !self.rooms_known
+    }
+
     /// The open room as the list knows it.
     pub(crate) fn room(&self) -> Option<&Room> {
         self.open.as_ref().and_then(|open| self.rooms.get(&open.key))
@@ -164,14 +169,21 @@ pub(crate) struct Writing {
     pub(crate) composer: Composer,
     /// The message that is answered.
     pub(crate) reply_to: Option<(MessageKey, String)>,
-    /// What the node keeps of it.
-    pub(crate) kept: String,
-    /// Whether the draft that the node keeps was asked for.
-    pub(crate) asked: bool,
-    /// Whether the node has answered; before that nothing is kept, or it would take the place of that draft.
-    pub(crate) told: bool,
+    pub(crate) kept: Kept,
     /// The completion under way.
     pub(crate) completion: Option<Completion>,
+}
+
+/// What the node keeps of what is being written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Kept {
+    #[default]
+    Unasked,
+    /// It was asked for; until it is here nothing is kept, or that would take its place.
+    Asked,
+    /// What it is after an answer that failed.
+    Unknown,
+    This(String),
 }
 
 /// Which panes the person wants, where there is room for them.

@@ -3,6 +3,7 @@
 
 mod asking;
 mod signals;
+mod watch;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -13,9 +14,8 @@ use std::time::Duration;
 use crossterm::event::{Event as Input, EventStream};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
-use tailchat_node::client::Client;
-use tailchat_node::control::{Answer, Code, Failure, Request};
-use tokio::time::{Instant, sleep};
+use tailchat_node::control::Failure;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::command::Command;
 use crate::event::Event;
@@ -27,11 +27,10 @@ use crate::update::{first_questions, update};
 use crate::view;
 use asking::Asking;
 use signals::{Heard, Signals};
+use watch::{Told, Watch};
 
 /// However much comes in, the screen follows at least so often.
 const FRAME: Duration = Duration::from_millis(16);
-/// A watch that ends sooner is not asked for again.
-const WATCH_MIN: Duration = Duration::from_secs(5);
 /// What was asked before the end is waited for so long.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
 
@@ -49,20 +48,12 @@ pub enum TuiError {
     Stopped(u8),
 }
 
-/// Runs the UI until its user ends it; the client is closed then, and a node of its own with it.
+/// Runs the UI until its user ends it; a node of its own is closed then.
 ///
 /// # Errors
 /// [`TuiError`]; whatever was sent before is safe, and the terminal is as it was.
-pub async fn run(mut client: Client, settings: Settings) -> Result<(), TuiError> {
-    let asking = Asking::open(&client).await?;
-    client.request(Request::Watch).await?;
-    let ended = live(&mut client, asking, settings).await;
-    let closed = client.close().await;
-    ended?;
-    Ok(closed?)
-}
-
-async fn live(client: &mut Client, asking: Asking, settings: Settings) -> Result<(), TuiError> {
+pub async fn run(settings: Settings) -> Result<(), TuiError> {
+    let (mut watch, asking) = Watch::open(settings.attach).await?;
     let signals = Signals::watch()?;
     let preferences = settings.preferences;
     let channel = settings.channel;
@@ -79,38 +70,58 @@ async fn live(client: &mut Client, asking: Asking, settings: Settings) -> Result
         fold: preferences.fold,
         picture: settings.picture,
     };
-    let model = Model::new(taste, size, now_ms());
     let mut ui = Ui {
-        model,
+        model: Model::new(taste, size, now_ms()),
         terminal,
         inputs: Some(EventStream::new()),
         signals,
         asking,
-        watched_since: Instant::now(),
         edit: settings.edit,
         channel,
         told: None,
         ended: false,
     };
-    let ended = ui.turn(client).await;
-    if ended.is_err() {
-        ui.last_words();
-    }
+    let mut ended = ui.turn(&mut watch).await;
     let Ui {
         terminal,
         asking,
         told,
-        mut model,
+        model,
         ..
     } = ui;
     // The screen is the shell's again while the last words reach the node.
     drop(terminal);
-    asking.finish(LAST_ANSWERS).await;
-    ended?;
-    match (model.parted.take(), told) {
-        (Some(failure), _) => Err(failure.into()),
-        (None, Some(signal)) => Err(TuiError::Stopped(signal)),
-        (None, None) => Ok(()),
+    let parted = last_words(model, asking, ended.is_err()).await;
+    let closed = watch.close().await;
+    if let Some(signal) = told {
+        ended = ended.and(Err(TuiError::Stopped(signal)));
+    }
+    parted.map_or(ended, |failure| Err(failure.into()))?;
+    Ok(closed?)
+}
+
+/// Lets what a person did reach the node, within bounds; a post that fails becomes a draft. Gives why there is no
+/// node any more.
+async fn last_words(mut model: Model, mut asking: Asking, failed: bool) -> Option<Failure> {
+    let until = Instant::now() + LAST_ANSWERS;
+    // Where the terminal failed, what was written is not with the node yet.
+    let mut next = failed.then_some(Event::Told);
+    loop {
+        if let Some(event) = next.take() {
+            for command in update(&mut model, event, now_ms()) {
+                if let Command::Ask(question) = command {
+                    asking.ask(question);
+                }
+            }
+        }
+        if !asking.is_doing() {
+            return model.parted;
+        }
+        match timeout_at(until, asking.answer()).await {
+            Ok((question, answer)) => next = Some(Event::Answered { question, answer }),
+            // Who does not answer in time does not answer before the end.
+            Err(_) => return model.parted,
+        }
     }
 }
 
@@ -121,7 +132,6 @@ struct Ui {
     inputs: Option<EventStream>,
     signals: Signals,
     asking: Asking,
-    watched_since: Instant,
     edit: Option<Edit>,
     channel: Channel,
     /// The signal that ended the program.
@@ -134,23 +144,23 @@ enum Wake {
     Heard(Heard),
     Input(Option<io::Result<Input>>),
     Answered(Box<Event>),
-    Watch(Result<Answer, Failure>),
+    Told(Box<Told>),
     Due,
 }
 
 impl Ui {
     /// Wait, take in all that waits already, draw.
-    async fn turn(&mut self, client: &mut Client) -> Result<(), TuiError> {
+    async fn turn(&mut self, watch: &mut Watch) -> Result<(), TuiError> {
         self.carry_out(first_questions())?;
         self.draw()?;
         while !self.ended {
-            let wake = self.wait(client).await;
+            let wake = self.wait(watch).await;
             let woken = Instant::now();
-            self.woken(client, wake).await?;
+            self.woken(wake).await?;
             while !self.ended && woken.elapsed() < FRAME {
-                let waiting = at_once(self.wait(client)).await;
+                let waiting = at_once(self.wait(watch)).await;
                 match waiting {
-                    Some(wake) => self.woken(client, wake).await?,
+                    Some(wake) => self.woken(wake).await?,
                     None => break,
                 }
             }
@@ -162,7 +172,7 @@ impl Ui {
     }
 
     /// Waits for whatever comes first. Cancel-safe: all it waits for is.
-    async fn wait(&mut self, client: &mut Client) -> Wake {
+    async fn wait(&mut self, watch: &mut Watch) -> Wake {
         let now = now_ms();
         let wakes_at = self.model.wakes_at_ms();
         let pause = wakes_at.map_or(0, |at| u64::try_from(at.saturating_sub(now)).unwrap_or(0));
@@ -174,16 +184,16 @@ impl Ui {
             (question, answer) = self.asking.answer() => {
                 Wake::Answered(Box::new(Event::Answered { question, answer }))
             }
-            answer = client.next() => Wake::Watch(answer),
+            told = watch.next() => Wake::Told(Box::new(told)),
             () = sleep(Duration::from_millis(pause)), if wakes_at.is_some() => Wake::Due,
         }
     }
 
-    async fn woken(&mut self, client: &mut Client, wake: Wake) -> Result<(), TuiError> {
+    async fn woken(&mut self, wake: Wake) -> Result<(), TuiError> {
         let event = match wake {
             Wake::Answered(event) => *event,
             Wake::Due => Event::Ticked,
-            Wake::Watch(answer) => self.watched(client, answer).await,
+            Wake::Told(told) => self.told(*told).await?,
             Wake::Heard(heard) => self.heard(heard)?,
             Wake::Input(Some(Ok(input))) => translated(input),
             // The terminal is gone.
@@ -207,22 +217,25 @@ impl Ui {
         })
     }
 
-    /// A watch that ended, as one does that fell far behind, begins anew; what it missed is asked for.
-    async fn watched(&mut self, client: &mut Client, answer: Result<Answer, Failure>) -> Event {
-        let failure = match answer {
-            Ok(Answer::Item(item)) => return Event::Watched(item),
-            Ok(Answer::Done) => Failure::new(Code::Failed, "the node tells nothing more; restart tailchat"),
-            Ok(Answer::Failed(failure)) => failure,
-            Err(gone) => return Event::Parted(gone),
-        };
-        if self.watched_since.elapsed() < WATCH_MIN {
-            return Event::Parted(failure);
-        }
-        self.watched_since = Instant::now();
-        match client.request(Request::Watch).await {
-            Ok(()) => Event::WatchedAnew,
-            Err(gone) => Event::Parted(gone),
-        }
+    /// What the watch tells; another node is asked for what the one before did not answer.
+    async fn told(&mut self, told: Told) -> Result<Event, TuiError> {
+        Ok(match told {
+            Told::Item(item) => Event::Watched(item),
+            Told::Anew => Event::WatchedAnew,
+            Told::Orphaned => Event::Orphaned,
+            Told::Parted(failure) => Event::Parted(failure),
+            Told::Rejoined(asking) => {
+                let mut before = std::mem::replace(&mut self.asking, asking);
+                let until = Instant::now() + LAST_ANSWERS;
+                while before.is_asking() {
+                    let Ok((question, answer)) = timeout_at(until, before.answer()).await else {
+                        break;
+                    };
+                    self.take(Event::Answered { question, answer })?;
+                }
+                Event::Rejoined
+            }
+        })
     }
 
     fn take(&mut self, event: Event) -> Result<(), TuiError> {
@@ -275,15 +288,6 @@ impl Ui {
         // What the keyboard told the editor was not meant for us.
         self.signals.forget_keys()?;
         self.take(Event::Edited(written))
-    }
-
-    /// The terminal failed: what was written goes to the node all the same.
-    fn last_words(&mut self) {
-        for command in update(&mut self.model, Event::Told, now_ms()) {
-            if let Command::Ask(question) = command {
-                self.asking.ask(question);
-            }
-        }
     }
 
     fn draw(&mut self) -> Result<(), TuiError> {

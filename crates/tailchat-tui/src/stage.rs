@@ -47,7 +47,7 @@ pub(crate) struct Stage {
     /// Whether a slow answer is made when the question comes, or when it is given.
     pub(crate) early: bool,
     pub(crate) waiting: VecDeque<(Question, Option<Answered>)>,
-    /// What the next post fails with.
+    /// What the next post or draft fails with.
     pub(crate) refuses: Option<Failure>,
 }
 
@@ -195,7 +195,8 @@ impl Stage {
     }
 
     fn answer(&mut self, request: Request) -> Answered {
-        let refuses = self.refuses.take();
+        let writes = matches!(request, Request::Send { .. } | Request::SetDraft { .. });
+        let refuses = self.refuses.take_if(|_| writes);
         Ok(match request {
             Request::Hello => vec![Item::Node(NodeItem {
                 version: "0".into(),
@@ -224,10 +225,13 @@ impl Stage {
                 .map(Item::Member)
                 .collect(),
             Request::Draft { room } => vec![Item::Draft(self.room(&room).draft.clone())],
-            Request::SetDraft { room, text } => {
-                self.room(&room).draft = text;
-                Vec::new()
-            }
+            Request::SetDraft { room, text } => match refuses {
+                Some(failure) => return Err(failure),
+                None => {
+                    self.room(&room).draft = text;
+                    Vec::new()
+                }
+            },
             Request::Status { room, .. } => vec![Item::Status(self.room(&room.unwrap_or_default()).status())],
             Request::Page {
                 room,

@@ -1,7 +1,6 @@
 //! `tailchat` alone: the terminal UI where there is a terminal. Decides what the UI is given, not what it does.
 
 use std::io::{self, IsTerminal as _};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use etcetera::BaseStrategy as _;
@@ -11,14 +10,11 @@ use tailchat_node::control::{Code, Failure};
 use tailchat_tui::notice::Channel;
 use tailchat_tui::preferences::Preferences;
 use tailchat_tui::theme::Theme;
-use tailchat_tui::{Settings, TuiError, run};
+use tailchat_tui::{Attach, Settings, TuiError, run};
 
 use crate::args::Everywhere;
 use crate::reach::{Online, Stopped, config};
 use crate::{editor, qr};
-
-/// A node that is gone sooner is not waited for.
-const ATTACHED_MIN: Duration = Duration::from_secs(1);
 
 /// Whether there is a person at a terminal.
 pub(crate) fn has_terminal() -> bool {
@@ -27,21 +23,16 @@ pub(crate) fn has_terminal() -> bool {
 
 /// `tailchat`.
 pub(crate) async fn ui(everywhere: &Everywhere) -> Result<()> {
-    loop {
-        let settings = settings()?;
-        let client = Client::open(config(everywhere, Online::Yes)?).await?;
-        let (attached, began) = (client.is_remote(), Instant::now());
-        return match run(client, settings).await {
-            // The node that it was attached to was stopped: another one takes its place, or this process does.
-            Err(TuiError::Node(_)) if attached && began.elapsed() > ATTACHED_MIN => continue,
-            Err(TuiError::Stopped(signal)) => Err(Stopped::by(signal).into()),
-            Err(TuiError::Node(failure)) => Err(failure.into()),
-            done => Ok(done?),
-        };
+    let config = config(everywhere, Online::Yes)?;
+    let settings = settings(Box::new(move || Box::pin(Client::open(config.clone()))))?;
+    match run(settings).await {
+        Err(TuiError::Stopped(signal)) => Err(Stopped::by(signal).into()),
+        Err(TuiError::Node(failure)) => Err(failure.into()),
+        done => Ok(done?),
     }
 }
 
-fn settings() -> Result<Settings> {
+fn settings(attach: Attach) -> Result<Settings> {
     let mut preferences = preferences()?;
     let value = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     if value("NO_COLOR").is_some() {
@@ -50,6 +41,7 @@ fn settings() -> Result<Settings> {
     let mut channel = Channel::of(value);
     channel.form = preferences.notices.unwrap_or(channel.form);
     Ok(Settings {
+        attach,
         preferences,
         channel,
         utf8: shows_utf8(value),

@@ -1,13 +1,11 @@
 //! Questions on their way to the node and back: two connections beside the watch, one for what only looks and one for
 //! what a person does, each question answered before the next is asked. Knows no answer's meaning.
 
-use std::time::Duration;
+use std::future::pending;
 
 use tailchat_node::client::Client;
 use tailchat_node::control::{Code, Failure, Item};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
 use crate::command::Question;
 
@@ -25,11 +23,12 @@ pub(super) struct Asking {
     answers: mpsc::Receiver<Answered>,
     /// Questions that could not be asked.
     refused: Vec<Question>,
+    /// Questions without an answer yet, of what a person does and of all.
+    under_way: (usize, usize),
 }
 
 struct Lane {
     questions: mpsc::Sender<Question>,
-    task: JoinHandle<()>,
 }
 
 impl Asking {
@@ -40,6 +39,7 @@ impl Asking {
             doing: Lane::open(client.another().await?, sender),
             answers,
             refused: Vec::new(),
+            under_way: (0, 0),
         })
     }
 
@@ -49,6 +49,8 @@ impl Asking {
             true => &self.looking,
             false => &self.doing,
         };
+        self.under_way.0 += usize::from(!question.only_reads());
+        self.under_way.1 += 1;
         if let Err(error) = lane.questions.try_send(question) {
             self.refused.push(error.into_inner());
         }
@@ -56,41 +58,38 @@ impl Asking {
 
     /// The next answer. Cancel-safe.
     pub(super) async fn answer(&mut self) -> Answered {
-        if let Some(question) = self.refused.pop() {
-            let why = "the node is too busy to be asked; try again in a moment";
-            return (question, Err(Failure::new(Code::Failed, why)));
-        }
-        match self.answers.recv().await {
-            Some(answered) => answered,
-            // Both connections are gone; the watch says so.
-            None => std::future::pending().await,
-        }
+        let answered = match self.refused.pop() {
+            Some(question) => {
+                let why = "the node is too busy to be asked; try again in a moment";
+                (question, Err(Failure::new(Code::Failed, why)))
+            }
+            None => match self.answers.recv().await {
+                Some(answered) => answered,
+                // Both connections are gone; the watch says so.
+                None => pending().await,
+            },
+        };
+        self.under_way.0 -= usize::from(!answered.0.only_reads());
+        self.under_way.1 -= 1;
+        answered
     }
 
-    /// Lets what a person did reach the node, within bounds.
-    pub(super) async fn finish(self, patience: Duration) {
-        let Self {
-            looking,
-            doing,
-            mut answers,
-            ..
-        } = self;
-        looking.task.abort();
-        drop((looking.questions, doing.questions));
-        let answered = async {
-            while answers.recv().await.is_some() {}
-            // The task has nothing to say any more; however it ended, that was all.
-            let _ = doing.task.await;
-        };
-        // Who does not answer in time does not answer before the end.
-        let _ = timeout(patience, answered).await;
+    /// Whether something that a person did is not answered yet.
+    pub(super) fn is_doing(&self) -> bool {
+        self.under_way.0 > 0
+    }
+
+    /// Whether anything is not answered yet.
+    pub(super) fn is_asking(&self) -> bool {
+        self.under_way.1 > 0
     }
 }
 
 impl Lane {
     fn open(mut client: Client, answers: mpsc::Sender<Answered>) -> Self {
         let (questions, mut asked) = mpsc::channel::<Question>(QUESTIONS_MAX);
-        let task = tokio::spawn(async move {
+        // It ends with this lane, or with the last answer that somebody takes.
+        tokio::spawn(async move {
             while let Some(question) = asked.recv().await {
                 let answer = client.ask(question.request()).await;
                 if answers.send((question, answer)).await.is_err() {
@@ -98,6 +97,6 @@ impl Lane {
                 }
             }
         });
-        Self { questions, task }
+        Self { questions }
     }
 }

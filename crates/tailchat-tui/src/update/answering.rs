@@ -10,7 +10,7 @@ use crate::model::line::Line;
 use crate::model::open_room::{Member, OpenRoom, Status};
 use crate::model::overlay::{Address, Ask, Overlay, Prompt};
 use crate::model::rooms::Room;
-use crate::model::{Model, Writing};
+use crate::model::{Kept, Model, Writing};
 use crate::window::{Arrival, Edge, Window};
 
 /// Takes an answer in.
@@ -20,10 +20,10 @@ pub(super) fn answered(
     answer: Result<Vec<Item>, Failure>,
 ) -> Vec<Command> {
     let mut commands = again(model, &question);
-    match answer {
-        Ok(items) => commands.extend(succeeded(model, question, items)),
+    commands.extend(match answer {
+        Ok(items) => succeeded(model, question, items),
         Err(failure) => failed(model, &question, &failure),
-    }
+    });
     commands
 }
 
@@ -95,10 +95,10 @@ fn succeeded(model: &mut Model, question: Question, items: Vec<Item>) -> Vec<Com
     Vec::new()
 }
 
-fn failed(model: &mut Model, question: &Question, failure: &Failure) {
+fn failed(model: &mut Model, question: &Question, failure: &Failure) -> Vec<Command> {
     let why = tailchat_core::text::visible(&failure.why).into_owned();
     match question {
-        Question::Send { .. } => sending::failed(model, question, &why),
+        Question::Send { .. } => return sending::failed(model, question, &why),
         Question::New(_) | Question::Join { .. } | Question::Leave { .. } | Question::Name(_)
             if matches!(model.overlay, Some(Overlay::Prompt(_))) =>
         {
@@ -122,11 +122,18 @@ fn failed(model: &mut Model, question: &Question, failure: &Failure) {
         Question::Members(_) | Question::Status(_) | Question::Disks { .. } => {}
         Question::Draft(key) => {
             if let Some(writing) = writing_in(model, key) {
-                writing.told = true;
+                writing.kept = Kept::Unknown;
             }
+        }
+        Question::SetDraft { room, .. } => {
+            if let Some(writing) = writing_in(model, room) {
+                writing.kept = Kept::Unknown;
+            }
+            model.say(format!("your draft is not kept: {why}"));
         }
         _ => model.say(why),
     }
+    Vec::new()
 }
 
 fn hello(model: &mut Model, items: Vec<Item>) {
@@ -145,14 +152,26 @@ fn hello(model: &mut Model, items: Vec<Item>) {
     }
 }
 
+/// All rooms there are; others were left while nobody told.
 fn rooms(model: &mut Model, items: Vec<Item>) -> Vec<Command> {
+    let first = !std::mem::replace(&mut model.rooms_known, true);
+    let mut gone: Vec<RoomKey> = model.rooms.iter().map(|room| room.key.clone()).collect();
     for item in items {
         if let Item::Room(room) = item {
-            model.rooms.put(Room::new(&room));
+            let room = Room::new(&room);
+            gone.retain(|key| *key != room.key);
+            model.rooms.put(room);
         }
     }
-    model.rooms_known = true;
+    let mut commands: Vec<Command> = Vec::new();
+    for key in gone {
+        commands.extend(opening::left(model, &key));
+    }
+    if model.open.is_some() || !first {
+        return commands;
+    }
     if model.rooms.is_empty() {
+        model.writing = Writing::default();
         let name = model.name.clone().unwrap_or_default();
         model.overlay = Some(Overlay::Prompt(Prompt::new(Ask::Name, &name)));
         return Vec::new();
@@ -249,17 +268,19 @@ fn draft(model: &mut Model, key: &RoomKey, items: Vec<Item>) {
     let Some(writing) = writing_in(model, key) else {
         return;
     };
-    writing.told = true;
-    if let Some(kept) = kept {
-        let typed = writing.composer.text();
-        let whole = match typed.starts_with(kept.as_str()) {
-            true => typed.to_owned(),
-            false => format!("{kept}{typed}"),
-        };
-        // What is longer than a message is left as it was typed, and the draft where it is.
-        if writing.composer.set(&whole).is_ok() {
-            writing.kept = kept;
-        }
+    let kept = kept.unwrap_or_default();
+    let typed = writing.composer.text();
+    let whole = match typed.starts_with(kept.as_str()) {
+        true => typed.to_owned(),
+        false => format!("{kept}{typed}"),
+    };
+    let news = whole != kept;
+    if whole != typed && writing.composer.set(&whole).is_err() {
+        // Both are too much for one message.
+        writing.composer.remember(&kept);
+    }
+    writing.kept = Kept::This(kept);
+    if news {
         settling::typing(model);
     }
 }

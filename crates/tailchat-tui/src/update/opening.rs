@@ -4,7 +4,7 @@ use super::{answering, scrolling, settling};
 use crate::command::{Command, Goal, Question};
 use crate::model::ids::RoomKey;
 use crate::model::open_room::OpenRoom;
-use crate::model::{Model, Writing};
+use crate::model::{Kept, Model, Writing};
 
 /// Opens a room: at the first message that was not read, else at the newest.
 pub(super) fn open(model: &mut Model, key: RoomKey) -> Vec<Command> {
@@ -21,8 +21,11 @@ pub(super) fn open(model: &mut Model, key: RoomKey) -> Vec<Command> {
     let goal = if unread { Goal::FirstUnread } else { Goal::Newest };
     commands.extend(scrolling::ask_for(&mut room, goal, model.epochs));
     model.open = Some(room);
-    model.writing = model.parked.remove(&key).unwrap_or_default();
-    if !std::mem::replace(&mut model.writing.asked, true) {
+    if let Some(parked) = model.parked.remove(&key) {
+        model.writing = parked;
+    }
+    if model.writing.kept == Kept::Unasked {
+        model.writing.kept = Kept::Asked;
         commands.push(Command::Ask(Question::Draft(key)));
     }
     ask_around(model, &mut commands);

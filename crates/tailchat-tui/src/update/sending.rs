@@ -12,14 +12,14 @@ use crate::slash::{self, Slash};
 
 /// Text goes where the cursor is.
 pub(super) fn typed(model: &mut Model, text: &str) {
-    if model.open.is_some() {
+    if model.has_input() {
         let done = model.writing.composer.insert(text);
         wrote(model, done);
     }
 }
 
 pub(super) fn edit(model: &mut Model, edit: Edit) {
-    if model.open.is_some() {
+    if model.has_input() {
         let columns = model.columns.saturating_sub(PROMPT_COLUMNS);
         let done = model.writing.composer.apply(edit, usize::from(columns));
         wrote(model, done.map(|_| ()));
@@ -69,7 +69,7 @@ fn post(model: &mut Model, text: String, action: bool) -> Vec<Command> {
         room: room.key.clone(),
         text,
         action,
-        reply_to: model.writing.reply_to.take().map(|(id, _)| id),
+        reply_to: model.writing.reply_to.take(),
     };
     let mut commands = vec![Command::Ask(question)];
     commands.extend(settling::keep_draft(model));
@@ -77,13 +77,16 @@ fn post(model: &mut Model, text: String, action: bool) -> Vec<Command> {
     commands
 }
 
-/// A post failed: its text is back in the input, before what was typed since, and the reason is said.
-pub(super) fn failed(model: &mut Model, question: &Question, why: &str) {
+/// A post failed: its text is back in the input, before what was typed since, and kept; the reason is said.
+pub(super) fn failed(model: &mut Model, question: &Question, why: &str) -> Vec<Command> {
     let Question::Send {
-        room, text, action, ..
+        room,
+        text,
+        action,
+        reply_to,
     } = question
     else {
-        return;
+        return Vec::new();
     };
     let text = match (action, text.starts_with('/')) {
         (true, _) => format!("/me {text}"),
@@ -96,14 +99,22 @@ pub(super) fn failed(model: &mut Model, question: &Question, why: &str) {
         false => model.parked.entry(room.clone()).or_default(),
     };
     give_back(writing, &text);
+    if writing.reply_to.is_none() {
+        writing.reply_to.clone_from(reply_to);
+    }
+    let commands = settling::keep(room, writing);
     model.say(format!("not sent: {why}"));
+    commands
 }
 
-/// Puts a text before what was written since; if both are too much for one message, it is in the history.
+/// Puts a text before what was written since.
 fn give_back(writing: &mut Writing, text: &str) {
     let since = writing.composer.text().to_owned();
     let gap = if since.is_empty() { "" } else { "\n" };
-    let _ = writing.composer.set(&format!("{text}{gap}{since}"));
+    if writing.composer.set(&format!("{text}{gap}{since}")).is_err() {
+        // Both are too much for one message.
+        writing.composer.remember(text);
+    }
 }
 
 /// Answers the selected message.

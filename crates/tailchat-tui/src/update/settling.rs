@@ -5,16 +5,17 @@ use super::{noticing, opening};
 use crate::command::{Command, PageQuestion, PageWant, Question};
 use crate::dress;
 use crate::layout::{self, Sheet};
-use crate::model::Model;
+use crate::model::ids::RoomKey;
 use crate::model::line::Line;
 use crate::model::open_room::{OpenRoom, Whole};
 use crate::model::overlay::Overlay;
+use crate::model::{Kept, Model, Writing};
 use crate::panes::{Gutter, Panes};
 use crate::window::{AHEAD_LINES, Edge};
 
 /// What was seen is told the node after so long: a page of messages is one word.
 const SEEN_AFTER_MS: i64 = 400;
-/// A draft is kept when nothing was typed for so long.
+/// What is typed is kept so long after its first letter that is not, at most.
 const DRAFT_AFTER_MS: i64 = 3_000;
 /// Messages in one word.
 const SEEN_MAX: usize = 512;
@@ -118,17 +119,28 @@ pub(super) fn keep_draft(model: &mut Model) -> Vec<Command> {
     let Some(room) = &model.open else {
         return Vec::new();
     };
-    if !model.writing.told && !model.quitting {
+    if matches!(model.writing.kept, Kept::Unasked | Kept::Asked) && !model.quitting {
         typing(model);
         return Vec::new();
     }
-    let text = model.writing.composer.text().to_owned();
-    if text == model.writing.kept {
+    keep(&room.key, &mut model.writing)
+}
+
+/// Lets the node keep what is being written in a room, if that is news to it.
+pub(super) fn keep(room: &RoomKey, writing: &mut Writing) -> Vec<Command> {
+    let text = writing.composer.text();
+    let same = match &writing.kept {
+        Kept::This(kept) => kept == text,
+        Kept::Unasked | Kept::Asked => text.is_empty(),
+        Kept::Unknown => false,
+    };
+    if same {
         return Vec::new();
     }
-    model.writing.kept.clone_from(&text);
+    let text = text.to_owned();
+    writing.kept = Kept::This(text.clone());
     vec![Command::Ask(Question::SetDraft {
-        room: room.key.clone(),
+        room: room.clone(),
         text,
     })]
 }

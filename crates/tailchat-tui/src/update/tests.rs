@@ -237,6 +237,89 @@ fn a_draft_is_kept_while_the_typing_goes_on() {
 }
 
 #[test]
+fn what_is_typed_before_the_first_room_is_open_is_in_its_input() {
+    let mut stage = Stage::new(80, 24);
+    stage.rooms.push(MadeUp::new("kitchen", Vec::new()));
+    stage.slow = true;
+    stage.start();
+    stage.types("hey");
+    assert!(stage.screen().contains("> hey"), "{}", stage.screen());
+    stage.slow = false;
+    stage.answer_all();
+    stage.types("!");
+    assert_eq!(stage.model.writing.composer.text(), "hey!");
+}
+
+#[test]
+fn another_node_is_given_what_the_one_before_may_not_have_kept() {
+    let mut stage = Stage::new(80, 24);
+    for name in ["garden", "kitchen"] {
+        stage.rooms.push(MadeUp::new(name, Vec::new()));
+    }
+    stage.start();
+    stage.types("in the garden");
+    stage.press("alt-2");
+    stage.types("in the kitchen");
+    stage.waits(10_000);
+    for room in &mut stage.rooms {
+        room.draft = "older".into();
+    }
+    stage.event(Event::Orphaned);
+    stage.types("!");
+    stage.event(Event::Rejoined);
+    assert_eq!(stage.model.writing.composer.text(), "in the kitchen!");
+    assert_eq!(stage.rooms[0].draft, "in the garden");
+    assert_eq!(stage.rooms[1].draft, "in the kitchen!");
+}
+
+#[test]
+fn a_post_that_fails_in_a_room_left_meanwhile_is_its_draft() {
+    let mut stage = Stage::new(80, 24);
+    for name in ["garden", "kitchen"] {
+        stage.rooms.push(MadeUp::new(name, Vec::new()));
+    }
+    stage.start();
+    stage.slow = true;
+    stage.types("important");
+    stage.press("enter alt-2");
+    stage.slow = false;
+    stage.refuses = Some(Failure::new(Code::Failed, "the disk is full"));
+    stage.answer_all();
+    assert_eq!(stage.rooms[0].draft, "important");
+    assert!(stage.screen().contains("the disk is full"), "{}", stage.screen());
+}
+
+#[test]
+fn a_draft_that_was_not_kept_is_kept_when_it_can_be() {
+    let mut stage = Stage::in_kitchen(80, 24, Vec::new());
+    stage.types("half");
+    stage.refuses = Some(Failure::new(Code::Failed, "the disk is full"));
+    stage.waits(4_000);
+    assert!(
+        stage.screen().contains("not kept: the disk is full"),
+        "{}",
+        stage.screen()
+    );
+    assert_eq!(stage.rooms[0].draft, "");
+    stage.press("ctrl-q");
+    assert_eq!(stage.rooms[0].draft, "half");
+}
+
+#[test]
+fn that_no_draft_waited_moves_no_cursor() {
+    let mut stage = Stage::new(80, 24);
+    stage.rooms.push(MadeUp::new("kitchen", Vec::new()));
+    stage.slow = true;
+    stage.start();
+    stage.types("one two");
+    stage.press("left");
+    let cursor = stage.model.writing.composer.cursor_byte();
+    stage.slow = false;
+    stage.answer_all();
+    assert_eq!(stage.model.writing.composer.cursor_byte(), cursor);
+}
+
+#[test]
 fn who_left_the_last_room_elsewhere_is_offered_another() {
     let mut stage = Stage::in_kitchen(80, 24, Vec::new());
     stage.rooms.clear();
@@ -248,7 +331,7 @@ fn who_left_the_last_room_elsewhere_is_offered_another() {
 }
 
 #[test]
-fn a_draft_stays_with_its_room_and_goes_to_the_node_when_the_typing_stops() {
+fn a_draft_stays_with_its_room_and_goes_to_the_node_soon() {
     let mut stage = Stage::new(80, 24);
     for name in ["garden", "kitchen"] {
         stage.rooms.push(MadeUp::new(name, Vec::new()));
@@ -410,7 +493,7 @@ fn a_selected_message_is_copied_and_answered() {
         stage.screen()
     );
     stage.press("enter");
-    let reply = |question: &Question| matches!(question, Question::Send { reply_to: Some(id), .. } if id.to_string() == "b0b/28");
+    let reply = |question: &Question| matches!(question, Question::Send { reply_to: Some((id, _)), .. } if id.to_string() == "b0b/28");
     assert_eq!(asked(&stage, reply), 1);
 }
 

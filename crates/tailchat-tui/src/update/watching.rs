@@ -2,15 +2,15 @@
 
 use tailchat_node::control::{Change, Item, MessageItem, RoomItem, ShownItem};
 
-use super::{noticing, opening};
+use super::{noticing, opening, settling};
 use crate::command::{Command, Question};
 use crate::layout::Position;
-use crate::model::Model;
 use crate::model::ids::RoomKey;
 use crate::model::line::Line;
 use crate::model::open_room::{ALONE_MS, OpenRoom};
 use crate::model::overlay::Overlay;
 use crate::model::rooms::Room;
+use crate::model::{Kept, Model};
 use crate::window::{Arrival, Edge};
 
 /// Own messages whose disks are asked for at a time, the newest ones.
@@ -37,6 +37,24 @@ pub(super) fn anew(model: &mut Model) -> Vec<Command> {
         open.pages.stale = true;
     }
     vec![Command::Ask(Question::Rooms)]
+}
+
+/// Another node: it is asked for everything, and given what the one before may not have kept.
+pub(super) fn rejoined(model: &mut Model) -> Vec<Command> {
+    model.say("a node is there again; nothing that was sent is lost");
+    for writing in model.parked.values_mut().chain([&mut model.writing]) {
+        if matches!(writing.kept, Kept::This(_)) {
+            writing.kept = Kept::Unknown;
+        }
+    }
+    let mut commands = settling::keep_draft(model);
+    for (room, writing) in &mut model.parked {
+        commands.extend(settling::keep(room, writing));
+    }
+    commands.push(Command::Ask(Question::Hello));
+    commands.extend(anew(model));
+    opening::ask_around(model, &mut commands);
+    commands
 }
 
 fn room(model: &mut Model, item: &RoomItem) -> Vec<Command> {

@@ -10,7 +10,7 @@ use crate::panes::PROMPT_COLUMNS;
 
 /// Draws the input; gives where the cursor stands.
 pub(super) fn draw(model: &Model, rect: Rect, buffer: &mut Buffer) -> Option<Position> {
-    if rect.height == 0 || model.open.is_none() {
+    if rect.height == 0 || !model.has_input() {
         return None;
     }
     let theme = &model.taste.theme;
