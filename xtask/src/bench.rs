@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use tailchat_node::client::{Client, Config};
-use tailchat_node::control::{Request, Wait};
+use tailchat_node::control::{LogRequest, Request, Wait};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -305,15 +305,12 @@ async fn send(client: &mut Client, room: &str, text: String) -> Result<()> {
 
 /// Asks for whatever is shown in a room from now on.
 async fn follow(client: &mut Client, room: &str) -> Result<()> {
-    let request = Request::Log {
+    let request = Request::Log(LogRequest {
         room: room.to_owned(),
         last: Some(0),
-        since_ms: None,
-        until_ms: None,
-        unread: false,
         follow: true,
-        preview: false,
-    };
+        ..LogRequest::default()
+    });
     Ok(client.request(request).await?)
 }
 

@@ -103,25 +103,7 @@ pub enum Request {
     /// changes, and [`Item::Shown`], [`Item::Changed`] and [`Item::Preview`].
     Watch,
     /// Lists messages as [`Item::Message`], the oldest first.
-    Log {
-        /// Which room.
-        room: String,
-        /// Only so many, the newest.
-        last: Option<u64>,
-        /// Only those sent at this time or later, in milliseconds since 1970.
-        since_ms: Option<i64>,
-        /// Only those sent before this time.
-        until_ms: Option<i64>,
-        /// Only those that were not read yet.
-        #[serde(default)]
-        unread: bool,
-        /// Go on with what is shown from now on, as it comes.
-        follow: bool,
-        /// Behind what is here, also list what a peer that is far ahead tells of its newest page, as
-        /// [`Item::Preview`].
-        #[serde(default)]
-        preview: bool,
-    },
+    Log(LogRequest),
     /// Posts messages from elsewhere, at most [`IMPORT_MAX`] a request; answered by one [`Item::Imported`] when
     /// durable.
     Import {
@@ -169,6 +151,29 @@ pub enum Request {
         /// The name.
         name: String,
     },
+}
+
+/// Which messages [`Request::Log`] lists; all of the room if nothing else is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRequest {
+    /// Which room.
+    pub room: String,
+    /// Only so many, the newest.
+    pub last: Option<u64>,
+    /// Only those sent at this time or later, in milliseconds since 1970.
+    pub since_ms: Option<i64>,
+    /// Only those sent before this time.
+    pub until_ms: Option<i64>,
+    /// Only those that were not read yet.
+    #[serde(default)]
+    pub unread: bool,
+    /// Go on with what is shown from now on, as it comes.
+    #[serde(default)]
+    pub follow: bool,
+    /// Behind what is here, also list what a peer that is far ahead tells of its newest page, as
+    /// [`Item::Preview`].
+    #[serde(default)]
+    pub preview: bool,
 }
 
 /// Messages in one [`Request::Import`]; a node refuses more.

@@ -10,7 +10,7 @@ use tailchat_index::From;
 use tailchat_store::log::room_dir;
 
 use crate::answers::{self, View, room_name};
-use crate::control::{Answer, Code, Failure, Item, NodeItem, Request, RoomItem, StatusItem};
+use crate::control::{Answer, Code, Failure, Item, LogRequest, NodeItem, Request, RoomItem, StatusItem};
 use crate::invite::{self, Invite};
 use crate::node::{Node, OpenRoom};
 use crate::session::{
@@ -168,24 +168,17 @@ impl Node {
                         .map(Item::Member),
                 ))
             }
-            Request::Log {
-                room,
-                last,
-                since_ms,
-                until_ms,
-                unread,
-                follow,
-                preview,
-            } => {
-                let room = self.resolve(&room)?;
+            Request::Log(log) => {
+                let room = self.resolve(&log.room)?;
+                let last = log.last;
                 let from = last.map_or(From::Start, From::Newest);
                 let newest = last.map_or(usize::MAX, |last| usize::try_from(last).unwrap_or(usize::MAX));
                 Ok(Pending::Lines(Lines {
-                    since_ms,
-                    until_ms,
-                    unread,
-                    follow: follow.then(VecDeque::new),
-                    preview: if preview { newest } else { 0 },
+                    since_ms: log.since_ms,
+                    until_ms: log.until_ms,
+                    unread: log.unread,
+                    follow: log.follow.then(VecDeque::new),
+                    preview: if log.preview { newest } else { 0 },
                     ..Lines::all(room, from)
                 }))
             }
@@ -468,7 +461,7 @@ impl Request {
             | Self::SetDraft { room, .. }
             | Self::Members { room }
             | Self::Send { room, .. }
-            | Self::Log { room, .. }
+            | Self::Log(LogRequest { room, .. })
             | Self::Import { room, .. }
             | Self::Export { room, .. } => Concerned::Room(room),
         }

@@ -152,25 +152,24 @@ impl Node {
             return Err(Failure::new(Code::NotFound, "the room was left"));
         };
         let read = Arc::make_mut(&mut open.facts.read);
-        match what {
-            Reading::All => read.mark_all(&status.durable),
-            Reading::These(ids) => {
-                for id in messages(ids)? {
-                    read.mark(id.actor, id.index..id.index.saturating_add(1))
-                        .map_err(refused)?;
-                }
+        let marked = match what {
+            Reading::All => {
+                read.mark_all(&status.durable);
+                Ok(())
             }
-            Reading::Not(id) => read
-                .unmark(id.parse().map_err(|_| no_message(id))?)
-                .map_err(refused)?,
-        }
+            Reading::These(ids) => messages(ids)?
+                .into_iter()
+                .try_for_each(|id| read.mark(id.actor, id.index..id.index.saturating_add(1))),
+            Reading::Not(id) => read.unmark(id.parse().map_err(|_| no_message(id))?),
+        };
+        // Some may be marked before one that cannot be.
         self.unread_changed(room);
         if *what == Reading::All {
             self.keep_facts(room, Some(session));
             return Ok(Pending::Disk(AfterDisk::Answer));
         }
         self.facts_changed(room);
-        Ok(Pending::items([]))
+        marked.map(|()| Pending::items([])).map_err(refused)
     }
 
     pub(crate) fn draft(&self, room: &str) -> Result<Pending, Failure> {
@@ -194,9 +193,6 @@ impl Node {
             return Err(Failure::new(Code::Usage, why));
         }
         if let Some(open) = self.rooms.get_mut(&room) {
-            if open.facts.draft == text {
-                return Ok(Pending::items([]));
-            }
             open.facts.draft = text;
         }
         self.room_changed(room);
@@ -221,10 +217,10 @@ impl Node {
         }
     }
 
-    /// Has all facts written that have waited for so long.
-    pub(crate) fn keep_facts_that_waited(&mut self, at_least: Duration) {
+    /// Has all facts written that have waited for [`KEEP_WITHIN`].
+    pub(crate) fn tick_facts(&mut self) {
         let now = self.now().uptime;
-        let waited = |since: Duration| now.saturating_sub(since) >= at_least;
+        let waited = |since: Duration| now.saturating_sub(since) >= KEEP_WITHIN;
         let rooms: Vec<_> = self
             .rooms
             .iter()
@@ -232,10 +228,6 @@ impl Node {
             .map(|(id, _)| *id)
             .collect();
         rooms.into_iter().for_each(|room| self.keep_facts(room, None));
-    }
-
-    pub(crate) fn tick_facts(&mut self) {
-        self.keep_facts_that_waited(KEEP_WITHIN);
     }
 
     /// Facts were written for nobody in particular; what was not written is written later.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tailchat_node::client::{Client, Config};
-use tailchat_node::control::{Answer, Code, Failure, Import, Item, Request, Wait};
+use tailchat_node::control::{Answer, Code, Failure, Import, Item, LogRequest, Request, Wait};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const MESSAGES: usize = 20;
@@ -70,15 +70,10 @@ fn send(room: &str, text: &str, on: u32) -> Request {
 }
 
 async fn count(client: &mut Client, room: &str) -> usize {
-    let request = Request::Log {
+    let request = Request::Log(LogRequest {
         room: room.into(),
-        last: None,
-        since_ms: None,
-        until_ms: None,
-        follow: false,
-        preview: false,
-        unread: false,
-    };
+        ..LogRequest::default()
+    });
     ask(client, request).await.unwrap().len()
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tailchat_node::client::{Client, Config};
-use tailchat_node::control::{Code, Import, Item, MessageItem, Request, Wait};
+use tailchat_node::control::{Code, Import, Item, LogRequest, MessageItem, Request, Wait};
 
 use rig::{PATIENCE, config, equal, join, messages, new_room, send, send_on, serve, texts};
 
@@ -62,15 +62,12 @@ async fn a_command_beside_a_running_node_talks_to_it() {
     new_room(&mut node, "kitchen").await;
     let mut follower = Client::open(config_beside(dir.path())).await.unwrap();
     assert!(follower.is_remote());
-    let follow = Request::Log {
+    let follow = Request::Log(LogRequest {
         room: "kit".into(),
         last: Some(0),
-        since_ms: None,
-        until_ms: None,
-        unread: false,
         follow: true,
-        preview: false,
-    };
+        ..LogRequest::default()
+    });
     follower.request(follow).await.unwrap();
     let mut writer = Client::open(config_beside(dir.path())).await.unwrap();
     for n in 0..700 {
@@ -196,14 +193,11 @@ async fn the_answer_to_a_cancelled_request_is_not_the_next_ones() {
         };
         node.ask(said).await.unwrap();
     }
-    let log = |room: &str| Request::Log {
-        room: room.into(),
-        last: None,
-        since_ms: None,
-        until_ms: None,
-        unread: false,
-        follow: false,
-        preview: false,
+    let log = |room: &str| {
+        Request::Log(LogRequest {
+            room: room.into(),
+            ..LogRequest::default()
+        })
     };
     for _ in 0..100 {
         node.request(log("kitchen")).await.unwrap();

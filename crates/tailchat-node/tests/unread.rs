@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tailchat_node::client::Client;
 use tailchat_node::control::{
-    Answer, At, Change, Code, Item, MessageItem, PageItem, Reading, Request, RoomItem, Wait,
+    Answer, At, Change, Code, Item, LogRequest, MessageItem, PageItem, Reading, Request, RoomItem, Wait,
 };
 use tokio::time::timeout;
 
@@ -18,15 +18,11 @@ fn kitchen() -> String {
 }
 
 async fn unread(client: &mut Client) -> Vec<String> {
-    let request = Request::Log {
+    let request = Request::Log(LogRequest {
         room: kitchen(),
-        last: None,
-        since_ms: None,
-        until_ms: None,
         unread: true,
-        follow: false,
-        preview: false,
-    };
+        ..LogRequest::default()
+    });
     let items = client.ask(request).await.unwrap();
     let text = |item| match item {
         Item::Message(message) => message.text,

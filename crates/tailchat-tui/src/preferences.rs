@@ -108,7 +108,7 @@ struct Written {
     notify: Option<Spanned<String>>,
     highlight: Option<Spanned<Vec<String>>>,
     time: Option<Spanned<String>>,
-    fold: Option<Spanned<usize>>,
+    fold: Option<Spanned<i64>>,
     keys: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
@@ -171,16 +171,12 @@ impl Preferences {
             chosen.time = one_of("time", &word, &TIMES).map_err(|what| wrong(word.span().start, what))?;
         }
         if let Some(fold) = written.fold {
-            if !FOLD_ROWS.contains(fold.as_ref()) {
-                let what = format!(
-                    "fold is {} rows; write {} to {}",
-                    fold.as_ref(),
-                    FOLD_ROWS.start(),
-                    FOLD_ROWS.end()
-                );
-                return Err(wrong(fold.span().start, what));
-            }
-            chosen.fold = fold.into_inner();
+            let rows = usize::try_from(*fold.as_ref()).ok();
+            chosen.fold = rows.filter(|rows| FOLD_ROWS.contains(rows)).ok_or_else(|| {
+                let (rows, least, most) = (fold.as_ref(), FOLD_ROWS.start(), FOLD_ROWS.end());
+                let what = format!("fold is {rows} rows; write {least} to {most}");
+                wrong(fold.span().start, what)
+            })?;
         }
         if let Some(words) = written.highlight {
             let at = words.span().start;
@@ -301,6 +297,7 @@ mod tests {
                 "line 2: \"13h\" is not a value of time; write one of 24h, 12h, seconds",
             ),
             ("fold = 1", "line 1: fold is 1 rows; write 3 to 1000"),
+            ("fold = -1", "line 1: fold is -1 rows; write 3 to 1000"),
             (
                 "highlight = [\"\"]",
                 "line 1: highlight has an empty word, which is everywhere; take it out",

@@ -176,6 +176,9 @@ pub const COMMANDS: &[Command] = &[
 /// Why a line that begins with `/` is no command. Nothing of it is sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SlashError {
+    /// There is only a `/`.
+    #[error("write the command's name behind the /; /help lists them, // sends a text that begins with /")]
+    Nameless,
     /// There is no such command.
     #[error("there is no /{name}{}; /help lists them, //{name} sends it as text", did_you_mean(*.meant))]
     Unknown {
@@ -221,6 +224,9 @@ pub fn parse(typed: &str) -> Result<Slash, SlashError> {
         return Ok(Slash::Text(line.to_owned()));
     }
     let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    if name.is_empty() {
+        return Err(SlashError::Nameless);
+    }
     let Some(command) = command(name) else {
         let known = COMMANDS.iter().map(|command| command.name);
         return Err(SlashError::Unknown {
@@ -381,6 +387,10 @@ mod tests {
     #[test]
     fn what_is_no_command_is_refused_with_what_would_be_right() {
         for (typed, said) in [
+            (
+                "/",
+                "write the command's name behind the /; /help lists them, // sends a text that begins with /",
+            ),
             (
                 "/jion room1a",
                 "there is no /jion; did you mean /join?; /help lists them, //jion sends it as text",

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use tailchat_core::text;
 use tailchat_node::client::{Client, Config};
-use tailchat_node::control::{Code, Failure, Item, MessageItem, Request, StatusItem, Wait};
+use tailchat_node::control::{Code, Failure, Item, LogRequest, MessageItem, Request, StatusItem, Wait};
 
 use super::log::said;
 use super::rooms::room_item;
@@ -161,15 +161,10 @@ async fn post(client: &mut Client, room: &str, texts: &[&str]) -> Result<()> {
 }
 
 async fn log(client: &mut Client, room: &str) -> Result<Vec<MessageItem>> {
-    let request = Request::Log {
+    let request = Request::Log(LogRequest {
         room: room.to_owned(),
-        last: None,
-        since_ms: None,
-        until_ms: None,
-        unread: false,
-        follow: false,
-        preview: false,
-    };
+        ..LogRequest::default()
+    });
     gather(client, request, |item| match item {
         Item::Message(message) => Some(*message),
         _ => None,

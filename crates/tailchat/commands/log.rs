@@ -7,7 +7,7 @@ use jiff::Zoned;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use tailchat_core::text;
-use tailchat_node::control::{Code, Failure, Item, MessageItem, MessageKind, Request};
+use tailchat_node::control::{Code, Failure, Item, LogRequest, MessageItem, MessageKind, Request};
 
 use crate::args::{Everywhere, LogArgs};
 use crate::print::Output;
@@ -51,7 +51,7 @@ pub(crate) async fn log(args: LogArgs, everywhere: &Everywhere, out: &mut Output
     let done = with_node(config(everywhere, Online::No)?, async |client| {
         // A node of our own would keep the folder to itself, offline, and wait for nothing.
         let follow = args.follow && client.is_remote();
-        let request = Request::Log {
+        let request = Request::Log(LogRequest {
             room: args.room.clone(),
             last: args.last.or_else(|| screenful(&args, out)),
             since_ms,
@@ -59,7 +59,7 @@ pub(crate) async fn log(args: LogArgs, everywhere: &Everywhere, out: &mut Output
             unread: args.unread,
             follow,
             preview: !out.is_json(),
-        };
+        });
         stream(client, request, out, |item, out| match item {
             Item::Message(message) if out.is_json() => out.object(&object(&message)),
             Item::Message(message) => page.show(&message, out),

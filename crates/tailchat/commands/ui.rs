@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use etcetera::BaseStrategy as _;
 use jiff::tz::TimeZone;
 use tailchat_node::client::Client;
@@ -60,7 +60,10 @@ fn preferences() -> Result<Preferences> {
     let text = match fs_err::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Preferences::default()),
-        Err(error) => return Err(error).context("your settings cannot be read"),
+        Err(error) => {
+            let why = format!("your settings cannot be read: {error}; mend or remove that file");
+            return Err(Failure::new(Code::Usage, why).into());
+        }
     };
     Preferences::parse(&text).map_err(|error| {
         let why = format!("{}: {error}", path.display());

@@ -169,7 +169,8 @@ fn typed(ui: &mut Pty) -> Result<Times> {
         written.push(key);
         ui.look(KEY_EVERY);
         let pressed = ui.press(&[key as u8])?;
-        let shown = ui.until(SHOWN_WITHIN, |screen| screen.contents().contains(&written))?;
+        let input = format!("> {written}");
+        let shown = ui.until(SHOWN_WITHIN, |screen| screen.contents().contains(&input))?;
         times.push(shown.saturating_duration_since(pressed));
     }
     ui.press(&vec![0x7f; written.len()])?;

@@ -14,7 +14,7 @@ use tailchat_core::wire::{
     Arrived, Bye, Claim, ConnFrame, Greet, RoomFrame, RoomGreet, decode, encode_conn, encode_room, open_room,
 };
 use tailchat_node::client::{Client, Config};
-use tailchat_node::control::{Item, MessageItem, Request, RoomItem, StatusItem, Wait};
+use tailchat_node::control::{Item, LogRequest, MessageItem, Request, RoomItem, StatusItem, Wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -135,15 +135,11 @@ pub(crate) async fn previews(client: &mut Client) -> Vec<MessageItem> {
 }
 
 async fn read(client: &mut Client, preview: bool) -> Vec<Item> {
-    let request = Request::Log {
+    let request = Request::Log(LogRequest {
         room: "kitchen".into(),
-        last: None,
-        since_ms: None,
-        until_ms: None,
-        unread: false,
-        follow: false,
         preview,
-    };
+        ..LogRequest::default()
+    });
     timeout(PATIENCE, client.ask(request)).await.unwrap().unwrap()
 }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use tailchat_node::client::{Client, Config};
-use tailchat_node::control::{Item, MessageItem, Request, RoomItem, StatusItem, Wait};
+use tailchat_node::control::{Item, LogRequest, MessageItem, Request, RoomItem, StatusItem, Wait};
 
 pub(crate) const PATIENCE: Wait = Wait::Millis(20_000);
 
@@ -69,15 +69,10 @@ pub(crate) async fn send_on(
 }
 
 pub(crate) async fn messages(client: &mut Client) -> Vec<MessageItem> {
-    let request = Request::Log {
+    let request = Request::Log(LogRequest {
         room: "kitchen".into(),
-        last: None,
-        since_ms: None,
-        until_ms: None,
-        unread: false,
-        follow: false,
-        preview: false,
-    };
+        ..LogRequest::default()
+    });
     let items = client.ask(request).await.unwrap();
     items
         .into_iter()

@@ -241,6 +241,8 @@ fn peers(model: &mut Model, items: Vec<Item>) {
                 _ => None,
             })
             .collect();
+        // Who is there comes first, then who was; an address that led nowhere last.
+        addresses.sort_by_key(|address| (!address.connected, address.peer.is_none()));
     }
 }
 

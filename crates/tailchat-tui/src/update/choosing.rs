@@ -94,7 +94,8 @@ pub(super) fn choose(model: &mut Model) -> Vec<Command> {
 fn answer(model: &mut Model, what: Ask, typed: &str) -> Vec<Command> {
     if typed.is_empty() {
         return match what {
-            Ask::Name | Ask::Create | Ask::Join => Vec::new(),
+            Ask::Name | Ask::Create => refused(model, "write a name; any will do"),
+            Ask::Join => refused(model, "paste an invite or a room's ID; who is in the room has it"),
             Ask::Date | Ask::Leave { .. } => leave(model),
         };
     }
@@ -128,11 +129,13 @@ fn go_to(model: &mut Model, typed: &str) -> Vec<Command> {
             model.overlay = None;
             scrolling::jump(model, Goal::Time(ms))
         }
-        None => {
-            refuse(model, "write 2026-11-22, yesterday, 2 days ago or 3h");
-            Vec::new()
-        }
+        None => refused(model, "write 2026-11-22, yesterday, 2 days ago or 3h"),
     }
+}
+
+fn refused(model: &mut Model, why: &str) -> Vec<Command> {
+    refuse(model, why);
+    Vec::new()
 }
 
 /// Says why an answer was none; the question stays.

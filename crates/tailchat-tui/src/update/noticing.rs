@@ -93,11 +93,6 @@ pub(super) fn more_unread(model: &mut Model, key: &RoomKey, more: u64) {
     }
 }
 
-/// A room has everything that its connected peers have.
-pub(super) fn caught_up(model: &mut Model, _room: &RoomKey) -> Vec<Command> {
-    sum_up(model)
-}
-
 /// One word for all that a catch-up brought, once no room catches up any more.
 pub(super) fn sum_up(model: &mut Model) -> Vec<Command> {
     if model.rooms.iter().any(|room| room.behind > 0) {

@@ -84,7 +84,7 @@ fn room(model: &mut Model, item: &RoomItem) -> Vec<Command> {
         return commands;
     }
     if before.is_some_and(|before| before.behind > 0) && behind == 0 {
-        commands.extend(noticing::caught_up(model, &key));
+        commands.extend(noticing::sum_up(model));
     }
     if model.open.is_none() && model.overlay.is_none() {
         commands.extend(opening::open_first(model));

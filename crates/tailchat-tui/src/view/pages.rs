@@ -1,6 +1,7 @@
 //! Screens to read, as lines: keys and commands, connections, people, a message's story. Knows words, not where they
 //! stand.
 
+use ratatui::style::Style;
 use ratatui::text::Line;
 use tailchat_core::text::columns;
 use tailchat_node::control::Standing;
@@ -81,37 +82,35 @@ fn explained(typed: &str, help: &str, width: usize) -> Vec<Line<'static>> {
 
 fn connections(model: &Model, addresses: &[Address], width: usize) -> Vec<Line<'static>> {
     let theme = &model.taste.theme;
+    let plain = Style::new();
     let mut lines = Vec::new();
     if let (Some(open), Some(room)) = (&model.open, model.room()) {
         lines.push(Line::styled(format!("In {}", room.name), theme.title));
         let status = open.status.as_ref();
         let peers = status.map_or(&[][..], |status| &status.peers);
         if peers.is_empty() {
-            lines.push(Line::raw(
-                "  nobody is connected; what you write waits here until somebody is",
-            ));
+            let alone = "nobody is connected; what you write waits here until somebody is";
+            lines.extend(under(2, alone, plain, width));
         }
-        lines.extend(peers.iter().map(|peer| Line::raw(format!("  {}", stands(peer)))));
-        let problems = status.map_or(&[][..], |status| &status.problems);
-        lines.extend(
-            problems
-                .iter()
-                .map(|problem| Line::styled(format!("  {problem}"), theme.unread)),
-        );
+        for peer in peers {
+            lines.extend(under(2, &stands(peer), plain, width));
+        }
+        for problem in status.map_or(&[][..], |status| &status.problems) {
+            lines.extend(under(2, problem, theme.unread, width));
+        }
         lines.push(Line::default());
     }
     if !model.found.is_empty() {
         lines.push(Line::styled("This machine", theme.title));
-        let found = model
-            .found
-            .iter()
-            .flat_map(|found| wrap::words(found, width.saturating_sub(2)));
-        lines.extend(found.map(|words| Line::raw(format!("  {words}"))));
+        for found in &model.found {
+            lines.extend(under(2, found, plain, width));
+        }
         lines.push(Line::default());
     }
     lines.push(Line::styled("Addresses", theme.title));
     if addresses.is_empty() {
-        lines.push(Line::raw("  none is known; `tailchat peers add HOST` adds one"));
+        let none = "none is known; /peers add HOST adds one";
+        lines.extend(under(2, none, plain, width));
     }
     for address in addresses {
         let state = if address.connected {
@@ -124,17 +123,21 @@ fn connections(model: &Model, addresses: &[Address], width: usize) -> Vec<Line<'
             true => String::new(),
             false => format!(", shares {}", address.rooms.join(", ")),
         };
-        lines.push(Line::raw(format!("  {}: {who}, {state}{rooms}", address.addr)));
+        let words = format!("{}: {who}, {state}{rooms}", address.addr);
+        lines.extend(under(2, &words, plain, width));
         if let Some(problem) = &address.problem {
-            let words = wrap::words(problem, width.saturating_sub(4));
-            lines.extend(
-                words
-                    .into_iter()
-                    .map(|words| Line::styled(format!("    {words}"), theme.faint)),
-            );
+            lines.extend(under(4, problem, theme.faint, width));
         }
     }
     lines
+}
+
+/// Words behind an indent, as many rows as they take.
+fn under(indent: usize, words: &str, style: Style, width: usize) -> Vec<Line<'static>> {
+    wrap::words(words, width.saturating_sub(indent))
+        .into_iter()
+        .map(|words| Line::styled(format!("{}{words}", " ".repeat(indent)), style))
+        .collect()
 }
 
 fn stands(peer: &Peer) -> String {
