@@ -1,9 +1,10 @@
 //! One live message from one peer to the other, at every size in turn, so that whatever else the machine does
 //! falls on all of them. Knows requests and answers, nothing of what happens between the nodes.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use tailchat_node::client::Client;
 use tailchat_node::control::{Answer, Item};
 use tempfile::TempDir;
@@ -39,6 +40,8 @@ pub(super) fn run(bench: &mut Bench) -> Result<()> {
             pairs.push(pair(bench, &place, form, size)?);
             places.push(place);
         }
+        // What was made for this is on the disk before anything that syncs is timed.
+        ensure!(Command::new("sync").status()?.success(), "sync(1) fails");
         let (mut syncs, mut trips) = (Times::default(), Times::default());
         let probes = (&mut bench.probe, &mut syncs, &mut trips);
         bench.runtime.block_on(measure(&mut pairs, probes))?;
