@@ -11,6 +11,7 @@ use crate::control::{
     AddressItem, MemberItem, MessageItem, MessageKind, PeerItem, RoomItem, Standing, StatusItem,
 };
 use crate::node::OpenRoom;
+use crate::unread::Counts;
 
 /// A room's name, or the beginning of its ID as long as nobody's name for it has arrived.
 pub(crate) fn room_name(id: RoomId, roster: &Roster) -> String {
@@ -117,7 +118,7 @@ impl<'a> View<'a> {
             reply_to: reply_to.map(|id| id.to_string()),
             on: self.holders(place.id, true),
             of: u32::try_from(self.members.len()).unwrap_or(u32::MAX),
-            unread: !mine && !self.room.facts.read.contains(place.id),
+            unread: !mine && !self.room.facts.newcomer && !self.room.facts.read.contains(place.id),
             place: place.to_string(),
         }
     }
@@ -138,6 +139,11 @@ impl<'a> View<'a> {
         let peers = status.as_ref().map_or(&[][..], |status| &status.peers);
         let query: Vec<String> = invite_peers.iter().map(|peer| format!("peer={peer}")).collect();
         let mark = if query.is_empty() { "" } else { "?" };
+        // Who joins has missed nothing.
+        let counts = match self.room.facts.newcomer {
+            true => Counts::default(),
+            false => self.room.counted.counts,
+        };
         RoomItem {
             room: self.id.to_string(),
             name: room_name(self.id, &self.room.roster),
@@ -147,8 +153,8 @@ impl<'a> View<'a> {
             connected: peers.len() as u64,
             behind: peers.iter().map(|peer| peer.behind).max().unwrap_or(0),
             met: self.members.iter().any(|member| member.person != self.me),
-            unread: self.room.counted.counts.unread,
-            mentions: self.room.counted.counts.mentions,
+            unread: counts.unread,
+            mentions: counts.mentions,
             draft: !self.room.facts.draft.is_empty(),
         }
     }

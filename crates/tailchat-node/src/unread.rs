@@ -52,6 +52,8 @@ pub(crate) struct Counted {
     asked: Option<AskedIndex>,
     /// Whether something came or was read since the last count was asked for.
     stale: bool,
+    /// Counts up to this question are of a time before all was read.
+    void: Option<AskedIndex>,
 }
 
 impl Counted {
@@ -61,7 +63,14 @@ impl Counted {
             counts: Counts::default(),
             asked: None,
             stale: true,
+            void: None,
         }
+    }
+
+    /// All was read: there is nothing to count but what comes from now on.
+    fn none_left(&mut self) {
+        self.counts = Counts::default();
+        self.void = self.asked.or(self.void);
     }
 }
 
@@ -119,7 +128,8 @@ impl Node {
         };
         open.counted.asked.take_if(|of| *of == asked);
         match counts {
-            Some(counts) => open.counted.counts = counts,
+            Some(counts) if Some(asked) > open.counted.void => open.counted.counts = counts,
+            Some(_) => {}
             None => open.counted.stale = true,
         }
         self.room_changed(room);
@@ -133,6 +143,7 @@ impl Node {
         let status = self.engine.room_status(room);
         if let (Some(open), Some(status)) = (self.rooms.get_mut(&room), status) {
             open.facts.newcomer = false;
+            open.counted.none_left();
             Arc::make_mut(&mut open.facts.read).mark_all(&status.durable);
             self.unread_changed(room);
             self.keep_facts(room, None);
@@ -155,6 +166,7 @@ impl Node {
         let marked = match what {
             Reading::All => {
                 read.mark_all(&status.durable);
+                open.counted.none_left();
                 Ok(())
             }
             Reading::These(ids) => messages(ids)?

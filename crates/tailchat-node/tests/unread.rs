@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tailchat_node::client::Client;
 use tailchat_node::control::{
-    Answer, At, Change, Code, Item, LogRequest, MessageItem, PageItem, Reading, Request, RoomItem, Wait,
+    Answer, At, Change, Code, IMPORT_MAX, Import, Item, LogRequest, MessageItem, PageItem, Reading, Request,
+    RoomItem, Wait,
 };
 use tokio::time::timeout;
 
@@ -63,6 +64,38 @@ async fn page(client: &mut Client, at: At, before: u32, after: u32) -> (PageItem
 
 fn texts(messages: &[MessageItem]) -> Vec<&str> {
     messages.iter().map(|message| message.text.as_str()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn history_that_comes_to_a_newcomer_is_never_unread() {
+    let dirs: Vec<_> = (0..2).map(|_| tempfile::tempdir().unwrap()).collect();
+    let mut ann = serve(dirs[0].path(), "ann").await;
+    let invite = new_room(&mut ann, "kitchen").await.invite;
+    let history: Vec<Import> = (0..20_000)
+        .map(|n| Import {
+            sent_at_ms: n,
+            rank: 0,
+            nick: "old".into(),
+            action: false,
+            text: format!("message {n}"),
+        })
+        .collect();
+    for messages in history.chunks(IMPORT_MAX) {
+        let request = Request::Import {
+            room: kitchen(),
+            messages: messages.to_vec(),
+        };
+        ann.ask(request).await.unwrap();
+    }
+    let mut bob = serve(dirs[1].path(), "bob").await;
+    join(&mut bob, &invite, Wait::No).await;
+    // Its counting is under way when the last of it comes.
+    let mut messages = 0;
+    while messages < history.len() as u64 {
+        let room = room(&mut bob).await;
+        assert_eq!(room.unread, 0, "of {}", room.messages);
+        messages = room.messages;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

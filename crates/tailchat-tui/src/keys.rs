@@ -81,6 +81,8 @@ pub struct Hint {
     pub key: String,
     /// What it does, in a word or two.
     pub word: &'static str,
+    /// What that is.
+    pub action: Action,
 }
 
 impl Default for KeyMap {
@@ -198,7 +200,11 @@ impl KeyMap {
             let Some(key) = self.key(mode, line.action).filter(|_| !known) else {
                 continue;
             };
-            hints.push(Hint { key, word: line.hint });
+            hints.push(Hint {
+                key,
+                word: line.hint,
+                action: line.action,
+            });
         }
         hints
     }

@@ -101,7 +101,7 @@ pub(super) fn sum_up(model: &mut Model) -> Vec<Command> {
     }
     model.due.away_ms = None;
     let mut away = std::mem::take(&mut model.away);
-    // Who just joined a room has missed nothing: its history counts as unread only while it comes.
+    // What was read elsewhere meanwhile is no news.
     let unlisted = away.unlisted.min(model.rooms.unread());
     away.messages = away.messages.saturating_add(unlisted);
     if away.messages == 0 {

@@ -8,7 +8,7 @@ use tailchat_node::control::Standing;
 
 use super::{clear, fit, put, put_right};
 use crate::complete::Completion;
-use crate::keys::Mode;
+use crate::keys::{Action, Mode};
 use crate::model::Model;
 use crate::model::open_room::{OpenRoom, Peer};
 use crate::model::rooms::Room;
@@ -69,7 +69,10 @@ fn offers(completion: &Completion) -> String {
 /// As many of the keys' hints as there is room for.
 fn hints(model: &Model, width: usize) -> String {
     let mut out = String::new();
-    for hint in model.taste.keys.hints(model.mode()) {
+    let mut hints = model.taste.keys.hints(model.mode());
+    // Nobody is sent to where there is nothing.
+    hints.retain(|hint| hint.action != Action::SwitchRoom || !model.rooms.is_empty());
+    for hint in hints {
         let more = format!("{} {}  ", hint.key, hint.word);
         if columns(&out) + columns(&more) > width + 1 {
             break;
