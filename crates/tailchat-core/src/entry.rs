@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{DeviceId, MessageId, PersonId};
-use crate::limits::{NAME_LEN_MAX, ORDER_MAX, TEXT_LEN_MAX};
+use crate::limits::{NAME_LEN_MAX, ORDER_MAX, REACTION_LEN_MAX, TEXT_LEN_MAX};
 
 /// Where an entry stands in the timeline, and when its author's clock says that it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +43,12 @@ pub enum Body {
     Imported(Imported),
     /// An entry of a forked actor, posted again by its device under a fresh one.
     Repeat(Repeat),
+    /// Another text for a message of the same person.
+    Edit(Edit),
+    /// A message of the same person is to be seen no longer.
+    Delete(MessageId),
+    /// What somebody feels about a message, or no longer.
+    Reaction(Reaction),
     /// A kind that this version does not know, or a body that does not decode.
     Unknown {
         /// The kind byte.
@@ -90,6 +96,26 @@ pub struct Repeat {
     pub entry: Vec<u8>,
 }
 
+/// Another text for a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edit {
+    /// Which message.
+    pub of: MessageId,
+    /// At most [`TEXT_LEN_MAX`] bytes.
+    pub text: String,
+}
+
+/// What somebody feels about a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reaction {
+    /// Which message.
+    pub of: MessageId,
+    /// An emoji or a word, at most [`REACTION_LEN_MAX`] bytes.
+    pub with: String,
+    /// False takes the same reaction back.
+    pub on: bool,
+}
+
 const PROFILE: u8 = 1;
 pub(crate) const TEXT: u8 = 2;
 pub(crate) const ACTION: u8 = 3;
@@ -97,6 +123,9 @@ const ROOM_NAME: u8 = 4;
 const LEAVE: u8 = 5;
 pub(crate) const IMPORTED: u8 = 6;
 const REPEAT: u8 = 7;
+const EDIT: u8 = 8;
+const DELETE: u8 = 9;
+const REACTION: u8 = 10;
 
 #[derive(Serialize, Deserialize)]
 struct Stamped<T> {
@@ -118,6 +147,9 @@ impl Entry {
             Body::Leave => self.stamped(LEAVE, &()),
             Body::Imported(imported) => self.stamped(IMPORTED, imported),
             Body::Repeat(repeat) => self.stamped(REPEAT, repeat),
+            Body::Edit(edit) => self.stamped(EDIT, edit),
+            Body::Delete(of) => self.stamped(DELETE, of),
+            Body::Reaction(reaction) => self.stamped(REACTION, reaction),
             Body::Unknown { kind } => vec![*kind],
         }
     }
@@ -145,6 +177,9 @@ impl Entry {
             LEAVE => read(rest, |()| Body::Leave),
             IMPORTED => read(rest, Body::Imported),
             REPEAT => read(rest, Body::Repeat),
+            EDIT => read(rest, Body::Edit),
+            DELETE => read(rest, Body::Delete),
+            REACTION => read(rest, Body::Reaction),
             _ => None,
         };
         entry
@@ -169,7 +204,11 @@ impl Entry {
                 Body::Text(text) | Body::Action(text) => text_fits(&text.text),
                 Body::RoomName(name) => name_fits(name),
                 Body::Imported(imported) => name_fits(&imported.nick) && text_fits(&imported.text),
-                Body::Leave | Body::Repeat(_) | Body::Unknown { .. } => true,
+                Body::Edit(edit) => text_fits(&edit.text),
+                Body::Reaction(reaction) => {
+                    !reaction.with.is_empty() && reaction.with.len() <= REACTION_LEN_MAX
+                }
+                Body::Leave | Body::Repeat(_) | Body::Delete(_) | Body::Unknown { .. } => true,
             }
     }
 }
@@ -300,6 +339,41 @@ mod tests {
                 format!("070100{}ac0203050100", "aa".repeat(16)),
             ),
         ];
+        are_golden(golden);
+    }
+
+    #[test]
+    fn the_bytes_of_what_amends_are_golden() {
+        let id = MessageId {
+            actor: ActorId([0xaa; 16]),
+            index: 300,
+        };
+        let edit = Edit {
+            of: id,
+            text: "ok".into(),
+        };
+        let reaction = Reaction {
+            of: id,
+            with: "+1".into(),
+            on: true,
+        };
+        are_golden([
+            (
+                at(1, 1, Body::Edit(edit)),
+                format!("080100{}ac02026f6b", "aa".repeat(16)),
+            ),
+            (
+                at(1, 1, Body::Delete(id)),
+                format!("090100{}ac02", "aa".repeat(16)),
+            ),
+            (
+                at(1, 1, Body::Reaction(reaction)),
+                format!("0a0100{}ac02022b3101", "aa".repeat(16)),
+            ),
+        ]);
+    }
+
+    fn are_golden(golden: impl IntoIterator<Item = (Entry, String)>) {
         for (entry, bytes) in golden {
             assert_eq!(hex(&entry.encode()), bytes, "{entry:?}");
             assert_eq!(Entry::decode(&entry.encode()), entry);

@@ -2,6 +2,7 @@
 //! randomness, no files, no sockets, no tasks: time and entropy are arguments, and what it needs from
 //! the past it asks by an effect.
 
+pub mod amend;
 pub mod block;
 pub mod change;
 pub mod document;

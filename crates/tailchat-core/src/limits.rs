@@ -17,6 +17,8 @@ pub const ENTRY_LEN_MAX: usize = 66 * 1024;
 pub const TEXT_LEN_MAX: usize = 64 * 1024;
 /// Bytes of a person's, a nick's or a room's name. Setting more is refused, a received one is unreadable.
 pub const NAME_LEN_MAX: usize = 64;
+/// Bytes of a reaction: an emoji with its joiners, or a word. More is refused, a received one is unreadable.
+pub const REACTION_LEN_MAX: usize = 64;
 /// The greatest order and time an entry may carry: what a double holds exactly. Beyond it, unreadable.
 pub const ORDER_MAX: u64 = 1 << 53;
 /// How far ahead of our clock an entry's order may stand and still move ours, in milliseconds.

@@ -57,6 +57,8 @@ pub struct Roster {
     name: Option<(Place, String)>,
     /// The entries of forked actors that were posted again.
     repeated: BTreeSet<(MessageId, u32)>,
+    /// The person of each actor's first entry: whose its messages are, whatever it says later.
+    writers: BTreeMap<ActorId, (Place, PersonId)>,
 }
 
 impl Roster {
@@ -65,6 +67,10 @@ impl Roster {
         match news {
             News::Profile { place, profile } => {
                 let by = place.id.actor;
+                if place.id.index == 0 {
+                    let first = self.writers.entry(by).or_insert((place, profile.person));
+                    *first = (*first).min((place, profile.person));
+                }
                 let mut last = self.profiles.remove(&by);
                 keep_last(&mut last, place, profile);
                 self.profiles.extend(last.map(|last| (by, last)));
@@ -90,6 +96,19 @@ impl Roster {
     #[must_use]
     pub fn profile(&self, actor: ActorId) -> Option<&Profile> {
         self.profiles.get(&actor).map(|(_, profile)| profile)
+    }
+
+    /// Whose the messages of an actor are, if its first entry said so and has arrived. Nothing that comes later changes
+    /// that, so what follows from it is the same in whatever order entries come.
+    #[must_use]
+    pub fn writer(&self, actor: ActorId) -> Option<PersonId> {
+        self.writers.get(&actor).map(|(_, person)| *person)
+    }
+
+    /// Whether what both actors wrote is the same person's.
+    #[must_use]
+    pub fn is_one(&self, actor: ActorId, other: ActorId) -> bool {
+        actor == other || (self.writer(actor).is_some() && self.writer(actor) == self.writer(other))
     }
 
     /// Every actor with which a device has written.

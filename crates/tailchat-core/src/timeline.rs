@@ -4,13 +4,14 @@
 //! [`told_by`] says what a change comes to; who keeps the lines, in memory as [`Timeline`] or in an index,
 //! keeps them by [`Place`] and asks [`Line::outranks`] where two stand at one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Bound;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::amend::{Amendment, Amends, Since};
 use crate::block::Arrival;
 use crate::change::Parts;
 use crate::entry::{Body, Entry, Imported, Stamp, Text, entry_sum};
@@ -90,8 +91,10 @@ pub struct Line {
     pub sent_at_ms: i64,
     /// When and by whom it came to this disk; not part of what peers share.
     pub arrival: Arrival,
-    /// What it says.
+    /// What it says, as it was edited last.
     pub says: Says,
+    /// What became of it since.
+    pub since: Since,
 }
 
 /// What a line says.
@@ -123,9 +126,13 @@ pub enum Says {
 }
 
 impl Line {
-    /// The entry that the line stands for, with the time that is shown; none for one that this version cannot read.
+    /// The entry that the line stands for, with the time that is shown; none for one that this version cannot read, or
+    /// that is to be seen no longer.
     #[must_use]
     pub fn entry(&self, place: &Place) -> Option<Entry> {
+        if self.since.deleted {
+            return None;
+        }
         let body = match &self.says {
             Says::Message {
                 text,
@@ -170,6 +177,8 @@ impl Line {
 pub enum Told {
     /// A line, unless one that outranks it stands there.
     Line(Place, Line),
+    /// Something about a line, which may not be there yet.
+    Amendment(Amendment),
     /// Something for the [`Roster`].
     News(News),
 }
@@ -202,15 +211,15 @@ fn tell_entry(id: MessageId, bytes: &[u8], arrival: Arrival, told: &mut Vec<Told
             told.push(Told::News(News::Repeated(repeat.of, sum)));
             let repeated = Entry::decode(&repeat.entry);
             let place = place_of(repeat.of, repeated.stamp, &repeat.entry);
-            told.extend(tell_line(place, by, repeated, arrival));
+            told.extend(tell_what_may_repeat(place, by, repeated, arrival));
         }
-        _ => told.extend(tell_line(place, by, entry, arrival)),
+        _ => told.extend(tell_what_may_repeat(place, by, entry, arrival)),
     }
 }
 
 /// Tells of what may be repeated. What may not, a repeat above all, is passed over: a chain of repeats in one
 /// entry would go as deep as the entry is long.
-fn tell_line(place: Place, by: ActorId, entry: Entry, arrival: Arrival) -> Option<Told> {
+fn tell_what_may_repeat(place: Place, by: ActorId, entry: Entry, arrival: Arrival) -> Option<Told> {
     let says = match entry.body {
         Body::Text(text) => Says::Message {
             text: text.text.into(),
@@ -229,6 +238,10 @@ fn tell_line(place: Place, by: ActorId, entry: Entry, arrival: Arrival) -> Optio
         },
         Body::Unknown { kind } => Says::Unreadable { kind },
         Body::RoomName(name) => return Some(Told::News(News::RoomName { place, name })),
+        body @ (Body::Edit(_) | Body::Delete(_) | Body::Reaction(_)) => {
+            let (of, what) = Amends::of(body)?;
+            return Some(Told::Amendment(Amendment { of, place, by, what }));
+        }
         Body::Profile(_) | Body::Leave | Body::Repeat(_) => return None,
     };
     let line = Line {
@@ -236,6 +249,7 @@ fn tell_line(place: Place, by: ActorId, entry: Entry, arrival: Arrival) -> Optio
         sent_at_ms: shown_time(entry.stamp),
         arrival,
         says,
+        since: Since::default(),
     };
     Some(Told::Line(place, line))
 }
@@ -266,7 +280,12 @@ pub fn shown_time(stamp: Stamp) -> i64 {
 /// The fold of a room's entries, in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Timeline {
+    /// As they are shown.
     lines: BTreeMap<Place, Line>,
+    /// As they were written, those that something was said about.
+    written: BTreeMap<Place, Line>,
+    places: BTreeMap<MessageId, BTreeSet<Place>>,
+    amendments: BTreeMap<MessageId, BTreeMap<(Place, ActorId), Amends>>,
     roster: Roster,
 }
 
@@ -275,14 +294,45 @@ impl Timeline {
     pub fn fold(&mut self, parts: &Parts, arrival: Arrival) {
         for told in told_by(parts, arrival) {
             match told {
-                Told::News(news) => self.roster.hear(news),
+                Told::News(news) => {
+                    let writer = matches!(&news, News::Profile { place, .. } if place.id.index == 0);
+                    self.roster.hear(news);
+                    if writer {
+                        let amended: Vec<_> = self.amendments.keys().copied().collect();
+                        amended.into_iter().for_each(|of| self.amend(of));
+                    }
+                }
+                Told::Amendment(Amendment { of, place, by, what }) => {
+                    let known = self.amendments.entry(of).or_default();
+                    if known.insert((place, by), what).is_none() {
+                        self.amend(of);
+                    }
+                }
                 Told::Line(place, line) => {
                     let there = self.lines.get(&place);
                     if there.is_none_or(|there| line.outranks(there, &place)) {
+                        self.places.entry(place.id).or_default().insert(place);
+                        self.written.remove(&place);
                         self.lines.insert(place, line);
+                        self.amend(place.id);
                     }
                 }
             }
+        }
+    }
+
+    /// Shows a message as it is by now, if something was said about it.
+    fn amend(&mut self, of: MessageId) {
+        let (Some(amendments), Some(places)) = (self.amendments.get(&of), self.places.get(&of)) else {
+            return;
+        };
+        for place in places {
+            let Some(shown) = self.lines.get_mut(place) else {
+                continue;
+            };
+            let written = self.written.entry(*place).or_insert_with(|| shown.clone());
+            let amendments = amendments.iter().map(|((at, by), what)| (*at, *by, what));
+            *shown = written.after(amendments, &self.roster);
         }
     }
 
@@ -312,7 +362,7 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::{Profile, Repeat};
+    use crate::entry::{Edit, Profile, Reaction, Repeat};
     use crate::ids::{DeviceId, PersonId};
     use proptest::prelude::*;
 
@@ -469,6 +519,26 @@ mod tests {
             (order.clone(), "[ab]").prop_map(|(order, name)| text(order, &name)),
             (order.clone(), 0..3_u8, "[ab]").prop_map(|(order, who, name)| profile(order, who, who, &name)),
             order.clone().prop_map(|order| entry(order, Body::Leave)),
+            (order.clone(), 0..3_u8, 0..4_u64, "[ab]", 0..4_u8).prop_map(
+                |(order, actor, index, with, kind)| {
+                    let of = MessageId {
+                        actor: ActorId([actor; 16]),
+                        index,
+                    };
+                    entry(
+                        order,
+                        match kind {
+                            0 => Body::Delete(of),
+                            1 => Body::Edit(Edit { of, text: with }),
+                            _ => Body::Reaction(Reaction {
+                                of,
+                                with,
+                                on: kind == 2,
+                            }),
+                        },
+                    )
+                }
+            ),
             (order.clone(), "[ab]").prop_map(|(order, name)| entry(order, Body::RoomName(name))),
             (order, 0..3_u8, 0..3_u64, "[ab]").prop_map(|(order, actor, index, name)| {
                 let of = MessageId {

@@ -231,9 +231,11 @@ impl Draft {
             Body::Text(text) | Body::Action(text) => text.text.len(),
             Body::Imported(imported) => imported.nick.len() + imported.text.len(),
             Body::Repeat(repeat) => repeat.entry.len(),
+            Body::Edit(edit) => edit.text.len(),
+            Body::Reaction(reaction) => reaction.with.len(),
             Body::RoomName(name) => name.len(),
             Body::Profile(profile) => profile.name.len(),
-            Body::Leave | Body::Unknown { .. } => 0,
+            Body::Leave | Body::Delete(_) | Body::Unknown { .. } => 0,
         }
     }
 }
