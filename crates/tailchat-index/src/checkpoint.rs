@@ -39,6 +39,8 @@ pub(crate) struct RoomRow {
     pub(crate) id: i64,
     /// Whether its log was read from the beginning.
     pub(crate) whole: bool,
+    /// Whether anything was said of a line, here or not.
+    pub(crate) amended: bool,
     pub(crate) clock: OrderClock,
     pub(crate) roster: Roster,
 }
@@ -84,6 +86,7 @@ impl Index {
         Ok(Some(RoomRow {
             id,
             whole,
+            amended: self.has_amendments(id)?,
             clock,
             roster,
         }))

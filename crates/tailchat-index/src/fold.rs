@@ -1,6 +1,8 @@
 //! The fold of entries into tables. The same as [`tailchat_core::timeline::Timeline`] in whatever order they
 //! come and however often; the tests hold both side by side.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{CachedStatement, OptionalExtension, params};
 use tailchat_core::block::Arrival;
 use tailchat_core::change::Parts;
@@ -39,14 +41,17 @@ impl Index {
     /// Takes changes in: questions are answered with them at once, and the file has them with the next
     /// [`Index::keep`].
     ///
+    /// Changes of an actor come in their order, those of different actors in any. Gives the places of lines that are
+    /// another than they were, or than they were written, since something was said of them.
+    ///
     /// # Errors
     /// [`IndexError`]; then nothing is in that came since the last [`Index::keep`].
-    pub fn fold(&mut self, room: RoomId, folded: Folded<'_>) -> Result<(), IndexError> {
+    pub fn fold(&mut self, room: RoomId, folded: Folded<'_>) -> Result<BTreeSet<Place>, IndexError> {
         self.begin()?;
         match self.fold_in(room, folded) {
-            Ok(row) => {
+            Ok((row, amended)) => {
                 self.rooms.insert(room, row);
-                Ok(())
+                Ok(amended)
             }
             Err(err) => {
                 self.undo()?;
@@ -55,7 +60,12 @@ impl Index {
         }
     }
 
-    fn fold_in(&mut self, room: RoomId, folded: Folded<'_>) -> Result<RoomRow, IndexError> {
+    fn fold_in(
+        &mut self,
+        room: RoomId,
+        folded: Folded<'_>,
+    ) -> Result<(RoomRow, BTreeSet<Place>), IndexError> {
+        let mut amended = BTreeSet::new();
         let mut row = self.room(room)?;
         let before = (row.clock.clone(), row.whole);
         let mut heard = false;
@@ -67,10 +77,17 @@ impl Index {
             for told in told_by(parts, *arrival) {
                 match told {
                     Told::Line(place, line) => {
-                        if self.put_line(row.id, &place, &line)? {
-                            self.put_mentions(row.id, &place, &line)?;
+                        let put = self.put_line(row.id, &place, &line)?;
+                        if put == Put::Fresh {
+                            self.put_mentions(row.id, &place, text_of(&line))?;
                             tallies.count(self.party(place.id.actor.0)?, &place);
                         }
+                        if put != Put::Nothing && row.amended && self.amend_newcomer(&row, &place)? {
+                            amended.insert(place);
+                        }
+                    }
+                    Told::Amendment(amendment) => {
+                        self.put_amendment(&mut row, &amendment, &mut amended)?;
                     }
                     Told::News(news) => {
                         heard = true;
@@ -93,11 +110,10 @@ impl Index {
         if before != (row.clock.clone(), row.whole) {
             self.write_reflected(&row)?;
         }
-        Ok(row)
+        Ok((row, amended))
     }
 
-    /// Whether there was none at this place.
-    fn put_line(&mut self, room: i64, place: &Place, line: &Line) -> Result<bool, IndexError> {
+    fn put_line(&mut self, room: i64, place: &Place, line: &Line) -> Result<Put, IndexError> {
         let key = place_bytes(place);
         let id = self.next_line;
         let order = "INSERT OR IGNORE INTO place (room, place, line) VALUES (?, ?, ?)";
@@ -105,26 +121,22 @@ impl Index {
         if fresh {
             self.next_line += 1;
             self.write_line(room, id, place, line)?;
-            return Ok(true);
+            return Ok(Put::Fresh);
         }
         let there = self.line_at(room, &key)?;
         match there {
-            Some((id, there)) if line.outranks(&there, place) => {
+            Some((id, there, _)) if line.outranks(&there, place) => {
                 self.execute("DELETE FROM line WHERE id = ?", [id])?;
                 self.write_line(room, id, place, line)?;
                 self.reword(id)?;
-                Ok(false)
+                Ok(Put::Instead)
             }
-            Some(_) => Ok(false),
+            Some(_) => Ok(Put::Nothing),
             None => Err(IndexError::Damaged("a place has no line")),
         }
     }
 
-    fn put_mentions(&self, room: i64, place: &Place, line: &Line) -> Result<(), IndexError> {
-        let text = match &line.says {
-            Says::Message { text, .. } | Says::Imported { text, .. } => text,
-            Says::Unreadable { .. } => return Ok(()),
-        };
+    pub(crate) fn put_mentions(&self, room: i64, place: &Place, text: &str) -> Result<(), IndexError> {
         for name in mentioned(text) {
             let order = "INSERT OR IGNORE INTO mention (room, name, place) VALUES (?, ?, ?)";
             self.execute(order, params![room, name, place_bytes(place)])?;
@@ -132,7 +144,7 @@ impl Index {
         Ok(())
     }
 
-    pub(crate) fn line_at(&self, room: i64, key: &[u8]) -> Result<Option<(i64, Line)>, IndexError> {
+    pub(crate) fn line_at(&self, room: i64, key: &[u8]) -> Result<Option<(i64, Line, i64)>, IndexError> {
         let doing = "find a line";
         let query = format!(
             "SELECT {}, l.id FROM place p JOIN line l ON l.id = p.line
@@ -142,7 +154,8 @@ impl Index {
         let mut statement = self.db.prepare_cached(&query).doing(doing)?;
         let found = statement
             .query_row(params![room, key], |row| {
-                Ok((row.get(10)?, crate::lines::line_of(row)?.1))
+                let (_, line, amended) = crate::lines::line_of(row)?;
+                Ok((row.get(12)?, line, amended))
             })
             .optional();
         found.doing(doing)
@@ -205,6 +218,23 @@ impl Index {
     pub(crate) fn execute(&self, order: &str, values: impl rusqlite::Params) -> Result<usize, IndexError> {
         let mut statement: CachedStatement<'_> = self.db.prepare_cached(order).doing("keep a line")?;
         statement.execute(values).doing("keep a line")
+    }
+}
+
+/// What became of a line that was told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Put {
+    Fresh,
+    /// It stands in the place of one that it outranks.
+    Instead,
+    Nothing,
+}
+
+/// What a line says in words.
+pub(crate) fn text_of(line: &Line) -> &str {
+    match &line.says {
+        Says::Message { text, .. } | Says::Imported { text, .. } => text,
+        Says::Unreadable { .. } => "",
     }
 }
 

@@ -14,7 +14,15 @@ use crate::schema::{self, Found};
 const SWEEP_LINES: u32 = 2_000;
 
 /// The tables whose rows hang on a room's number.
-const OF_ROOMS: [&str; 6] = ["place", "tip", "stretch", "reflected", "tally", "mention"];
+const OF_ROOMS: [&str; 7] = [
+    "place",
+    "tip",
+    "stretch",
+    "reflected",
+    "tally",
+    "mention",
+    "amend",
+];
 
 /// The number of the party whose data folder it is.
 const OWNER: i64 = 0;
@@ -196,6 +204,7 @@ impl Index {
         let row = RoomRow {
             id: self.next_room,
             whole: false,
+            amended: false,
             clock: Default::default(),
             roster: Default::default(),
         };

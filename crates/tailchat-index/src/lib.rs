@@ -2,6 +2,7 @@
 //! their ID, words. Derived from the logs and worth nothing beside them: an index that is missing, damaged or of another
 //! version is thrown away and built again. Knows SQLite and core's entries; no peers, no logs, no screens.
 
+mod amended;
 mod checkpoint;
 mod error;
 mod fold;
@@ -12,6 +13,7 @@ mod schema;
 mod unread;
 mod words;
 
+pub use amended::Version;
 pub use checkpoint::{Checkpoint, Position};
 pub use error::IndexError;
 pub use fold::Folded;

@@ -1,11 +1,13 @@
 //! Questions about lines: a page of them by place or time, one by its ID, whether one was imported before.
 
 use rusqlite::{Row, params};
+use tailchat_core::amend::Since;
 use tailchat_core::block::Arrival;
 use tailchat_core::ids::{ActorId, DeviceId, MessageId, RoomId};
 use tailchat_core::limits::{ORDER_AHEAD_MAX_MS, ORDER_MAX};
 use tailchat_core::timeline::{Line, Place, Says};
 
+use crate::amended::DELETED;
 use crate::error::{Doing, IndexError};
 use crate::fold::{
     KIND_ACTION, KIND_IMPORTED, KIND_IMPORTED_ACTION, KIND_TEXT, KIND_UNREADABLE, place_bytes,
@@ -14,7 +16,8 @@ use crate::index::Index;
 
 /// The columns that [`line_of`] reads, of `place p`, `line l`, and `party` for author `a` and device `v`.
 pub(crate) const COLUMNS: &str =
-    "p.place, a.bytes, l.sent_at_ms, l.arrived_at_ms, v.bytes, l.kind, l.nick, l.reply_to, l.text, l.number";
+    "p.place, a.bytes, l.sent_at_ms, l.arrived_at_ms, v.bytes, l.kind, l.nick, l.reply_to, l.text, l.number, l.amended,
+     l.edited";
 
 /// A page of a room's lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +57,7 @@ impl Index {
             From::Start => {}
             From::After(place) => range.first = range.first.max(behind(&place_bytes(&place))),
             From::Newest(count) if count <= asked.limit as u64 => {
-                let mut lines = self.page(number, &range, "DESC", count)?;
+                let mut lines = self.page((room, number), &range, "DESC", count)?;
                 lines.reverse();
                 return Ok(lines);
             }
@@ -64,12 +67,12 @@ impl Index {
                 }
             }
         }
-        self.page(number, &range, "ASC", asked.limit as u64)
+        self.page((room, number), &range, "ASC", asked.limit as u64)
     }
 
     pub(crate) fn page(
         &self,
-        room: i64,
+        (room, number): (RoomId, i64),
         range: &Range,
         way: &str,
         limit: u64,
@@ -84,7 +87,7 @@ impl Index {
         let mut statement = self.db.prepare_cached(&query).doing(doing)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let values = params![
-            room,
+            number,
             range.first,
             range.before,
             range.since_ms,
@@ -92,7 +95,8 @@ impl Index {
             limit
         ];
         let lines = statement.query_map(values, line_of).doing(doing)?;
-        lines.collect::<Result<_, _>>().doing(doing)
+        let lines = lines.collect::<Result<_, _>>().doing(doing)?;
+        self.feel(room, lines)
     }
 
     /// The place behind which the newest `count` lines stand; none if there are not more.
@@ -129,7 +133,8 @@ impl Index {
         found.optional().doing(doing)
     }
 
-    /// Whether this imported message is in the room already, whoever imported it.
+    /// Whether this imported message is in the room already, whoever imported it. One that was taken back has no text
+    /// any more: whatever the same nick said at that moment counts as it.
     ///
     /// # Errors
     /// [`IndexError`]
@@ -146,7 +151,8 @@ impl Index {
         };
         let doing = "look for an imported message";
         let query = "SELECT 1 FROM place p JOIN line l ON l.id = p.line
-                     WHERE p.room = ? AND p.place >= ? AND p.place < ? AND l.kind = ? AND l.nick = ? AND l.text = ?";
+                     WHERE p.room = ? AND p.place >= ? AND p.place < ? AND l.kind = ? AND l.nick = ?
+                     AND (l.text = ? OR l.amended & 4)";
         let mut statement = self.db.prepare_cached(query).doing(doing)?;
         let kind = if action {
             KIND_IMPORTED_ACTION
@@ -266,7 +272,9 @@ pub(crate) fn message_bytes(id: &MessageId) -> [u8; 24] {
     bytes
 }
 
-pub(crate) fn line_of(row: &Row<'_>) -> rusqlite::Result<(Place, Line)> {
+/// A line with the marks of what was said of it; what people feel about it is put in by [`Index::feel`].
+pub(crate) fn line_of(row: &Row<'_>) -> rusqlite::Result<(Place, Line, i64)> {
+    let amended: i64 = row.get(10)?;
     let place = place_of(&row.get::<_, [u8; 36]>(0)?);
     let kind: i64 = row.get(5)?;
     let text = || row.get::<_, Box<str>>(8);
@@ -294,8 +302,15 @@ pub(crate) fn line_of(row: &Row<'_>) -> rusqlite::Result<(Place, Line)> {
             via: DeviceId(row.get(4)?),
         },
         says,
+        since: Since {
+            edited: row
+                .get::<_, Option<[u8; 36]>>(11)?
+                .map(|edited| place_of(&edited)),
+            deleted: amended & DELETED != 0,
+            reactions: Vec::new(),
+        },
     };
-    Ok((place, line))
+    Ok((place, line, amended))
 }
 
 pub(crate) fn place_of(bytes: &[u8; 36]) -> Place {

@@ -62,7 +62,7 @@ impl Index {
         let everything = Range::of(&EVERYTHING);
         let border = at.map_or_else(|| everything.before.clone(), |at| place_bytes(&at).to_vec());
         let mut lines = self.page(
-            number,
+            (room, number),
             &Range::between(&everything.first, &border),
             "DESC",
             before as u64 + 1,
@@ -71,7 +71,7 @@ impl Index {
         lines.truncate(before);
         lines.reverse();
         let behind = self.page(
-            number,
+            (room, number),
             &Range::between(&border, &everything.before),
             "ASC",
             after as u64 + 1,

@@ -10,7 +10,7 @@ use crate::error::{Doing, IndexError};
 /// Marks the file as ours: "TCix".
 const APPLICATION_ID: i32 = 0x5443_6978;
 /// The tables' version. An index of any other is thrown away.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 /// Pages kept in memory, in KiB.
 const CACHE_KIB: i32 = 6 * 1024;
 /// Pages in the write-ahead log at which it is brought over: 4 MiB.
@@ -23,7 +23,8 @@ const STATEMENTS: usize = 64;
 /// `room.id` is given anew whenever a room is built again; what hangs on an ID without a room is swept later.
 /// A line's place stands in `place`, once, since it is long; what the message's number does not tell of it stands in
 /// `line` as `ord` and `sum`. `line.id` is the row in `words` too. `tally` counts the lines of each [`BUCKET`] of an
-/// actor's entries.
+/// actor's entries. `amend` has what was said of the message `actor`, `number`, at its own `place`, whether the message
+/// is here or not; `line.text` is the text as it is by now, given by the edit at `line.edited`.
 ///
 /// [`BUCKET`]: crate::unread::BUCKET
 const TABLES: &str = "
@@ -46,8 +47,12 @@ CREATE TABLE line (
     id INTEGER PRIMARY KEY, room INTEGER NOT NULL, actor INTEGER NOT NULL, number INTEGER NOT NULL,
     ord INTEGER NOT NULL, sum INTEGER NOT NULL, author INTEGER NOT NULL, sent_at_ms INTEGER NOT NULL,
     arrived_at_ms INTEGER NOT NULL, via INTEGER NOT NULL, kind INTEGER NOT NULL, nick TEXT, reply_to BLOB,
-    text TEXT NOT NULL
+    text TEXT NOT NULL, amended INTEGER NOT NULL DEFAULT 0, edited BLOB
 ) STRICT;
+CREATE TABLE amend (
+    room INTEGER NOT NULL, actor INTEGER NOT NULL, number INTEGER NOT NULL, place BLOB NOT NULL, by INTEGER NOT NULL,
+    kind INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (room, actor, number, place, by)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX line_message ON line (room, actor, number, ord, sum);
 CREATE TABLE tally (
     room INTEGER NOT NULL, actor INTEGER NOT NULL, bucket INTEGER NOT NULL, lines INTEGER NOT NULL,

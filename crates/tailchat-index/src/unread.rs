@@ -9,10 +9,10 @@ use rusqlite::{Row, params};
 use tailchat_core::ids::{ActorId, MessageId, RoomId};
 use tailchat_core::mention;
 use tailchat_core::read::ReadState;
-use tailchat_core::timeline::{Line, Place, Says};
+use tailchat_core::timeline::{Line, Place};
 
 use crate::error::{Doing, IndexError};
-use crate::fold::{number, place_bytes};
+use crate::fold::{number, place_bytes, text_of};
 use crate::index::Index;
 use crate::lines::place_of;
 
@@ -150,18 +150,15 @@ impl Index {
         let mut lines = Vec::with_capacity(places.len());
         for place in places {
             let line = self.line_at(number, &place_bytes(place))?;
-            lines.extend(line.map(|(_, line)| (*place, line)));
+            lines.extend(line.map(|(_, line, amended)| (*place, line, amended)));
         }
-        Ok(lines)
+        self.feel(room, lines)
     }
 
     /// Whether the line has the reader's whole name: what is kept of mentions is its first word.
     fn mentions(&self, room: i64, place: &Place, reader: Reader<'_>) -> Result<bool, IndexError> {
         let line = self.line_at(room, &place_bytes(place))?;
-        Ok(line.is_some_and(|(_, line)| match &line.says {
-            Says::Message { text, .. } | Says::Imported { text, .. } => mention::mentions(text, reader.name),
-            Says::Unreadable { .. } => false,
-        }))
+        Ok(line.is_some_and(|(_, line, _)| mention::mentions(text_of(&line), reader.name)))
     }
 
     /// The buckets of others' lines.

@@ -1,9 +1,12 @@
 //! Entries, changes and an index that takes them in, for the tests of the index.
+#![allow(dead_code, reason = "every test file uses a part of it")]
+
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use tailchat_core::block::Arrival;
 use tailchat_core::change::Parts;
-use tailchat_core::entry::{Body, Entry, Imported, Profile, Repeat, Stamp, Text};
+use tailchat_core::entry::{Body, Edit, Entry, Imported, Profile, Reaction, Repeat, Stamp, Text};
 use tailchat_core::ids::{ActorId, DeviceId, MessageId, PersonId, RoomId};
 use tailchat_core::timeline::{Line, Place, Timeline};
 use tailchat_index::{Asked, Folded, From, Index, Position};
@@ -65,12 +68,29 @@ pub(crate) fn entries() -> impl Strategy<Value = Vec<u8>> {
             name
         })),
         Just(Body::Leave),
+        (id(), "[ab]").prop_map(|(of, text)| Body::Edit(Edit { of, text })),
+        id().prop_map(Body::Delete),
+        (id(), "[ab]", any::<bool>()).prop_map(|(of, with, on)| Body::Reaction(Reaction { of, with, on })),
     ];
     let stamped = (order.clone(), -3..9_i64, plain).prop_map(|(order, sent, body)| entry(order, sent, body));
     let repeat = (order, id(), stamped.clone())
         .prop_map(|(order, of, repeated)| entry(order, 5, Body::Repeat(Repeat { of, entry: repeated })));
     let unknown = proptest::collection::vec(any::<u8>(), 1..6);
     prop_oneof![4 => stamped, 2 => repeat, 1 => unknown]
+}
+
+/// The same changes, each actor's in their order.
+pub(crate) fn in_chains(changes: Vec<Parts>) -> Vec<Parts> {
+    let mut chains: BTreeMap<ActorId, Vec<Parts>> = BTreeMap::new();
+    let actors: Vec<ActorId> = changes.iter().map(|change| change.actor).collect();
+    for change in changes {
+        chains.entry(change.actor).or_default().push(change);
+    }
+    for chain in chains.values_mut() {
+        chain.sort_by_key(|change| std::cmp::Reverse(change.first_index));
+    }
+    let next = |actor: ActorId| chains.get_mut(&actor).and_then(Vec::pop);
+    actors.into_iter().filter_map(next).collect()
 }
 
 pub(crate) fn lines(index: &Index, asked: &Asked) -> Vec<(Place, Line)> {

@@ -1,0 +1,300 @@
+//! What was said of lines later: edits, deletions, reactions. A line's row has the text as it is now, so that pages and
+//! the search need nothing else; what people feel is put together when a page is read. Knows what applies from
+//! [`tailchat_core::amend`]; decides nothing itself.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{OptionalExtension, Row, params};
+use tailchat_core::amend::{Amendment, Amends, Reactions};
+use tailchat_core::ids::{ActorId, MessageId, RoomId};
+use tailchat_core::roster::Roster;
+use tailchat_core::timeline::{Line, Place, Says};
+
+use crate::checkpoint::RoomRow;
+use crate::error::{Doing, IndexError};
+use crate::fold::{number, place_bytes};
+use crate::index::Index;
+use crate::lines::place_of;
+
+/// Marks in `line.amended`: a reaction was given, there is an edit, the line is gone.
+pub(crate) const FELT: i64 = 1;
+pub(crate) const EDITED: i64 = 2;
+pub(crate) const DELETED: i64 = 4;
+
+const KIND_EDIT: i64 = 0;
+const KIND_DELETE: i64 = 1;
+const KIND_FEEL: i64 = 2;
+const KIND_FEEL_NO_LONGER: i64 = 3;
+/// The text that was written first, kept when the first edit comes; nobody's.
+const KIND_WRITTEN: i64 = 4;
+const NOBODY: i64 = 0;
+
+/// One text of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Where the message or the edit stands.
+    pub place: Place,
+    /// The text, empty if the message was deleted.
+    pub text: Box<str>,
+}
+
+impl Index {
+    /// Keeps an amendment and does what it says to lines that are here; gives their places.
+    pub(crate) fn put_amendment(
+        &mut self,
+        row: &mut RoomRow,
+        amendment: &Amendment,
+        changed: &mut BTreeSet<Place>,
+    ) -> Result<(), IndexError> {
+        let Amendment { of, place, by, what } = amendment;
+        let (kind, value) = match what {
+            Amends::Edit(text) => (KIND_EDIT, &**text),
+            Amends::Delete => (KIND_DELETE, ""),
+            Amends::Reaction { with, on: true } => (KIND_FEEL, &**with),
+            Amends::Reaction { with, on: false } => (KIND_FEEL_NO_LONGER, &**with),
+        };
+        let actor = self.party(of.actor.0)?;
+        let by_party = self.party(by.0)?;
+        let order = "INSERT OR IGNORE INTO amend (room, actor, number, place, by, kind, value) VALUES (?, ?, ?, ?, ?, ?, ?)";
+        let values = params![
+            row.id,
+            actor,
+            number(of.index),
+            place_bytes(place),
+            by_party,
+            kind,
+            value
+        ];
+        if self.execute(order, values)? == 0 {
+            return Ok(());
+        }
+        row.amended = true;
+        for line in self.places_of_message(row.id, actor, *of)? {
+            if self.amend(row, &line, (*place, *by, what))? {
+                changed.insert(line);
+            }
+        }
+        Ok(())
+    }
+
+    /// Does to a line that has just come what was said of it before.
+    pub(crate) fn amend_newcomer(&mut self, row: &RoomRow, at: &Place) -> Result<bool, IndexError> {
+        let doing = "read what was said of a line";
+        let actor = self.party(at.id.actor.0)?;
+        let query = "SELECT m.place, b.bytes, m.kind, m.value FROM amend m JOIN party b ON b.id = m.by
+                     WHERE m.room = ? AND m.actor = ? AND m.number = ? AND m.kind <> ? ORDER BY m.place, b.bytes";
+        let values = params![row.id, actor, number(at.id.index), KIND_WRITTEN];
+        let mut statement = self.db.prepare_cached(query).doing(doing)?;
+        let said = statement.query_map(values, amendment_of).doing(doing)?;
+        let said: Vec<_> = said.collect::<Result<_, _>>().doing(doing)?;
+        drop(statement);
+        let mut changed = false;
+        for (place, by, what) in said {
+            changed |= self.amend(row, at, (place, by, &what))?;
+        }
+        Ok(changed)
+    }
+
+    /// Whether that changed the line.
+    fn amend(
+        &mut self,
+        row: &RoomRow,
+        at: &Place,
+        (place, by, what): (Place, ActorId, &Amends),
+    ) -> Result<bool, IndexError> {
+        let Some((id, line, _)) = self.line_at(row.id, &place_bytes(at))? else {
+            return Ok(false);
+        };
+        if !what.applies(by, &line, &row.roster) {
+            return Ok(false);
+        }
+        match what {
+            _ if line.since.deleted => {
+                self.forget_texts(row.id, at.id)?;
+                Ok(false)
+            }
+            Amends::Reaction { .. } => {
+                self.execute("UPDATE line SET amended = amended | ? WHERE id = ?", [FELT, id])?;
+                Ok(true)
+            }
+            Amends::Edit(_) if line.since.edited.is_some_and(|edited| edited >= place) => Ok(false),
+            Amends::Edit(text) => {
+                self.keep_written(row.id, at, &line)?;
+                let order = "UPDATE line SET text = ?, edited = ?, amended = amended | ? WHERE id = ?";
+                self.execute(order, params![text, place_bytes(&place), EDITED, id])?;
+                self.put_mentions(row.id, at, text)?;
+                self.reword(id)?;
+                Ok(true)
+            }
+            Amends::Delete => {
+                let order =
+                    "UPDATE line SET text = '', reply_to = NULL, edited = NULL, amended = ? WHERE id = ?";
+                self.execute(order, params![DELETED, id])?;
+                self.forget_texts(row.id, at.id)?;
+                self.reword(id)?;
+                Ok(true)
+            }
+        }
+    }
+
+    fn keep_written(&mut self, room: i64, at: &Place, line: &Line) -> Result<(), IndexError> {
+        let Says::Message { text, .. } = &line.says else {
+            return Ok(());
+        };
+        if line.since.edited.is_some() {
+            return Ok(());
+        }
+        let actor = self.party(at.id.actor.0)?;
+        let order = "INSERT OR REPLACE INTO amend (room, actor, number, place, by, kind, value) VALUES (?, ?, ?, ?, ?, ?, ?)";
+        let values = params![
+            room,
+            actor,
+            number(at.id.index),
+            place_bytes(at),
+            NOBODY,
+            KIND_WRITTEN,
+            text
+        ];
+        self.execute(order, values)?;
+        Ok(())
+    }
+
+    /// Of a message that is gone no text stays.
+    fn forget_texts(&mut self, room: i64, of: MessageId) -> Result<(), IndexError> {
+        let actor = self.party(of.actor.0)?;
+        let order =
+            "UPDATE amend SET value = '' WHERE room = ? AND actor = ? AND number = ? AND kind IN (?, ?)";
+        let values = params![room, actor, number(of.index), KIND_EDIT, KIND_WRITTEN];
+        self.execute(order, values)?;
+        Ok(())
+    }
+
+    fn places_of_message(&self, room: i64, actor: i64, id: MessageId) -> Result<Vec<Place>, IndexError> {
+        let doing = "find a message";
+        let query = "SELECT ord, sum FROM line WHERE room = ? AND actor = ? AND number = ? ORDER BY ord, sum";
+        let mut statement = self.db.prepare_cached(query).doing(doing)?;
+        let read = |row: &Row<'_>| {
+            Ok(Place {
+                order: row.get(0)?,
+                id,
+                sum: row.get(1)?,
+            })
+        };
+        let places = statement
+            .query_map(params![room, actor, number(id.index)], read)
+            .doing(doing)?;
+        places.collect::<Result<_, _>>().doing(doing)
+    }
+
+    /// Puts together what people feel about lines, where anybody felt anything.
+    pub(crate) fn feel(
+        &self,
+        room: RoomId,
+        mut lines: Vec<(Place, Line, i64)>,
+    ) -> Result<Vec<(Place, Line)>, IndexError> {
+        let plain = |lines: Vec<(Place, Line, i64)>| {
+            lines.into_iter().map(|(place, line, _)| (place, line)).collect()
+        };
+        if lines.iter().all(|(.., amended)| amended & FELT == 0) {
+            return Ok(plain(lines));
+        }
+        let read;
+        let row = match self.rooms.get(&room) {
+            Some(row) => row,
+            None => {
+                read = self.read_room(room)?;
+                let Some(row) = &read else { return Ok(plain(lines)) };
+                row
+            }
+        };
+        for (place, line, amended) in &mut lines {
+            if *amended & FELT != 0 {
+                line.since.reactions = self.felt(row.id, place.id, &row.roster)?.felt();
+            }
+        }
+        Ok(plain(lines))
+    }
+
+    fn felt(&self, room: i64, of: MessageId, roster: &Roster) -> Result<Reactions, IndexError> {
+        let doing = "read reactions";
+        let query = "SELECT m.place, b.bytes, m.kind, m.value FROM amend m JOIN party b ON b.id = m.by
+                     JOIN party a ON a.id = m.actor
+                     WHERE m.room = ? AND a.bytes = ? AND m.number = ? AND m.kind IN (?, ?) ORDER BY m.place, b.bytes";
+        let mut statement = self.db.prepare_cached(query).doing(doing)?;
+        let values = params![room, of.actor.0, number(of.index), KIND_FEEL, KIND_FEEL_NO_LONGER];
+        let mut reactions = Reactions::default();
+        for found in statement.query_map(values, amendment_of).doing(doing)? {
+            if let (_, by, Amends::Reaction { with, on }) = found.doing(doing)? {
+                reactions.take(roster.writer(by), by, &with, on);
+            }
+        }
+        Ok(reactions)
+    }
+
+    /// The texts of a message that was edited, the first one first; none of one that was not.
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub fn versions(&self, room: RoomId, of: MessageId) -> Result<Vec<Version>, IndexError> {
+        let (Some(row), Some(actor)) = (self.read_room(room)?, self.find_party(of.actor.0)?) else {
+            return Ok(Vec::new());
+        };
+        let doing = "read the texts of a message";
+        let Some(at) = self.places_of_message(row.id, actor, of)?.first().copied() else {
+            return Ok(Vec::new());
+        };
+        let Some((_, line, _)) = self.line_at(row.id, &place_bytes(&at))? else {
+            return Ok(Vec::new());
+        };
+        let query = "SELECT m.place, b.bytes, m.kind, m.value FROM amend m LEFT JOIN party b ON b.id = m.by AND m.by <> 0
+                     WHERE m.room = ? AND m.actor = ? AND m.number = ? AND m.kind IN (?, ?) ORDER BY m.place";
+        let values = params![row.id, actor, number(of.index), KIND_EDIT, KIND_WRITTEN];
+        let mut statement = self.db.prepare_cached(query).doing(doing)?;
+        let read = |found: &Row<'_>| {
+            let by: Option<[u8; 16]> = found.get(1)?;
+            let version = Version {
+                place: place_of(&found.get::<_, [u8; 36]>(0)?),
+                text: found.get(3)?,
+            };
+            Ok((by.map(ActorId), version))
+        };
+        let mut versions = Vec::new();
+        for found in statement.query_map(values, read).doing(doing)? {
+            let (by, version) = found.doing(doing)?;
+            let fits = match by {
+                Some(by) => Amends::Edit("".into()).applies(by, &line, &row.roster),
+                None => version.place == at,
+            };
+            versions.extend(fits.then_some(version));
+        }
+        // Edits of it that do not apply are not its history.
+        Ok(versions
+            .into_iter()
+            .filter(|_| line.since != Default::default())
+            .collect())
+    }
+
+    pub(crate) fn has_amendments(&self, room: i64) -> Result<bool, IndexError> {
+        let query = "SELECT 1 FROM amend WHERE room = ? LIMIT 1";
+        let mut statement = self.db.prepare_cached(query).doing("read a room")?;
+        let found = statement.query_row([room], |_| Ok(())).optional();
+        Ok(found.doing("read a room")?.is_some())
+    }
+}
+
+fn amendment_of(row: &Row<'_>) -> rusqlite::Result<(Place, ActorId, Amends)> {
+    let value = || row.get::<_, Box<str>>(3);
+    let what = match row.get::<_, i64>(2)? {
+        KIND_EDIT => Amends::Edit(value()?),
+        KIND_FEEL => Amends::Reaction {
+            with: value()?,
+            on: true,
+        },
+        KIND_FEEL_NO_LONGER => Amends::Reaction {
+            with: value()?,
+            on: false,
+        },
+        _ => Amends::Delete,
+    };
+    Ok((place_of(&row.get::<_, [u8; 36]>(0)?), ActorId(row.get(1)?), what))
+}
