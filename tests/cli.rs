@@ -35,8 +35,8 @@ fn alone_it_says_what_to_do_first() {
 fn every_command_explains_itself_with_an_example() {
     let ann = Machine::new("ann");
     let commands = [
-        "new", "join", "rooms", "leave", "members", "send", "log", "read", "import", "export", "peers",
-        "status", "serve", "check", "demo", "name",
+        "new", "join", "rooms", "leave", "members", "send", "edit", "delete", "react", "log", "read",
+        "import", "export", "peers", "status", "serve", "check", "demo", "name",
     ];
     for command in commands {
         let help = ann.run(&[command, "--help"]).ok();
@@ -447,4 +447,64 @@ fn a_reader_that_has_read_enough_is_no_failure() {
     drop(child.stdout.take());
     let ran = rig::finish(child);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+}
+
+#[test]
+fn what_is_said_of_a_message_changes_how_it_is_listed_and_exported() {
+    let ann = kitchen();
+    let id = |text: &str| {
+        ann.run(&["send", "kitchen", text, "--quiet"])
+            .ok()
+            .trim()
+            .to_owned()
+    };
+    let (first, second) = (id("tee is redy"), id("a secret"));
+    ann.run(&["edit", "kitchen", &first, "tea", "is", "ready"]).ok();
+    ann.run(&["react", "kitchen", &first, "👍"]).ok();
+    ann.run(&["react", "kitchen", &first, "tea"]).ok();
+    ann.run(&["react", "kitchen", &first, "tea", "--remove"]).ok();
+    ann.run(&["delete", "kitchen", &second]).ok();
+    let log = log(&ann);
+    assert!(log.contains("<ann> tea is ready (edited) [👍 1]"), "{log}");
+    assert!(
+        log.contains("<ann> [deleted]") && !log.contains("secret"),
+        "{log}"
+    );
+    let exported = ann.run(&["export", "kitchen", "--format", "jsonl"]).ok();
+    assert!(
+        !exported.contains("secret") && !exported.contains("redy"),
+        "{exported}"
+    );
+    let message = ann.run(&["log", "kitchen", "--last", "2", "--json"]).ok();
+    let message: serde_json::Value =
+        serde_json::from_str(message.lines().next().expect("one")).expect("JSON");
+    assert_eq!(message["edited"], true);
+    assert_eq!(message["reactions"]["👍"][0], "ann");
+    // It is all there after the index is built again.
+    fs::remove_file(ann.path("data/index.db")).expect("removed");
+    assert_eq!(self::log(&ann), log);
+}
+
+#[test]
+fn what_may_not_be_said_of_a_message_is_refused_with_the_reason() {
+    let ann = kitchen();
+    let id = ann
+        .run(&["send", "kitchen", "hello", "--quiet"])
+        .ok()
+        .trim()
+        .to_owned();
+    for (args, code, why) in [
+        (&["edit", "kitchen", "f00/1", "x"][..], 3, "no message"),
+        (&["edit", "kitchen", &id, " "], 2, "empty"),
+        (&["react", "kitchen", &id, "two words"], 2, "one word"),
+        (&["react", "kitchen", &id, "\u{1b}[31m"], 2, "one word"),
+        (&["delete", "attic", &id], 3, "no room"),
+    ] {
+        let said = ann.run(args).refused(code);
+        assert!(said.contains(why), "{args:?}: {said}");
+    }
+    ann.run(&["delete", "kitchen", &id]).ok();
+    ann.run(&["delete", "kitchen", &id]).ok();
+    let said = ann.run(&["edit", "kitchen", &id, "again"]).refused(2);
+    assert!(said.contains("was deleted"), "{said}");
 }

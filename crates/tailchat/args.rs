@@ -93,6 +93,23 @@ pub(crate) enum Command {
                       make 2>&1 | tailchat send builds -"
     )]
     Send(SendArgs),
+    /// Give one of your messages another text
+    #[command(
+        after_help = "Everybody sees the new text, marked as edited. What you wrote before stays in the log of each \
+                      member.\n\n\
+                      Example: tailchat edit kitchen 9b11219d/1 \"tea is ready\""
+    )]
+    Edit(EditArgs),
+    /// Take one of your messages back
+    #[command(
+        after_help = "Nobody sees its text any more, in no list, search or export. Its bytes stay in the log of each \
+                      member: who wants to can still find them there.\n\n\
+                      Example: tailchat delete kitchen 9b11219d/1"
+    )]
+    Delete(DeleteArgs),
+    /// Say what you feel about a message, with an emoji or a word
+    #[command(after_help = "Example: tailchat react kitchen 9b11219d/1 👍")]
+    React(ReactArgs),
     /// Print a room's messages, the oldest first
     #[command(
         after_help = "T is RFC 3339 (2026-11-22T15:04:05Z), a date, \"yesterday\" or \"2 days ago\". Times are local (TZ).\n\n\
@@ -193,6 +210,37 @@ pub(crate) struct SendArgs {
     /// Give up waiting after so many seconds, with exit code 4
     #[arg(long, value_name = "SECS", value_parser = seconds, requires = "wait")]
     pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Args)]
+pub(crate) struct EditArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+    /// The message's ID or the beginning of it
+    pub(crate) message: String,
+    /// The new text; `-`, or nothing in a pipe, reads standard input
+    pub(crate) text: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct DeleteArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+    /// The message's ID or the beginning of it
+    pub(crate) message: String,
+}
+
+#[derive(Args)]
+pub(crate) struct ReactArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+    /// The message's ID or the beginning of it
+    pub(crate) message: String,
+    /// An emoji or one word
+    pub(crate) with: String,
+    /// Take the reaction back
+    #[arg(long)]
+    pub(crate) remove: bool,
 }
 
 #[derive(Args)]

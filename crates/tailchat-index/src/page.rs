@@ -107,6 +107,16 @@ impl Index {
         }
     }
 
+    /// A message; of a forked actor's two by one ID, the first one.
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub fn message(&self, room: RoomId, id: MessageId) -> Result<Option<Line>, IndexError> {
+        let place = self.place_of_message(room, id)?;
+        let lines = self.lines_at(room, place.as_slice())?;
+        Ok(lines.into_iter().next().map(|(_, line)| line))
+    }
+
     /// Where a message stands; of a forked actor's two by one ID, where the first does.
     fn place_of_message(&self, room: RoomId, id: MessageId) -> Result<Option<Place>, IndexError> {
         let (Some(room), Some(party)) = (self.room_number(room)?, self.find_party(id.actor.0)?) else {

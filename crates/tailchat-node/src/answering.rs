@@ -57,6 +57,28 @@ impl Node {
                     .and_then(|message| self.page_of_message(id, room, message, lines))
                     .unwrap_or_else(Pending::from)
             }
+            (AfterIndex::Amend { room, message, what }, Found::Messages(messages)) => {
+                the_message(&messages, &message)
+                    .and_then(|message| {
+                        let asked = self
+                            .ask_index(id, room, Question::Line(message))
+                            .ok_or_else(busy)?;
+                        Ok(Pending::Index(
+                            asked,
+                            AfterIndex::AmendLine { room, message, what },
+                        ))
+                    })
+                    .unwrap_or_else(Pending::from)
+            }
+            (AfterIndex::AmendLine { room, message, what }, Found::Line(line)) => {
+                let draft = self.amendment(room, message, line.as_ref(), what);
+                draft
+                    .and_then(|draft| match draft {
+                        Some(draft) => self.post(id, room, vec![draft], AfterPost::Amended),
+                        None => Ok(Pending::items([])),
+                    })
+                    .unwrap_or_else(Pending::from)
+            }
             (AfterIndex::Import { room }, Found::Unknown(unknown, known)) => {
                 self.import_unknown(id, room, unknown, known)
             }

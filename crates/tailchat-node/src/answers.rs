@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tailchat_core::amend::{Amends, Felt};
 use tailchat_core::engine::{Engine, PeerState, PeerStatus};
-use tailchat_core::ids::{DeviceId, MessageId, PersonId, RoomId};
+use tailchat_core::ids::{ActorId, DeviceId, MessageId, PersonId, RoomId};
 use tailchat_core::roster::{Member, Roster};
 use tailchat_core::timeline::{Line, Place, Says};
 
 use crate::control::{
-    AddressItem, MemberItem, MessageItem, MessageKind, PeerItem, RoomItem, Standing, StatusItem,
+    AddressItem, MemberItem, MessageItem, MessageKind, PeerItem, REACTED_MAX, ReactionItem, RoomItem,
+    Standing, StatusItem,
 };
 use crate::node::OpenRoom;
 use crate::unread::Counts;
@@ -66,9 +68,13 @@ impl<'a> View<'a> {
 
     /// The name of whoever wrote a line, or brought it in.
     pub(crate) fn writer(&self, line: &Line) -> String {
-        match self.room.roster.profile(line.author) {
+        self.name_of(line.author)
+    }
+
+    fn name_of(&self, actor: ActorId) -> String {
+        match self.room.roster.profile(actor) {
             Some(profile) => profile.name.clone(),
-            None => line.author.to_string().chars().take(8).collect(),
+            None => actor.to_string().chars().take(8).collect(),
         }
     }
 
@@ -116,10 +122,45 @@ impl<'a> View<'a> {
             kind,
             text,
             reply_to: reply_to.map(|id| id.to_string()),
+            edited: line.since.edited.is_some(),
+            deleted: line.since.deleted,
+            reactions: line
+                .since
+                .reactions
+                .iter()
+                .map(|felt| self.reaction(felt))
+                .collect(),
             on: self.holders(place.id, true),
             of: u32::try_from(self.members.len()).unwrap_or(u32::MAX),
             unread: !mine && !self.room.facts.newcomer && !self.room.facts.read.contains(place.id),
             place: place.to_string(),
+        }
+    }
+
+    /// Whether an amendment of ours has any effect on a line.
+    pub(crate) fn may(&self, what: &Amends, line: &Line) -> bool {
+        let reacts = matches!(what, Amends::Reaction { .. });
+        // All our devices may do what the one that wrote it may.
+        (reacts || self.is_us(line.author)) && what.applies(line.author, line, &self.room.roster)
+    }
+
+    fn is_us(&self, actor: ActorId) -> bool {
+        self.room.roster.writer(actor) == Some(self.me)
+    }
+
+    /// Whether we feel that about a line.
+    pub(crate) fn feels(&self, line: &Line, with: &str) -> bool {
+        let felt = line.since.reactions.iter().find(|felt| &*felt.with == with);
+        felt.is_some_and(|felt| felt.by.iter().any(|by| self.is_us(*by)))
+    }
+
+    fn reaction(&self, felt: &Felt) -> ReactionItem {
+        let named = felt.by.iter().take(REACTED_MAX);
+        ReactionItem {
+            with: felt.with.to_string(),
+            count: felt.by.len() as u64,
+            by: named.map(|by| self.name_of(*by)).collect(),
+            mine: felt.by.iter().any(|by| self.is_us(*by)),
         }
     }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use items::{
     AddressItem, Change, CheckItem, Item, MemberItem, MessageItem, MessageKind, NodeItem, PageItem, PeerItem,
-    RoomItem, SHOWN_MAX, ShownItem, Standing, StatusItem,
+    REACTED_MAX, ReactionItem, RoomItem, SHOWN_MAX, ShownItem, Standing, StatusItem,
 };
 
 /// What a node is asked to do. `room` is a name, a unique beginning of one, or an ID.
@@ -61,6 +61,15 @@ pub enum Request {
         on: u32,
         /// How long that may take.
         wait: Wait,
+    },
+    /// Says something of a message that is here; durable when it is done.
+    Amend {
+        /// In which room.
+        room: String,
+        /// Its ID, or the unique beginning of one.
+        message: String,
+        /// What.
+        what: Amending,
     },
     /// A page of a room's lines: [`Item::Page`], then the lines as [`Item::Message`], the oldest first.
     Page {
@@ -150,6 +159,23 @@ pub enum Request {
     Name {
         /// The name.
         name: String,
+    },
+}
+
+/// What is said of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Amending {
+    /// It has another text; only for one's own.
+    Edit(String),
+    /// It is to be seen no longer; only for one's own, or what one brought in.
+    Delete,
+    /// What one feels about it.
+    React {
+        /// An emoji or a word.
+        with: String,
+        /// Or feels no longer.
+        on: bool,
     },
 }
 

@@ -1,6 +1,7 @@
 //! The index's thread at work: each job done, its answer told, and what can wait done when nothing else is to do.
 //! An index that fails is replaced by an empty one. Decides nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use tailchat_core::block::Arrival;
@@ -14,7 +15,7 @@ use tailchat_core::timeline::{Line, Place};
 use tailchat_index::{Asked, Folded, From, Index, IndexError, Opening, Position};
 use tokio::sync::mpsc;
 
-use crate::control::Import;
+use crate::control::{Import, SHOWN_MAX};
 use crate::indexing::{Found, Job, Life, Question, Told, in_memory};
 use crate::replay::Portion;
 use crate::unread::{Counts, ReaderOf};
@@ -94,15 +95,7 @@ impl Worker {
                 room,
                 position,
                 changes,
-            } => {
-                let folded = self.fold(room, position, &changes);
-                self.tell(Told::Folded);
-                folded?;
-                if changes.len() >= KEEP_CHANGES {
-                    self.index.keep()?;
-                }
-                Ok(())
-            }
+            } => self.take_in(room, position, &changes),
             Job::Ask {
                 session,
                 asked,
@@ -158,13 +151,34 @@ impl Worker {
         }
     }
 
-    fn fold(
+    fn take_in(
         &mut self,
         room: RoomId,
         position: Position,
         changes: &[ArrivedChange],
     ) -> Result<(), IndexError> {
-        let tips: std::collections::BTreeMap<ActorId, Tip> = changes
+        let folded = self.fold(room, position, changes).and_then(|amended| {
+            let count = amended.len();
+            let told: Vec<Place> = amended.into_iter().filter(|_| count <= SHOWN_MAX).collect();
+            Ok((count, self.index.lines_at(room, &told)?))
+        });
+        // The loop counts what is folded, however that ended.
+        let ((count, amended), result) = or_else(folded, (0, Vec::new()));
+        self.tell(Told::Folded { room, amended, count });
+        result?;
+        if changes.len() >= KEEP_CHANGES {
+            self.index.keep()?;
+        }
+        Ok(())
+    }
+
+    fn fold(
+        &mut self,
+        room: RoomId,
+        position: Position,
+        changes: &[ArrivedChange],
+    ) -> Result<BTreeSet<Place>, IndexError> {
+        let tips: BTreeMap<ActorId, Tip> = changes
             .iter()
             .map(|arrived| (arrived.change.parts.actor, arrived.change.tip))
             .collect();
@@ -228,6 +242,7 @@ impl Worker {
                 digits,
                 exact,
             } => self.messages(room, &actors, &digits, exact),
+            Question::Line(id) => Ok(Found::Line(self.index.message(room, id)?)),
             Question::Known(messages) => {
                 let total = messages.len();
                 let mut unknown = Vec::new();

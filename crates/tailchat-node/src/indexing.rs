@@ -46,6 +46,8 @@ pub(crate) enum Question {
         digits: String,
         exact: bool,
     },
+    /// A message.
+    Line(MessageId),
     /// A page around a spot: so many lines before it and so many from it on.
     Page(Spot, (usize, usize), ReaderOf),
     /// The first lines behind a place that were not read.
@@ -59,6 +61,7 @@ pub(crate) enum Found {
     Lines(Vec<(Place, Line)>),
     Page(Page),
     Messages(Vec<MessageId>),
+    Line(Option<Line>),
     /// Those that are not there yet, with their orders, and how many are.
     Unknown(Vec<(u64, Import)>, u64),
     /// The room is being read again.
@@ -85,7 +88,13 @@ pub(crate) enum Told {
         counts: Option<Counts>,
     },
     /// Changes are in.
-    Folded,
+    Folded {
+        room: RoomId,
+        /// Lines that are no longer what they were; none if there are more than [`crate::control::SHOWN_MAX`].
+        amended: Vec<(Place, Line)>,
+        /// How many.
+        count: usize,
+    },
     /// The index was replaced by an empty one: rooms have to be read again.
     Lost {
         /// The one that is there now.

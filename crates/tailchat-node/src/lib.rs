@@ -1,6 +1,7 @@
 //! One running peer: the loop that feeds the engine and carries out its effects, and the control protocol by
 //! which programs use it. Knows no screen and no command line.
 
+mod amending;
 mod answering;
 mod answers;
 pub mod audit;

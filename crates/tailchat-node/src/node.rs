@@ -13,7 +13,7 @@ use tailchat_core::handshake::Role;
 use tailchat_core::ids::{Instance, RoomId};
 use tailchat_core::limits::{FRAME_MAX, TICK};
 use tailchat_core::roster::Roster;
-use tailchat_core::timeline::Told::{Line, News};
+use tailchat_core::timeline::Told::{Amendment, Line, News};
 use tailchat_core::timeline::told_by;
 use tailchat_index::Position;
 use tailchat_net::{Net, NetEvent};
@@ -362,7 +362,8 @@ impl Node {
                 found,
             } => self.found(session, asked, found),
             Told::Counted { room, asked, counts } => self.counted(room, asked, counts),
-            Told::Folded => {
+            Told::Folded { room, amended, count } => {
+                self.amended(room, &amended, count);
                 self.backlog = self.backlog.saturating_sub(1);
                 if let Some((room, outcome)) = self.held.pop_front() {
                     self.take_outcome(room, outcome);
@@ -443,6 +444,8 @@ impl Node {
                 match told {
                     Line(place, line) => lines.push((place, line)),
                     News(news) => open.roster.hear(news),
+                    // The index says what it comes to.
+                    Amendment(_) => {}
                 }
             }
         }

@@ -24,16 +24,7 @@ impl Node {
             return Err(Failure::new(Code::Usage, "there is nothing to send"));
         }
         let draft = |text: String| {
-            if text.trim().is_empty() {
-                return Err(Failure::new(Code::Usage, "an empty message is not sent"));
-            }
-            if text.len() > TEXT_LEN_MAX {
-                let why = format!(
-                    "the text has {} bytes, a message holds {TEXT_LEN_MAX}; send it in parts",
-                    text.len()
-                );
-                return Err(Failure::new(Code::Usage, why));
-            }
+            checked_text(&text)?;
             let text = Text { text, reply_to };
             Ok(Draft {
                 body: if action {
@@ -127,7 +118,7 @@ impl Node {
                 Some(Pending::Ready(answers))
             }
             AfterPost::Imported { added, known } => Some(Pending::items([Item::Imported { added, known }])),
-            AfterPost::Named => Some(Pending::items([])),
+            AfterPost::Named | AfterPost::Amended => Some(Pending::items([])),
             AfterPost::Made => Some(Pending::items([Item::Room(self.room_item(post.room))])),
             AfterPost::Joined { deadline: None } => {
                 Some(Pending::items([Item::Room(self.room_item(post.room))]))
@@ -201,6 +192,22 @@ impl Node {
         self.post(session, room, drafts, AfterPost::Imported { added, known })
             .unwrap_or_else(Pending::from)
     }
+}
+
+/// # Errors
+/// [`Code::Usage`] if the text is none that a message can have.
+pub(crate) fn checked_text(text: &str) -> Result<(), Failure> {
+    if text.trim().is_empty() {
+        return Err(Failure::new(Code::Usage, "an empty message is not sent"));
+    }
+    if text.len() > TEXT_LEN_MAX {
+        let why = format!(
+            "the text has {} bytes, a message holds {TEXT_LEN_MAX}; send it in parts",
+            text.len()
+        );
+        return Err(Failure::new(Code::Usage, why));
+    }
+    Ok(())
 }
 
 /// A message with the order that it takes.

@@ -101,6 +101,6 @@ fn previewed(given: PreviewLine) -> Option<Previewed> {
             line,
             author: given.author,
         }),
-        Told::News(_) => None,
+        Told::News(_) | Told::Amendment(_) => None,
     }
 }

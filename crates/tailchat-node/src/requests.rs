@@ -131,6 +131,11 @@ impl Node {
                 let drafts = Self::text_drafts(texts, action, None)?;
                 self.post(session, id, drafts, AfterPost::Sent { on, deadline })
             }
+            Request::Amend { room, message, what } => {
+                let room = self.resolve(&room)?;
+                let asked = self.ask_for_message(session, room, &message)?;
+                Ok(Pending::Index(asked, AfterIndex::Amend { room, message, what }))
+            }
             Request::Import { room, messages } => self.import(&room, messages),
             Request::Check { room, repair } => {
                 let rooms = self.resolve_all(room.as_deref())?;
@@ -454,6 +459,7 @@ impl Request {
                 room.as_deref().map_or(Concerned::All, Concerned::Room)
             }
             Self::Leave { room, .. }
+            | Self::Amend { room, .. }
             | Self::Page { room, .. }
             | Self::Read { room, .. }
             | Self::Disks { room, .. }

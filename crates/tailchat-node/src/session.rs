@@ -10,7 +10,7 @@ use tailchat_core::timeline::{Line, Place};
 use tailchat_index::From;
 use tokio::sync::oneshot;
 
-use crate::control::{Answer, Code, Failure, Import, Item, Request, RoomItem, Wait};
+use crate::control::{Amending, Answer, Code, Failure, Import, Item, Request, RoomItem, Wait};
 use crate::indexing::AskedIndex;
 use crate::watching::Watching;
 
@@ -119,6 +119,18 @@ pub(crate) enum AfterIndex {
         on: u32,
         deadline: Deadline,
     },
+    /// Something is said of the message that this text names.
+    Amend {
+        room: RoomId,
+        message: String,
+        what: Amending,
+    },
+    /// Something is said of this message.
+    AmendLine {
+        room: RoomId,
+        message: MessageId,
+        what: Amending,
+    },
     /// What is not there yet is imported.
     Import { room: RoomId },
     /// A page is put together.
@@ -149,6 +161,7 @@ pub(crate) enum AfterPost {
         known: u64,
     },
     Named,
+    Amended,
     Made,
     Joined {
         deadline: Option<Deadline>,

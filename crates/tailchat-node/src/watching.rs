@@ -84,6 +84,32 @@ impl Node {
         self.watchers().for_each(|watching| watching.push(item.clone()));
     }
 
+    /// Lines are no longer what they were; none of them is given if they are too many.
+    pub(crate) fn amended(&mut self, room: RoomId, lines: &[(Place, Line)], count: usize) {
+        if count == 0 {
+            return;
+        }
+        // A name may stand in the new text.
+        self.unread_changed(room);
+        self.follow(room, lines);
+        if lines.is_empty() {
+            return self.lines_changed(room);
+        }
+        if self.watchers().next().is_none() {
+            return;
+        }
+        let Some(view) = self.view(room) else { return };
+        let item = Item::Amended(ShownItem {
+            room: room.to_string(),
+            lines: lines.len() as u64,
+            messages: lines
+                .iter()
+                .map(|(place, line)| view.message(place, line))
+                .collect(),
+        });
+        self.watchers().for_each(|watching| watching.push(item.clone()));
+    }
+
     /// A room's lines are to be asked for again.
     pub(crate) fn lines_changed(&mut self, room: RoomId) {
         self.watchers().for_each(|watching| {

@@ -1,5 +1,6 @@
 //! `export`: what all peers of a room share, as a file. Knows how a file is replaced whole or not at all.
 
+use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use fs_err as fs;
 use serde::Serialize;
 use tailchat_node::control::{self, Code, Failure, Item, MessageItem, MessageKind, Request};
 
+use super::log::reactions;
 use crate::args::{Everywhere, ExportArgs, ExportFormat};
 use crate::print::{Output, json_line};
 use crate::reach::{Online, config, stream, with_node};
@@ -23,6 +25,9 @@ struct SharedObject<'a> {
     kind: MessageKind,
     text: &'a str,
     reply_to: Option<&'a str>,
+    edited: bool,
+    deleted: bool,
+    reactions: BTreeMap<&'a str, Vec<&'a str>>,
 }
 
 /// `tailchat export`.
@@ -70,6 +75,9 @@ fn object(message: &MessageItem) -> SharedObject<'_> {
         kind: message.kind,
         text: &message.text,
         reply_to: message.reply_to.as_deref(),
+        edited: message.edited,
+        deleted: message.deleted,
+        reactions: reactions(message),
     }
 }
 

@@ -96,12 +96,20 @@ fn object(message: &MessageItem) -> MessageObject<'_> {
         kind: message.kind,
         text: &message.text,
         reply_to: message.reply_to.as_deref(),
-        edited: false,
-        deleted: false,
-        reactions: BTreeMap::new(),
+        edited: message.edited,
+        deleted: message.deleted,
+        reactions: reactions(message),
         on: message.on,
         of: message.of,
     }
+}
+
+/// Who feels what about a message, by name.
+pub(crate) fn reactions(message: &MessageItem) -> BTreeMap<&str, Vec<&str>> {
+    let named = message.reactions.iter();
+    named
+        .map(|felt| (felt.with.as_str(), felt.by.iter().map(String::as_str).collect()))
+        .collect()
 }
 
 /// Messages one below the other.
@@ -149,9 +157,22 @@ pub(crate) fn said(message: &MessageItem) -> String {
     } else {
         ""
     };
+    let text = match (message.deleted, message.edited) {
+        (true, _) => "[deleted]".to_owned(),
+        (false, true) => format!("{text} (edited)"),
+        (false, false) => text,
+    };
+    let felt = message
+        .reactions
+        .iter()
+        .map(|felt| format!("{} {}", text::visible(&felt.with), felt.count));
+    let felt = match felt.collect::<Vec<_>>().join(", ") {
+        felt if felt.is_empty() => felt,
+        felt => format!(" [{felt}]"),
+    };
     match message.kind {
-        MessageKind::Text | MessageKind::Imported => format!("<{author}> {reply}{text}"),
-        MessageKind::Action | MessageKind::ImportedAction => format!("* {author} {reply}{text}"),
+        MessageKind::Text | MessageKind::Imported => format!("<{author}> {reply}{text}{felt}"),
+        MessageKind::Action | MessageKind::ImportedAction => format!("* {author} {reply}{text}{felt}"),
         MessageKind::Unreadable => {
             format!("<{author}> [an entry that this version of tailchat cannot read]")
         }
@@ -175,6 +196,9 @@ mod tests {
             kind,
             text: text.into(),
             reply_to: None,
+            edited: false,
+            deleted: false,
+            reactions: Vec::new(),
             on: 3,
             of: 5,
             unread: true,

@@ -1,6 +1,7 @@
 //! What each command asks of a node and prints of its answer; a file a theme. Knows the control protocol, not how a
 //! node does what it is asked.
 
+pub(crate) mod amend;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod export;
@@ -14,7 +15,7 @@ pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod ui;
 
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -55,6 +56,24 @@ pub(crate) async fn name(args: NameArgs, everywhere: &Everywhere, out: &mut Outp
         }
     })
     .await
+}
+
+/// What was typed as words or, for `-` or in a pipe, comes from standard input, without its last line break.
+///
+/// # Errors
+/// A [`Failure`] with `usage` where a person at a terminal typed nothing.
+fn typed_or_piped(words: &[String], usage: &str) -> Result<String> {
+    let piped = match words {
+        [dash] if dash == "-" => true,
+        [] if std::io::stdin().is_terminal() => return Err(Failure::new(Code::Usage, usage).into()),
+        words => words.is_empty(),
+    };
+    if !piped {
+        return Ok(words.join(" "));
+    }
+    let text = stdin_text()?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
 
 /// All of stdin, which has to be UTF-8.

@@ -1,6 +1,5 @@
 //! `send`: from words or a pipe to messages. Knows how people write them, not what becomes of them.
 
-use std::io::{self, IsTerminal as _};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -9,6 +8,7 @@ use tailchat_core::limits::TEXT_LEN_MAX;
 use tailchat_node::client::Client;
 use tailchat_node::control::{Code, Failure, Item, Request, Wait};
 
+use super::typed_or_piped;
 use crate::args::{Everywhere, SendArgs, at_most};
 use crate::print::Output;
 use crate::reach::{Online, config, stream, with_node};
@@ -65,29 +65,16 @@ pub(crate) async fn send(args: SendArgs, everywhere: &Everywhere, out: &mut Outp
 
 /// The messages as they were typed or piped.
 fn written(args: &SendArgs) -> Result<Vec<String>> {
-    let piped = match args.text.as_slice() {
-        [dash] if dash == "-" => true,
-        [] if io::stdin().is_terminal() => {
-            let why = "say what to send: tailchat send ROOM TEXT, or `-` to read standard input";
-            return Err(Failure::new(Code::Usage, why).into());
-        }
-        words => words.is_empty(),
-    };
-    let text = if piped {
-        super::stdin_text()?
-    } else {
-        args.text.join(" ")
-    };
+    let usage = "say what to send: tailchat send ROOM TEXT, or `-` to read standard input";
+    let text = typed_or_piped(&args.text, usage)?;
     if args.lines {
         let lines = text.lines().filter(|line| !line.trim().is_empty());
         return Ok(lines.map(str::to_owned).collect());
     }
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    let text = text.strip_suffix('\r').unwrap_or(text);
     if text.trim().is_empty() {
         return Err(Failure::new(Code::Usage, "an empty message is not sent").into());
     }
-    Ok(vec![text.to_owned()])
+    Ok(vec![text])
 }
 
 /// Checks all texts before any is sent, and packs them, in order; actions and texts go apart.

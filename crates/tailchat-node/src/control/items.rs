@@ -20,6 +20,8 @@ pub enum Item {
     Page(PageItem),
     /// Lines were shown.
     Shown(ShownItem),
+    /// Lines are no longer what they were: they were edited, deleted or reacted to.
+    Amended(ShownItem),
     /// A room changed in a way that only asking again tells: its index was lost and is being built again, or it was
     /// opened, or what others' disks hold of it changed.
     Changed {
@@ -155,6 +157,15 @@ pub struct MessageItem {
     pub text: String,
     /// The ID of the message that it answers.
     pub reply_to: Option<String>,
+    /// Whether the text is not the first one.
+    #[serde(default)]
+    pub edited: bool,
+    /// Whether it was deleted: then there is no text.
+    #[serde(default)]
+    pub deleted: bool,
+    /// What people feel about it, what was felt first before the rest.
+    #[serde(default)]
+    pub reactions: Vec<ReactionItem>,
     /// Members whose disks have it, ourselves included.
     pub on: u32,
     /// Members.
@@ -166,6 +177,22 @@ pub struct MessageItem {
     #[serde(default)]
     pub place: String,
 }
+
+/// A reaction to a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReactionItem {
+    /// An emoji or a word.
+    pub with: String,
+    /// How many people.
+    pub count: u64,
+    /// Who, by name; the first [`REACTED_MAX`] of them.
+    pub by: Vec<String>,
+    /// Whether ourselves are among them.
+    pub mine: bool,
+}
+
+/// Names that one [`ReactionItem`] holds; of more it tells only how many.
+pub const REACTED_MAX: usize = 64;
 
 /// Where a page of a room's lines begins and ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
