@@ -1,21 +1,37 @@
-//! The index beside the timeline in memory, which says what it has to be; and the index after damage.
+//! The index beside the timeline in memory, which says what it has to be; what was said of lines later; and the index
+//! after damage.
 
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
 mod rig;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use proptest::prelude::*;
 use tailchat_core::change::Parts;
-use tailchat_core::entry::Entry;
-use tailchat_core::ids::{ActorId, ChangeHash, RoomId};
+use tailchat_core::entry::{Body, Edit, Entry, Profile, Reaction};
+use tailchat_core::ids::{ActorId, ChangeHash, DeviceId, MessageId, PersonId, RoomId};
 use tailchat_core::order::OrderClock;
 use tailchat_core::state::Tip;
-use tailchat_core::timeline::Timeline;
+use tailchat_core::timeline::{Says, Timeline};
 use tailchat_index::{Asked, Folded, From, Index, Opening};
 
-use rig::{ALL, HERE, ROOM, change, entries, expected, fold, in_chains, lines, text};
+use rig::{ALL, HERE, ROOM, change, entries, entry, expected, fold, lines, text};
+
+/// The same changes, each actor's in their order.
+fn in_chains(changes: Vec<Parts>) -> Vec<Parts> {
+    let mut chains: BTreeMap<ActorId, Vec<Parts>> = BTreeMap::new();
+    let actors: Vec<ActorId> = changes.iter().map(|change| change.actor).collect();
+    for change in changes {
+        chains.entry(change.actor).or_default().push(change);
+    }
+    for chain in chains.values_mut() {
+        chain.sort_by_key(|change| std::cmp::Reverse(change.first_index));
+    }
+    let next = |actor: ActorId| chains.get_mut(&actor).and_then(Vec::pop);
+    actors.into_iter().filter_map(next).collect()
+}
 
 /// A disk's index with a few lines in it, closed.
 fn small(path: &Path) {
@@ -70,7 +86,7 @@ proptest! {
         prop_assert_eq!(checkpoint.clock, clock);
         for (place, line) in timeline.lines() {
             prop_assert!(index.has_message(ROOM, place.id).unwrap());
-            if let tailchat_core::timeline::Says::Imported { nick, text, action } = &line.says
+            if let Says::Imported { nick, text, action } = &line.says
                 && !line.since.deleted
             {
                 prop_assert!(index.has_imported(ROOM, place.order, nick, *action, text).unwrap());
@@ -289,4 +305,104 @@ fn messages_are_found_by_the_beginning_of_their_number() {
     assert_eq!(found("119"), [119]);
     assert_eq!(found(""), [0, 1, 2, 3]);
     assert!(found("x").is_empty());
+}
+
+const FIRST: MessageId = MessageId {
+    actor: ActorId([1; 16]),
+    index: 1,
+};
+
+fn profile(who: u8) -> Vec<u8> {
+    let profile = Profile {
+        person: PersonId([who; 32]),
+        device: DeviceId([who; 16]),
+        name: "ann".into(),
+    };
+    entry(1, 1, Body::Profile(profile))
+}
+
+fn edit(order: u64, text: &str) -> Vec<u8> {
+    let text = text.into();
+    entry(order, 1, Body::Edit(Edit { of: FIRST, text }))
+}
+
+fn said(index: &Index) -> Vec<String> {
+    let texts = lines(index, &ALL).into_iter().map(|(_, line)| match line.says {
+        Says::Message { text, .. } | Says::Imported { text, .. } => text.to_string(),
+        Says::Unreadable { .. } => "?".into(),
+    });
+    texts.collect()
+}
+
+fn versions(index: &Index) -> Vec<String> {
+    let versions = index.versions(ROOM, FIRST).unwrap();
+    versions.into_iter().map(|version| version.text.into()).collect()
+}
+
+#[test]
+fn every_text_that_a_message_had_is_kept_until_it_is_deleted() {
+    let mut index = Index::in_memory().unwrap();
+    fold(&mut index, &[change(1, 0, vec![profile(1), text(10, "one")])], 1);
+    assert!(versions(&index).is_empty());
+    fold(&mut index, &[change(1, 2, vec![edit(30, "three")])], 2);
+    fold(&mut index, &[change(2, 0, vec![profile(1), edit(20, "two")])], 3);
+    fold(
+        &mut index,
+        &[change(3, 0, vec![profile(3), edit(40, "not mine")])],
+        4,
+    );
+    assert_eq!(said(&index), ["three"]);
+    assert_eq!(versions(&index), ["one", "two", "three"]);
+    fold(
+        &mut index,
+        &[change(1, 3, vec![entry(50, 1, Body::Delete(FIRST))])],
+        5,
+    );
+    fold(&mut index, &[change(2, 2, vec![edit(60, "late")])], 6);
+    assert_eq!(said(&index), [""]);
+    assert!(
+        versions(&index).iter().all(String::is_empty),
+        "{:?}",
+        versions(&index)
+    );
+}
+
+#[test]
+fn what_is_amended_before_it_comes_comes_amended_and_is_told() {
+    let mut index = Index::in_memory().unwrap();
+    fold(&mut index, &[change(2, 0, vec![profile(1), edit(20, "two")])], 1);
+    let changes = [change(1, 0, vec![profile(1), text(10, "one")])];
+    let changes: Vec<_> = changes.iter().map(|parts| (parts, HERE)).collect();
+    let folded = Folded {
+        changes: &changes,
+        ..Default::default()
+    };
+    let told = index.fold(ROOM, folded).unwrap();
+    assert_eq!(
+        told.into_iter().map(|place| place.id).collect::<Vec<_>>(),
+        [FIRST]
+    );
+    assert_eq!(said(&index), ["two"]);
+}
+
+#[test]
+fn ten_thousand_reactions_to_one_message_are_one_line() {
+    let mut index = Index::in_memory().unwrap();
+    fold(&mut index, &[change(1, 0, vec![profile(1), text(10, "tea?")])], 1);
+    let feel = |order| {
+        let (with, on) = ("+1".into(), order % 2 == 0);
+        entry(order, 1, Body::Reaction(Reaction { of: FIRST, with, on }))
+    };
+    let mut all = vec![profile(2)];
+    all.extend((0..10_000).map(|n| feel(20 + n)));
+    fold(&mut index, &[change(2, 0, all)], 2);
+    let found = lines(&index, &ALL);
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].1.since.reactions.is_empty(),
+        "the last word was that it is taken back"
+    );
+    fold(&mut index, &[change(2, 10_001, vec![feel(20_000)])], 3);
+    let found = lines(&index, &ALL);
+    assert_eq!(found[0].1.since.reactions[0].by, [ActorId([2; 16])]);
 }

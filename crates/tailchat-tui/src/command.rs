@@ -1,7 +1,7 @@
 //! Everything that the UI wants done, in the imperative, and every question it asks the node. Knows no terminal
 //! and no connection: the loop carries out.
 
-use tailchat_node::control::{At, Reading, Request, Wait};
+use tailchat_node::control::{Amending, At, Reading, Request, Wait};
 
 use crate::model::ids::{MessageKey, Place, RoomKey};
 use crate::window::{Edge, PAGE_LINES};
@@ -67,6 +67,12 @@ pub(crate) enum Question {
         action: bool,
         /// The message that it answers, and how that is named.
         reply_to: Option<(MessageKey, String)>,
+    },
+    /// Say this of a message.
+    Amend {
+        room: RoomKey,
+        message: MessageKey,
+        what: Amending,
     },
     /// Make a room.
     New(String),
@@ -188,6 +194,11 @@ impl Question {
                 reply_to: reply_to.map(|(id, _)| id.to_string()),
                 on: 0,
                 wait: Wait::No,
+            },
+            Self::Amend { room, message, what } => Request::Amend {
+                room: room.to_string(),
+                message: message.to_string(),
+                what,
             },
             Self::New(name) => Request::New { name },
             Self::Join { invite, peers } => Request::Join {

@@ -72,6 +72,13 @@ impl Completion {
     }
 }
 
+/// The emoji of `:tea:`.
+#[must_use]
+pub fn emoji_named(typed: &str) -> Option<&'static str> {
+    let code = typed.strip_prefix(':')?.strip_suffix(':')?;
+    emojis::get_by_shortcode(&code.to_ascii_lowercase()).map(emojis::Emoji::as_str)
+}
+
 fn emoji(code: &str) -> Vec<Offer> {
     // `:tea:` typed whole is that one.
     let whole = code.strip_suffix(':').filter(|code| !code.is_empty());

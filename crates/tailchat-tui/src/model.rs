@@ -167,11 +167,31 @@ impl Model {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Writing {
     pub(crate) composer: Composer,
+    /// The message that gets another text.
+    pub(crate) editing: Option<Editing>,
     /// The message that is answered.
     pub(crate) reply_to: Option<(MessageKey, String)>,
     pub(crate) kept: Kept,
     /// The completion under way.
     pub(crate) completion: Option<Completion>,
+}
+
+/// A message that gets another text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Editing {
+    pub(crate) message: MessageKey,
+    /// What was being written before.
+    pub(crate) draft: String,
+}
+
+impl Writing {
+    /// What is being written as a message of its own, whatever else the input holds just now.
+    pub(crate) fn draft(&self) -> &str {
+        match &self.editing {
+            Some(editing) => &editing.draft,
+            None => self.composer.text(),
+        }
+    }
 }
 
 /// What the node keeps of what is being written.

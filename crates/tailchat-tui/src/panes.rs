@@ -56,7 +56,8 @@ impl Panes {
                 .writing
                 .composer
                 .row_count(usize::from(columns), usize::from(most));
-            let reply = usize::from(model.writing.reply_to.is_some());
+            let above = model.writing.reply_to.is_some() || model.writing.editing.is_some();
+            let reply = usize::from(above);
             u16::try_from(rows + reply).unwrap_or(u16::MAX)
         })
     }

@@ -26,6 +26,12 @@ pub enum Slash {
         /// Whether its history is to be deleted here.
         forget: bool,
     },
+    /// Give one's newest message, or the selected one, another text; the old one to begin with if none.
+    Edit(Option<String>),
+    /// Delete one's newest message, or the selected one.
+    Delete,
+    /// React to the newest message, or the selected one.
+    React(String),
     /// Take another name.
     Name(String),
     /// Go to a room.
@@ -115,6 +121,14 @@ const fn with(command: Command, words: &'static [&'static str]) -> Command {
 /// All commands, in the order of the help.
 pub const COMMANDS: &[Command] = &[
     plain("me", &[], "TEXT", "Say it in the third person: /me waves"),
+    plain("edit", &["s"], "[TEXT]", "Give your newest message another text"),
+    plain("delete", &["del"], "", "Delete your newest message for everybody"),
+    plain(
+        "react",
+        &[],
+        "EMOJI",
+        "React to the newest message: /react :tada:",
+    ),
     with(
         plain(
             "join",
@@ -236,7 +250,7 @@ pub fn parse(typed: &str) -> Result<Slash, SlashError> {
     };
     let rest = rest.trim();
     let wrong = |why| Err(SlashError::Form { command, why });
-    if rest.contains('\n') && command.name != "me" {
+    if rest.contains('\n') && !matches!(command.name, "me" | "edit") {
         return wrong("takes one line");
     }
     if rest.is_empty() && !command.form.is_empty() && !command.form.starts_with('[') {
@@ -253,6 +267,12 @@ fn read(command: &Command, rest: &str) -> Result<Slash, &'static str> {
     let text = || rest.to_owned();
     Ok(match command.name {
         "me" => Slash::Me(text()),
+        "edit" => Slash::Edit((!rest.is_empty()).then(text)),
+        "delete" => Slash::Delete,
+        "react" => match rest.contains(char::is_whitespace) {
+            false => Slash::React(text()),
+            true => return Err("takes one emoji or word"),
+        },
         "join" => join(rest)?,
         "new" => Slash::New(text()),
         "leave" => leave(rest)?,

@@ -195,7 +195,10 @@ impl Stage {
     }
 
     fn answer(&mut self, request: Request) -> Answered {
-        let writes = matches!(request, Request::Send { .. } | Request::SetDraft { .. });
+        let writes = matches!(
+            request,
+            Request::Send { .. } | Request::SetDraft { .. } | Request::Amend { .. }
+        );
         let refuses = self.refuses.take_if(|_| writes);
         Ok(match request {
             Request::Hello => vec![Item::Node(NodeItem {
@@ -243,7 +246,7 @@ impl Stage {
                 self.room(&room).read(&what);
                 Vec::new()
             }
-            Request::Send { .. } => match refuses {
+            Request::Send { .. } | Request::Amend { .. } => match refuses {
                 Some(failure) => return Err(failure),
                 None => Vec::new(),
             },

@@ -2,6 +2,7 @@
 //! waits for nothing, asks nobody and draws nothing.
 
 mod acting;
+mod amending;
 mod answering;
 mod choosing;
 mod commanding;

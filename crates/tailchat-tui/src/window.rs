@@ -154,6 +154,20 @@ impl Window {
         }
     }
 
+    /// A line is no longer what it was, if it is here.
+    pub(crate) fn amend(&mut self, line: Line) {
+        let index = self.index_of(&line.place);
+        if let Some(here) = self.lines.get_mut(index).filter(|here| here.place == line.place) {
+            let (unfolded, unread) = (here.unfolded, here.unread);
+            *here = Line {
+                unfolded,
+                unread,
+                ..line
+            };
+            self.mark();
+        }
+    }
+
     fn trim(&mut self, edge: Edge) {
         let excess = self.lines.len().saturating_sub(LINES_MAX);
         if excess == 0 {

@@ -1,7 +1,4 @@
 //! Entries, changes and an index that takes them in, for the tests of the index.
-#![allow(dead_code, reason = "every test file uses a part of it")]
-
-use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use tailchat_core::block::Arrival;
@@ -77,20 +74,6 @@ pub(crate) fn entries() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(order, of, repeated)| entry(order, 5, Body::Repeat(Repeat { of, entry: repeated })));
     let unknown = proptest::collection::vec(any::<u8>(), 1..6);
     prop_oneof![4 => stamped, 2 => repeat, 1 => unknown]
-}
-
-/// The same changes, each actor's in their order.
-pub(crate) fn in_chains(changes: Vec<Parts>) -> Vec<Parts> {
-    let mut chains: BTreeMap<ActorId, Vec<Parts>> = BTreeMap::new();
-    let actors: Vec<ActorId> = changes.iter().map(|change| change.actor).collect();
-    for change in changes {
-        chains.entry(change.actor).or_default().push(change);
-    }
-    for chain in chains.values_mut() {
-        chain.sort_by_key(|change| std::cmp::Reverse(change.first_index));
-    }
-    let next = |actor: ActorId| chains.get_mut(&actor).and_then(Vec::pop);
-    actors.into_iter().filter_map(next).collect()
 }
 
 pub(crate) fn lines(index: &Index, asked: &Asked) -> Vec<(Place, Line)> {

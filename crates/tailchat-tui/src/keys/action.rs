@@ -69,6 +69,12 @@ pub enum Action {
     Down,
     /// Answer the selected message.
     Reply,
+    /// Say what one feels about the selected message, or take that back.
+    React,
+    /// Give the selected message another text.
+    EditMessage,
+    /// Delete the selected message for everybody.
+    DeleteMessage,
     /// Copy the selected message's text.
     Copy,
     /// Open a link of the selected message.

@@ -110,6 +110,9 @@ pub(super) const TABLE: &[Line] = &[
 
     line((Message, COMPOSE), &["alt-s", "ctrl-up"], Action::Select, "select", "", "Select a message"),
     line((Message, SELECT), &["r", "enter"], Action::Reply, "reply", "reply", "Reply to it"),
+    line((Message, SELECT), &["+"], Action::React, "react", "react", "React to it, or take that back"),
+    line((Message, SELECT), &["e"], Action::EditMessage, "edit-message", "edit", "Give your own message another text"),
+    line((Message, SELECT), &["d", "delete"], Action::DeleteMessage, "delete-message", "delete", "Delete your own message for everybody"),
     line((Message, SELECT), &["c", "y"], Action::Copy, "copy", "copy", "Copy its text"),
     line((Message, SELECT), &["o"], Action::OpenLink, "open-link", "open", "Open a link in it"),
     line((Message, SELECT), &["u"], Action::MarkUnread, "mark-unread", "unread", "Mark as unread from here on"),

@@ -180,6 +180,9 @@ fn the_footer_names_keys_that_are_bound() {
         words(Mode::Select),
         [
             "R reply",
+            "+ react",
+            "E edit",
+            "D delete",
             "C copy",
             "O open",
             "U unread",

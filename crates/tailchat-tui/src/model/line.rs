@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use ratatui::text::Line as Styled;
 use tailchat_core::text;
-use tailchat_node::control::{MessageItem, MessageKind};
+use tailchat_node::control::{MessageItem, MessageKind, ReactionItem};
 
 use super::ids::{MessageKey, Place};
 
@@ -30,7 +30,13 @@ pub(crate) struct Line {
     pub(crate) kind: MessageKind,
     /// Safe to show.
     pub(crate) text: String,
+    /// As it was written, for editing; empty if it is not our own.
+    pub(crate) source: String,
     pub(crate) reply_to: Option<MessageKey>,
+    pub(crate) edited: bool,
+    /// Its author took it back: there is no text.
+    pub(crate) deleted: bool,
+    pub(crate) reactions: Vec<Felt>,
     /// Members whose disks have it, ourselves included.
     pub(crate) on: u32,
     pub(crate) of: u32,
@@ -41,6 +47,28 @@ pub(crate) struct Line {
     pub(crate) unfolded: bool,
     /// Its rows at the width of the last layout; empty if it was not laid out.
     pub(crate) laid: Laid,
+}
+
+/// A reaction, safe to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Felt {
+    pub(crate) with: String,
+    pub(crate) count: u64,
+    /// Who, as far as they are named.
+    pub(crate) by: Vec<String>,
+    /// Whether ourselves are among them.
+    pub(crate) mine: bool,
+}
+
+impl Felt {
+    fn new(item: &ReactionItem) -> Self {
+        Self {
+            with: text::name(&item.with),
+            count: item.count,
+            by: item.by.iter().map(|name| text::name(name)).collect(),
+            mine: item.mine,
+        }
+    }
 }
 
 /// A text as rows of a width.
@@ -54,6 +82,7 @@ impl Line {
     pub(crate) fn new(message: &MessageItem) -> Self {
         let text = match message.kind {
             MessageKind::Unreadable => "[an entry that this version of tailchat cannot read]".to_owned(),
+            _ if message.deleted => "[deleted]".to_owned(),
             _ => text::visible(&message.text).into_owned(),
         };
         Self {
@@ -67,7 +96,14 @@ impl Line {
             via: message.via.as_deref().map(text::name),
             kind: message.kind,
             text,
+            source: match message.mine {
+                true => message.text.clone(),
+                false => String::new(),
+            },
             reply_to: message.reply_to.as_deref().map(MessageKey::new),
+            edited: message.edited,
+            deleted: message.deleted,
+            reactions: message.reactions.iter().map(Felt::new).collect(),
             on: message.on,
             of: message.of,
             unread: message.unread,

@@ -4,7 +4,7 @@
 use tailchat_core::text;
 use tailchat_node::control::AddressItem;
 
-use super::ids::RoomKey;
+use super::ids::{MessageKey, RoomKey};
 use crate::composer::Composer;
 
 /// What stands over the messages.
@@ -57,6 +57,10 @@ pub(crate) enum Ask {
     Join,
     /// A day to go to.
     Date,
+    /// What one feels about a message.
+    React { message: MessageKey },
+    /// Whether to delete a message.
+    Delete { message: MessageKey, named: String },
     /// Whether to leave a room, and to forget it.
     Leave {
         room: RoomKey,

@@ -1,6 +1,8 @@
 //! What each action of the key map comes to; one line an action, the work stands in the file of its theme.
 
-use super::{choosing, commanding, completing, noticing, opening, scroll_screen, scrolling, sending};
+use super::{
+    amending, choosing, commanding, completing, noticing, opening, scroll_screen, scrolling, sending,
+};
 use crate::command::{Command, Goal};
 use crate::keys::{Action, Mode};
 use crate::model::Model;
@@ -49,6 +51,9 @@ fn act_on_room(model: &mut Model, action: Action) -> Vec<Command> {
         Action::MarkAllRead => return scrolling::all_rooms_read(model),
         Action::Select => scrolling::select(model),
         Action::Reply => sending::reply(model),
+        Action::EditMessage => amending::edit(model),
+        Action::DeleteMessage => amending::delete(model),
+        Action::React => amending::react(model),
         Action::Copy => return scrolling::copy(model),
         Action::OpenLink => return scrolling::copy_link(model),
         Action::MarkUnread => return scrolling::mark_unread(model),
@@ -122,7 +127,7 @@ fn back(model: &mut Model) -> Vec<Command> {
         scrolling::leave_selection(model);
         return Vec::new();
     }
-    if model.writing.reply_to.take().is_some() {
+    if amending::end_edit(model).is_some() || model.writing.reply_to.take().is_some() {
         return Vec::new();
     }
     scrolling::all_read(model)

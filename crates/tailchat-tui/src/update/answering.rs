@@ -86,6 +86,13 @@ fn succeeded(model: &mut Model, question: Question, items: Vec<Item>) -> Vec<Com
         }
         Question::AddPeer(addr) => model.say(format!("{addr} is dialled from now on")),
         Question::ForgetPeer(addr) => model.say(format!("{addr} is dialled no longer")),
+        Question::Amend { .. } => {
+            // Whoever was asked has answered.
+            model
+                .overlay
+                .take_if(|overlay| matches!(overlay, Overlay::Prompt(_)));
+            scrolling::leave_selection(model);
+        }
         Question::Read { .. }
         | Question::Unread { .. }
         | Question::ReadAll(_)
@@ -99,7 +106,11 @@ fn failed(model: &mut Model, question: &Question, failure: &Failure) -> Vec<Comm
     let why = tailchat_core::text::visible(&failure.why).into_owned();
     match question {
         Question::Send { .. } => return sending::failed(model, question, &why),
-        Question::New(_) | Question::Join { .. } | Question::Leave { .. } | Question::Name(_)
+        Question::Amend { .. }
+        | Question::New(_)
+        | Question::Join { .. }
+        | Question::Leave { .. }
+        | Question::Name(_)
             if matches!(model.overlay, Some(Overlay::Prompt(_))) =>
         {
             choosing::refuse(model, &why);

@@ -1,8 +1,9 @@
 //! Lists and questions: what is typed into them, what is chosen, and what follows.
 
 use tailchat_core::text;
+use tailchat_node::control::Amending;
 
-use super::{opening, scrolling};
+use super::{amending, opening, scrolling};
 use crate::command::{Command, Goal, Question};
 use crate::composer::{Composer, Edit};
 use crate::model::Model;
@@ -96,7 +97,7 @@ fn answer(model: &mut Model, what: Ask, typed: &str) -> Vec<Command> {
         return match what {
             Ask::Name | Ask::Create => refused(model, "write a name; any will do"),
             Ask::Join => refused(model, "paste an invite or a room's ID; who is in the room has it"),
-            Ask::Date | Ask::Leave { .. } => leave(model),
+            Ask::Date | Ask::React { .. } | Ask::Delete { .. } | Ask::Leave { .. } => leave(model),
         };
     }
     let question = match what {
@@ -107,15 +108,29 @@ fn answer(model: &mut Model, what: Ask, typed: &str) -> Vec<Command> {
             peers: Vec::new(),
         },
         Ask::Date => return go_to(model, typed),
+        Ask::React { message } => {
+            let commands = amending::feel(model, Some(message), typed);
+            return waiting(model, commands);
+        }
+        Ask::Delete { message, .. } if matches!(typed, "y" | "Y" | "yes") => {
+            let commands = amending::ask(model, message, Amending::Delete);
+            return waiting(model, commands);
+        }
+        Ask::Delete { .. } => return leave(model),
         Ask::Leave { room, forget, .. } if matches!(typed, "y" | "Y" | "yes") => {
             Question::Leave { room, forget }
         }
         Ask::Leave { .. } => return leave(model),
     };
+    waiting(model, vec![Command::Ask(question)])
+}
+
+/// The question stays until the node has answered.
+fn waiting(model: &mut Model, commands: Vec<Command>) -> Vec<Command> {
     if let Some(Overlay::Prompt(prompt)) = &mut model.overlay {
         prompt.waits = true;
     }
-    vec![Command::Ask(question)]
+    commands
 }
 
 /// An ID may come with breaks from a letter or a chat.

@@ -1,6 +1,6 @@
 //! Commands that were typed, `/join` and the like: each comes to what a key or a question does, too.
 
-use super::{choosing, noticing, opening, scrolling};
+use super::{amending, choosing, noticing, opening, scrolling};
 use crate::command::{Command, Goal, Question};
 use crate::model::Model;
 use crate::model::ids::{MessageKey, RoomKey};
@@ -13,6 +13,10 @@ pub(super) fn command(model: &mut Model, slash: Slash) -> Vec<Command> {
     let ask = |question| vec![Command::Ask(question)];
     match slash {
         Slash::Text(_) | Slash::Me(_) => Vec::new(),
+        Slash::Edit(None) => show(model, amending::edit),
+        Slash::Edit(Some(text)) => amending::edit_to(model, text),
+        Slash::Delete => show(model, amending::delete),
+        Slash::React(with) => amending::feel(model, None, &with),
         Slash::Join { invite, peers } => ask(Question::Join { invite, peers }),
         Slash::New(name) => ask(Question::New(name)),
         Slash::Name(name) => ask(Question::Name(name)),

@@ -1,7 +1,7 @@
 //! What is typed in the open room, until it is on its way. Knows no disk: what was posted is shown when the node
 //! shows it.
 
-use super::{commanding, scrolling, settling};
+use super::{amending, commanding, scrolling, settling};
 use crate::command::{Command, Goal, Question};
 use crate::composer::{Edit, Full};
 use crate::model::line::beginning;
@@ -40,6 +40,9 @@ pub(super) fn send(model: &mut Model) -> Vec<Command> {
         return Vec::new();
     }
     model.writing.completion = None;
+    if model.writing.editing.is_some() {
+        return amending::send_edit(model);
+    }
     let slash = match slash::parse(model.writing.composer.text()) {
         Ok(slash) => slash,
         Err(why) => {
@@ -122,7 +125,9 @@ pub(super) fn reply(model: &mut Model) {
     let line = model.open.as_ref().and_then(OpenRoom::selected_line);
     let Some(line) = line else { return };
     let named = format!("{}: {}", line.author, beginning(&line.text));
-    model.writing.reply_to = Some((line.id.clone(), named));
+    let answered = (line.id.clone(), named);
+    amending::end_edit(model);
+    model.writing.reply_to = Some(answered);
     scrolling::leave_selection(model);
 }
 

@@ -128,7 +128,7 @@ pub(super) fn keep_draft(model: &mut Model) -> Vec<Command> {
 
 /// Lets the node keep what is being written in a room, if that is news to it.
 pub(super) fn keep(room: &RoomKey, writing: &mut Writing) -> Vec<Command> {
-    let text = writing.composer.text();
+    let text = writing.draft();
     let same = match &writing.kept {
         Kept::This(kept) => kept == text,
         Kept::Unasked | Kept::Asked => text.is_empty(),

@@ -1,5 +1,6 @@
 //! Keys and news in, state and commands out.
 
+mod amending;
 mod drafts;
 
 use tailchat_node::control::{Code, Failure};

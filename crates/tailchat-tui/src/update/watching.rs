@@ -25,6 +25,7 @@ pub(super) fn watched(model: &mut Model, item: Item) -> Vec<Command> {
     match item {
         Item::Room(item) => room(model, &item),
         Item::Shown(shown) => lines(model, shown),
+        Item::Amended(told) => amended(model, &told),
         Item::Preview(message) => preview(model, &message),
         Item::Changed { room, what } => changed(model, &RoomKey::new(&room), what),
         _ => Vec::new(),
@@ -169,6 +170,20 @@ fn lines(model: &mut Model, shown: ShownItem) -> Vec<Command> {
         line(open, message, looked_at);
     }
     commands
+}
+
+/// Lines are no longer what they were.
+fn amended(model: &mut Model, told: &ShownItem) -> Vec<Command> {
+    let key = RoomKey::new(&told.room);
+    if let Some(open) = model.open.as_mut().filter(|open| open.key == key) {
+        for message in &told.messages {
+            let line = Line::new(message);
+            // A page that is under way may have it as it was.
+            open.pages.put_aside(&line);
+            open.window.amend(line);
+        }
+    }
+    Vec::new()
 }
 
 fn line(open: &mut OpenRoom, message: &MessageItem, looked_at: bool) {

@@ -16,10 +16,13 @@ pub(super) fn draw(model: &Model, rect: Rect, buffer: &mut Buffer) -> Option<Pos
     let theme = &model.taste.theme;
     let width = rect.width.saturating_sub(PROMPT_COLUMNS);
     let mut rect = rect;
-    if let Some((_, named)) = &model.writing.reply_to
-        && rect.height > 1
-    {
-        let named = fit(&format!("↳ reply to {named}"), usize::from(rect.width));
+    let above = match (&model.writing.editing, &model.writing.reply_to) {
+        (Some(_), _) => Some("✎ editing; Enter takes the new text, Esc leaves it as it was".to_owned()),
+        (None, Some((_, named))) => Some(format!("↳ reply to {named}")),
+        (None, None) => None,
+    };
+    if let Some(above) = above.filter(|_| rect.height > 1) {
+        let named = fit(&above, usize::from(rect.width));
         put(buffer, rect, 0, &Line::styled(named, theme.faint));
         rect.y += 1;
         rect.height -= 1;

@@ -83,6 +83,14 @@ fn asked(what: &Ask) -> (String, &'static str) {
             "Go to which day or time? 2026-11-22, 2026-11-22 15:04, yesterday, 2 days ago, 3h".to_owned(),
             "when: ",
         ),
+        Ask::React { .. } => (
+            "What do you feel about it? An emoji, :name: or one word; the same again takes it back.".to_owned(),
+            "with: ",
+        ),
+        Ask::Delete { named, .. } => (
+            format!("Delete \"{named}\" for everybody? Its text is shown nowhere any more."),
+            "y or n: ",
+        ),
         Ask::Leave { name, forget: false, .. } => (
             format!("Leave \"{name}\"? Its history stays on this disk."),
             "y or n: ",
