@@ -13,13 +13,31 @@ use crate::control::{Amending, Code, Failure};
 use crate::node::Node;
 use crate::posting::checked_text;
 use crate::requests::{left, no_message};
+use crate::session::{AfterPost, Pending, SessionId};
 
 impl Node {
+    /// Posts what says so, if it may be said and is not so already.
+    ///
+    /// # Errors
+    /// As [`Node::amendment`].
+    pub(crate) fn amend(
+        &mut self,
+        session: SessionId,
+        (room, of): (RoomId, MessageId),
+        line: Option<&Line>,
+        what: Amending,
+    ) -> Result<Pending, Failure> {
+        match self.amendment(room, of, line, what)? {
+            Some(draft) => self.post(session, room, vec![draft], AfterPost::Amended),
+            None => Ok(Pending::items([])),
+        }
+    }
+
     /// The entry that says so; none if the message is so already.
     ///
     /// # Errors
     /// [`Code::NotFound`] without the message, [`Code::Usage`] if it may not be said of it, with who may.
-    pub(crate) fn amendment(
+    fn amendment(
         &self,
         room: RoomId,
         of: MessageId,

@@ -1,8 +1,9 @@
 //! Requests that need the index before they can go on, and how they go on. Owns no state but the sessions.
 
 use tailchat_core::ids::{ActorId, MessageId, RoomId};
+use tailchat_index::Version;
 
-use crate::control::{Code, Failure};
+use crate::control::{Code, Failure, Item};
 use crate::indexing::{AskedIndex, Found, Question};
 use crate::node::Node;
 use crate::requests::{busy, no_message};
@@ -51,57 +52,72 @@ impl Node {
             }
         };
         let state = match (after, found) {
-            (AfterIndex::Page { room }, Found::Page(page)) => self.page_found(room, &page),
-            (AfterIndex::Goto { room, text, lines }, Found::Messages(messages)) => {
-                the_message(&messages, &text)
-                    .and_then(|message| self.page_of_message(id, room, message, lines))
-                    .unwrap_or_else(Pending::from)
-            }
-            (AfterIndex::Amend { room, message, what }, Found::Messages(messages)) => {
-                the_message(&messages, &message)
-                    .and_then(|message| {
-                        let asked = self
-                            .ask_index(id, room, Question::Line(message))
-                            .ok_or_else(busy)?;
-                        Ok(Pending::Index(
-                            asked,
-                            AfterIndex::AmendLine { room, message, what },
-                        ))
-                    })
-                    .unwrap_or_else(Pending::from)
+            (after, Found::Messages(messages)) => self.message_found(id, after, &messages),
+            (AfterIndex::Page { room }, Found::Page(page)) => Ok(self.page_found(room, &page)),
+            (AfterIndex::VersionsOf, Found::Versions(versions)) => {
+                Ok(Pending::items(versions.into_iter().map(version)))
             }
             (AfterIndex::AmendLine { room, message, what }, Found::Line(line)) => {
-                let draft = self.amendment(room, message, line.as_ref(), what);
-                draft
-                    .and_then(|draft| match draft {
-                        Some(draft) => self.post(id, room, vec![draft], AfterPost::Amended),
-                        None => Ok(Pending::items([])),
-                    })
-                    .unwrap_or_else(Pending::from)
+                self.amend(id, (room, message), line.as_ref(), what)
             }
             (AfterIndex::Import { room }, Found::Unknown(unknown, known)) => {
-                self.import_unknown(id, room, unknown, known)
+                Ok(self.import_unknown(id, room, unknown, known))
             }
-            (
-                AfterIndex::Reply {
-                    room,
-                    texts,
-                    action,
-                    reply_to,
-                    on,
-                    deadline,
-                },
-                Found::Messages(messages),
-            ) => the_message(&messages, &reply_to)
-                .and_then(|reply_to| Self::text_drafts(texts, action, Some(reply_to)))
-                .and_then(|drafts| self.post(id, room, drafts, AfterPost::Sent { on, deadline }))
-                .unwrap_or_else(Pending::from),
-            _ => {
-                let why = "the room is being read again after its index was lost; try again in a moment";
-                Pending::failed(Code::Failed, why)
-            }
+            _ => Err(not_yet()),
         };
-        self.put(id, state);
+        self.put(id, state.unwrap_or_else(Pending::from));
+    }
+
+    /// The index has found the message that a request names.
+    fn message_found(
+        &mut self,
+        id: SessionId,
+        after: AfterIndex,
+        messages: &[MessageId],
+    ) -> Result<Pending, Failure> {
+        match after {
+            AfterIndex::Goto { room, text, lines } => {
+                let message = the_message(messages, &text)?;
+                self.page_of_message(id, room, message, lines)
+            }
+            AfterIndex::Reply {
+                room,
+                texts,
+                action,
+                reply_to,
+                on,
+                deadline,
+            } => {
+                let reply_to = the_message(messages, &reply_to)?;
+                let drafts = Self::text_drafts(texts, action, Some(reply_to))?;
+                self.post(id, room, drafts, AfterPost::Sent { on, deadline })
+            }
+            AfterIndex::Versions { room, message } => {
+                let message = the_message(messages, &message)?;
+                let asked = self.ask_index(id, room, Question::Versions(message));
+                Ok(Pending::Index(asked.ok_or_else(busy)?, AfterIndex::VersionsOf))
+            }
+            AfterIndex::Amend { room, message, what } => {
+                let message = the_message(messages, &message)?;
+                let asked = self.ask_index(id, room, Question::Line(message));
+                let after = AfterIndex::AmendLine { room, message, what };
+                Ok(Pending::Index(asked.ok_or_else(busy)?, after))
+            }
+            _ => Err(not_yet()),
+        }
+    }
+}
+
+fn not_yet() -> Failure {
+    let why = "the room is being read again after its index was lost; try again in a moment";
+    Failure::new(Code::Failed, why)
+}
+
+fn version(version: Version) -> Item {
+    Item::Version {
+        // An order is the time at which it was written, unless that was before what it follows.
+        at_ms: i64::try_from(version.place.order).unwrap_or(i64::MAX),
+        text: version.text.into(),
     }
 }
 

@@ -71,6 +71,13 @@ pub enum Request {
         /// What.
         what: Amending,
     },
+    /// The texts that a message has had, as [`Item::Version`], the first one first; none if it was never edited.
+    Versions {
+        /// In which room.
+        room: String,
+        /// Its ID, or the unique beginning of one.
+        message: String,
+    },
     /// A page of a room's lines: [`Item::Page`], then the lines as [`Item::Message`], the oldest first.
     Page {
         /// Which room.

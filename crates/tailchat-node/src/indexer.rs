@@ -242,6 +242,7 @@ impl Worker {
                 digits,
                 exact,
             } => self.messages(room, &actors, &digits, exact),
+            Question::Versions(id) => Ok(Found::Versions(self.index.versions(room, id)?)),
             Question::Line(id) => Ok(Found::Line(self.index.message(room, id)?)),
             Question::Known(messages) => {
                 let total = messages.len();

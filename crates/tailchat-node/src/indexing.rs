@@ -12,7 +12,7 @@ use tailchat_core::order::OrderClock;
 use tailchat_core::roster::Roster;
 use tailchat_core::state::Tip;
 use tailchat_core::timeline::{Line, Place};
-use tailchat_index::{Asked, Checkpoint, Index, Opening, Page, Position, Spot};
+use tailchat_index::{Asked, Checkpoint, Index, Opening, Page, Position, Spot, Version};
 use tailchat_store::disk::Disk;
 use tokio::sync::{mpsc, oneshot};
 
@@ -48,6 +48,8 @@ pub(crate) enum Question {
     },
     /// A message.
     Line(MessageId),
+    /// The texts that it has had.
+    Versions(MessageId),
     /// A page around a spot: so many lines before it and so many from it on.
     Page(Spot, (usize, usize), ReaderOf),
     /// The first lines behind a place that were not read.
@@ -62,6 +64,7 @@ pub(crate) enum Found {
     Page(Page),
     Messages(Vec<MessageId>),
     Line(Option<Line>),
+    Versions(Vec<Version>),
     /// Those that are not there yet, with their orders, and how many are.
     Unknown(Vec<(u64, Import)>, u64),
     /// The room is being read again.

@@ -136,6 +136,11 @@ impl Node {
                 let asked = self.ask_for_message(session, room, &message)?;
                 Ok(Pending::Index(asked, AfterIndex::Amend { room, message, what }))
             }
+            Request::Versions { room, message } => {
+                let room = self.resolve(&room)?;
+                let asked = self.ask_for_message(session, room, &message)?;
+                Ok(Pending::Index(asked, AfterIndex::Versions { room, message }))
+            }
             Request::Import { room, messages } => self.import(&room, messages),
             Request::Check { room, repair } => {
                 let rooms = self.resolve_all(room.as_deref())?;
@@ -460,6 +465,7 @@ impl Request {
             }
             Self::Leave { room, .. }
             | Self::Amend { room, .. }
+            | Self::Versions { room, .. }
             | Self::Page { room, .. }
             | Self::Read { room, .. }
             | Self::Disks { room, .. }

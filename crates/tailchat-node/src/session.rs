@@ -125,6 +125,10 @@ pub(crate) enum AfterIndex {
         message: String,
         what: Amending,
     },
+    /// The texts are told that the message has had that this text names.
+    Versions { room: RoomId, message: String },
+    /// Those of this message.
+    VersionsOf,
     /// Something is said of this message.
     AmendLine {
         room: RoomId,

@@ -77,6 +77,21 @@ async fn it_reaches_everybody_and_whoever_looks_is_told() {
     );
     assert!(matches!(next(&mut follow).await, Item::Message(message) if message.text == "tea is ready"));
 
+    let request = Request::Versions {
+        room: "kitchen".into(),
+        message: id.clone(),
+    };
+    let texts = bob
+        .ask(request)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|item| match item {
+            Item::Version { text, .. } => text,
+            other => panic!("{other:?}"),
+        });
+    assert_eq!(texts.collect::<Vec<_>>(), ["tee is redy", "tea is ready"]);
+
     amend(&mut bob, &id, feel("👍", true)).await.unwrap();
     amend(&mut bob, &id, feel("👍", true)).await.unwrap();
     let told = amended(&mut watch).await;

@@ -74,6 +74,8 @@ pub(crate) enum Question {
         message: MessageKey,
         what: Amending,
     },
+    /// Which texts has this message had?
+    Versions { room: RoomKey, message: MessageKey },
     /// Make a room.
     New(String),
     /// Take part in a room: an ID or an invite, as it was typed.
@@ -151,6 +153,7 @@ impl Question {
                 | Self::Peers
                 | Self::Disks { .. }
                 | Self::Draft(_)
+                | Self::Versions { .. }
         )
     }
 
@@ -199,6 +202,10 @@ impl Question {
                 room: room.to_string(),
                 message: message.to_string(),
                 what,
+            },
+            Self::Versions { room, message } => Request::Versions {
+                room: room.to_string(),
+                message: message.to_string(),
             },
             Self::New(name) => Request::New { name },
             Self::Join { invite, peers } => Request::Join {

@@ -47,6 +47,8 @@ pub(crate) struct Stage {
     /// Whether a slow answer is made when the question comes, or when it is given.
     pub(crate) early: bool,
     pub(crate) waiting: VecDeque<(Question, Option<Answered>)>,
+    /// The texts that any message has had.
+    pub(crate) versions: Vec<String>,
     /// What the next post or draft fails with.
     pub(crate) refuses: Option<Failure>,
 }
@@ -72,6 +74,7 @@ impl Stage {
             slow: false,
             early: false,
             waiting: VecDeque::new(),
+            versions: Vec::new(),
             refuses: None,
         }
     }
@@ -245,6 +248,12 @@ impl Stage {
             Request::Read { room, what } => {
                 self.room(&room).read(&what);
                 Vec::new()
+            }
+            Request::Versions { .. } => {
+                let versions = self.versions.iter().cloned();
+                versions
+                    .map(|text| Item::Version { at_ms: NOON_MS, text })
+                    .collect()
             }
             Request::Send { .. } | Request::Amend { .. } => match refuses {
                 Some(failure) => return Err(failure),

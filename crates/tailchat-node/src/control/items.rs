@@ -30,6 +30,13 @@ pub enum Item {
         /// What of it.
         what: Change,
     },
+    /// A text that a message has had.
+    Version {
+        /// Since when, in milliseconds since 1970.
+        at_ms: i64,
+        /// The text; empty if the message was deleted.
+        text: String,
+    },
     /// On how many members' disks a message is.
     Disks {
         /// The message's ID.

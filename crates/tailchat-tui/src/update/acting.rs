@@ -59,7 +59,7 @@ fn act_on_room(model: &mut Model, action: Action) -> Vec<Command> {
         Action::MarkUnread => return scrolling::mark_unread(model),
         Action::Fold => scrolling::fold(model),
         Action::Answered => return scrolling::to_answered(model),
-        Action::Details => scrolling::details(model),
+        Action::Details => return scrolling::details(model),
         Action::SwitchRoom => choosing::switch(model),
         Action::Room(number) => return opening::open_at(model, usize::from(number).saturating_sub(1)),
         Action::NextUnreadRoom => return opening::open_next_unread(model),

@@ -59,6 +59,7 @@ fn succeeded(model: &mut Model, question: Question, items: Vec<Item>) -> Vec<Com
         Question::Status(key) => status(model, &key, items),
         Question::Page(page) => return paged(model, page, items),
         Question::Peers => peers(model, items),
+        Question::Versions { .. } => scrolling::versions(model, items),
         Question::Disks { room, .. } => disks(model, &room, items),
         Question::Draft(key) => draft(model, &key, items),
         Question::New(_) => return entered(model, items, true),

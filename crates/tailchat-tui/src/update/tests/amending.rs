@@ -53,6 +53,24 @@ fn a_message_is_edited_in_the_input_and_the_draft_comes_back() {
 }
 
 #[test]
+fn a_message_tells_its_earlier_texts_and_whose_its_reactions_are() {
+    let mut tea = own(1, "tea is ready");
+    tea.edited = true;
+    tea.reactions = vec![ReactionItem {
+        with: "+1".into(),
+        count: 3,
+        by: vec!["bob".into(), "cleo".into()],
+        mine: false,
+    }];
+    let mut stage = Stage::in_kitchen(80, 24, vec![tea]);
+    stage.versions = vec!["tee is redy".into(), "tea is ready".into()];
+    stage.press("alt-s i");
+    let screen = stage.screen();
+    assert!(screen.contains("+1  bob, cleo and 1 more"), "{screen}");
+    assert!(screen.contains("tee is redy"), "{screen}");
+}
+
+#[test]
 fn what_others_wrote_is_neither_edited_nor_deleted() {
     let mut stage = Stage::in_kitchen(80, 24, vec![own(1, "mine"), message(2, "bob's")]);
     for key in ["e", "d"] {
