@@ -35,7 +35,7 @@ fn alone_it_says_what_to_do_first() {
 fn every_command_explains_itself_with_an_example() {
     let ann = Machine::new("ann");
     let commands = [
-        "new", "join", "rooms", "leave", "members", "send", "edit", "delete", "react", "log", "read",
+        "new", "join", "rooms", "leave", "members", "send", "mute", "edit", "delete", "react", "log", "read",
         "import", "export", "peers", "status", "serve", "check", "demo", "name",
     ];
     for command in commands {

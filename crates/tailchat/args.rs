@@ -119,6 +119,11 @@ pub(crate) enum Command {
     /// Mark all messages of a room as read
     #[command(after_help = "Example: tailchat log kitchen --unread && tailchat read kitchen")]
     Read(RoomArgs),
+    /// Bring no notice of a room's messages any more
+    #[command(
+        after_help = "They still count as unread.\n\nExample: tailchat mute kitchen; tailchat mute kitchen --off"
+    )]
+    Mute(MuteArgs),
     /// Bring in messages from elsewhere; the same file again adds nothing
     #[command(
         after_help = "irc: lines `[HH:MM] <nick> text` and `[HH:MM]  * nick acts`, in UTC, the date being the file's name\n\
@@ -178,6 +183,15 @@ pub(crate) struct JoinArgs {
 pub(crate) struct RoomArgs {
     /// A room's name, the beginning of one, or its ID
     pub(crate) room: String,
+}
+
+#[derive(Args)]
+pub(crate) struct MuteArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+    /// Bring notices again
+    #[arg(long)]
+    pub(crate) off: bool,
 }
 
 #[derive(Args)]

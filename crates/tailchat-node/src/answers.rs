@@ -197,6 +197,7 @@ impl<'a> View<'a> {
             unread: counts.unread,
             mentions: counts.mentions,
             draft: !self.room.facts.draft.is_empty(),
+            muted: self.room.facts.muted,
         }
     }
 

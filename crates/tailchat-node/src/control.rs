@@ -115,6 +115,13 @@ pub enum Request {
         /// What.
         text: String,
     },
+    /// Nobody is to be told of a room's messages any more, or again; durable when it is done. They still count as unread.
+    Mute {
+        /// Which room.
+        room: String,
+        /// Whether it is muted from now on.
+        on: bool,
+    },
     /// Tells of all rooms what changes, until it is cancelled: every room as [`Item::Room`], now and whenever its item
     /// changes, and [`Item::Shown`], [`Item::Changed`] and [`Item::Preview`].
     Watch,

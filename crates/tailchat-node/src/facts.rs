@@ -19,6 +19,8 @@ pub(crate) struct RoomFacts {
     pub(crate) read: Arc<ReadState>,
     /// What is being written; empty if nothing is.
     pub(crate) draft: String,
+    /// Nobody is to be told of its messages.
+    pub(crate) muted: bool,
 }
 
 /// As JSON; what a version before did not have yet is empty.
@@ -30,6 +32,7 @@ struct Written {
     /// By actor, in hexadecimal, the first entry of each stretch and the one behind its last.
     read: Vec<(String, Vec<(u64, u64)>)>,
     draft: String,
+    muted: bool,
 }
 
 impl RoomFacts {
@@ -44,6 +47,7 @@ impl RoomFacts {
                 .map(|(actor, stretches)| (actor.to_string(), pairs(stretches)))
                 .collect(),
             draft: self.draft.clone(),
+            muted: self.muted,
         };
         serde_json::to_vec(&written).unwrap_or_default()
     }
@@ -68,6 +72,7 @@ impl RoomFacts {
             newcomer: written.newcomer,
             read: Arc::new(read),
             draft: written.draft,
+            muted: written.muted,
         }
     }
 }
@@ -81,6 +86,7 @@ mod tests {
         let mut facts = RoomFacts {
             newcomer: true,
             draft: "half a \"sentence\"\n".into(),
+            muted: true,
             ..RoomFacts::default()
         };
         let read = Arc::make_mut(&mut facts.read);

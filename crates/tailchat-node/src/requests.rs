@@ -161,6 +161,7 @@ impl Node {
                 after,
             } => self.page_around(session, &room, at, (before, after)),
             Request::Read { room, what } => self.read(session, &room, &what),
+            Request::Mute { room, on } => self.mute(session, &room, on),
             Request::SetDraft { room, text } => self.set_draft(session, &room, text),
             question => self.look_up(question),
         }
@@ -471,6 +472,7 @@ impl Request {
             | Self::Disks { room, .. }
             | Self::Draft { room }
             | Self::SetDraft { room, .. }
+            | Self::Mute { room, .. }
             | Self::Members { room }
             | Self::Send { room, .. }
             | Self::Log(LogRequest { room, .. })
@@ -514,5 +516,6 @@ fn unreachable_room(id: RoomId) -> RoomItem {
         unread: 0,
         mentions: 0,
         draft: false,
+        muted: false,
     }
 }

@@ -1,4 +1,4 @@
-//! What was read and what was not: marks, counts, drafts, and when they go to disk. The index counts; nothing here
+//! What was read and what was not: marks, counts, drafts, mutes, and when they go to disk. The index counts; nothing here
 //! scans.
 
 use std::collections::BTreeSet;
@@ -206,6 +206,16 @@ impl Node {
         }
         if let Some(open) = self.rooms.get_mut(&room) {
             open.facts.draft = text;
+        }
+        self.room_changed(room);
+        self.keep_facts(room, Some(session));
+        Ok(Pending::Disk(AfterDisk::Answer))
+    }
+
+    pub(crate) fn mute(&mut self, session: SessionId, room: &str, on: bool) -> Result<Pending, Failure> {
+        let room = self.resolve(room)?;
+        if let Some(open) = self.rooms.get_mut(&room) {
+            open.facts.muted = on;
         }
         self.room_changed(room);
         self.keep_facts(room, Some(session));

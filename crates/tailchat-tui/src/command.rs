@@ -60,6 +60,8 @@ pub(crate) enum Question {
     Draft(RoomKey),
     /// Keep what is being written here.
     SetDraft { room: RoomKey, text: String },
+    /// Tell nobody of this room's messages any more, or again.
+    Mute { room: RoomKey, on: bool },
     /// Post this.
     Send {
         room: RoomKey,
@@ -206,6 +208,10 @@ impl Question {
             Self::Versions { room, message } => Request::Versions {
                 room: room.to_string(),
                 message: message.to_string(),
+            },
+            Self::Mute { room, on } => Request::Mute {
+                room: room.to_string(),
+                on,
             },
             Self::New(name) => Request::New { name },
             Self::Join { invite, peers } => Request::Join {

@@ -73,8 +73,6 @@ pub(crate) struct Model {
     pub(crate) overlay: Option<Overlay>,
     pub(crate) panes: Shown,
     pub(crate) said: Option<Said>,
-    /// Rooms whose messages bring no notice.
-    pub(crate) muted: BTreeSet<RoomKey>,
     pub(crate) away: Away,
     pub(crate) title: String,
     /// The next thing that has to be done at a time, in milliseconds since 1970.
@@ -103,7 +101,6 @@ impl Model {
             overlay: None,
             panes: Shown::default(),
             said: None,
-            muted: BTreeSet::new(),
             away: Away::default(),
             title: String::new(),
             due: Due::default(),

@@ -249,6 +249,10 @@ impl Stage {
                 self.room(&room).read(&what);
                 Vec::new()
             }
+            Request::Mute { room, on } => {
+                self.room(&room).item.muted = on;
+                Vec::new()
+            }
             Request::Versions { .. } => {
                 let versions = self.versions.iter().cloned();
                 versions
@@ -287,6 +291,7 @@ impl MadeUp {
                 unread,
                 mentions: 0,
                 draft: false,
+                muted: false,
             },
             lines,
             members: vec![

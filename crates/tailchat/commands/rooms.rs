@@ -5,7 +5,7 @@ use serde::Serialize;
 use tailchat_core::text;
 use tailchat_node::control::{Code, Item, MemberItem, Reading, Request, RoomItem};
 
-use crate::args::{Everywhere, LeaveArgs, NewArgs, RoomArgs};
+use crate::args::{Everywhere, LeaveArgs, MuteArgs, NewArgs, RoomArgs};
 use crate::print::{Output, Told, confirm, counted};
 use crate::reach::{Online, config, gather, gather_one, with_node};
 use crate::{qr, time};
@@ -151,6 +151,16 @@ pub(crate) async fn leave(args: LeaveArgs, everywhere: &Everywhere, out: &mut Ou
         } else {
             "Left; its history stays on this disk, and joining again continues it."
         });
+        Ok(())
+    })
+    .await
+}
+
+/// `tailchat mute`.
+pub(crate) async fn mute(args: MuteArgs, everywhere: &Everywhere) -> Result<()> {
+    with_node(config(everywhere, Online::No)?, async |client| {
+        let (room, on) = (args.room, !args.off);
+        client.ask(Request::Mute { room, on }).await?;
         Ok(())
     })
     .await

@@ -119,6 +119,9 @@ pub struct RoomItem {
     /// Whether a draft waits in it.
     #[serde(default)]
     pub draft: bool,
+    /// Whether nobody is to be told of its messages.
+    #[serde(default)]
+    pub muted: bool,
 }
 
 /// A member.

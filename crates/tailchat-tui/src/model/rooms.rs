@@ -24,6 +24,8 @@ pub(crate) struct Room {
     pub(crate) mentions: u64,
     /// Whether a draft waits in it.
     pub(crate) draft: bool,
+    /// Its messages bring no notice, and are not in the window's title.
+    pub(crate) muted: bool,
 }
 
 impl Room {
@@ -40,6 +42,7 @@ impl Room {
             unread: item.unread,
             mentions: item.mentions,
             draft: item.draft,
+            muted: item.muted,
         }
     }
 }
@@ -106,10 +109,11 @@ impl Rooms {
         fitting
     }
 
-    /// Unread messages of all rooms.
+    /// Unread messages of all rooms that are not muted.
     pub(crate) fn unread(&self) -> u64 {
         self.rooms
             .iter()
+            .filter(|room| !room.muted)
             .map(|room| room.unread)
             .fold(0, u64::saturating_add)
     }

@@ -69,7 +69,7 @@ fn act_on_room(model: &mut Model, action: Action) -> Vec<Command> {
         Action::ToggleMembers => toggle_members(model),
         Action::ToggleConnections => return toggle_connections(model),
         Action::Invite if model.open.is_some() => toggle(model, Overlay::Invite),
-        Action::Mute => noticing::mute(model),
+        Action::Mute => return noticing::mute(model),
         Action::Bare => model.panes.bare = !model.panes.bare,
         _ => {}
     }

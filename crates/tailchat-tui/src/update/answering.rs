@@ -98,6 +98,7 @@ fn succeeded(model: &mut Model, question: Question, items: Vec<Item>) -> Vec<Com
         | Question::Unread { .. }
         | Question::ReadAll(_)
         | Question::SetDraft { .. }
+        | Question::Mute { .. }
         | Question::Send { .. } => {}
     }
     Vec::new()

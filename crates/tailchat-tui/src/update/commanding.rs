@@ -32,7 +32,7 @@ pub(super) fn command(model: &mut Model, slash: Slash) -> Vec<Command> {
         Slash::Goto(goal) => go_to(model, &goal),
         Slash::Quit => opening::quit(model),
         Slash::Rooms { room: None } => show(model, choosing::switch),
-        Slash::Mute => show(model, noticing::mute),
+        Slash::Mute => noticing::mute(model),
         Slash::Members => over(model, Overlay::Members { scrolled: 0 }),
         Slash::Invite => over(model, Overlay::Invite),
         Slash::Help => over(model, Overlay::Help { scrolled: 0 }),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tailchat_core::text;
 use tailchat_node::control::{MessageItem, ShownItem};
 
-use crate::command::Command;
+use crate::command::{Command, Question};
 use crate::markup;
 use crate::model::ids::RoomKey;
 use crate::model::line::beginning;
@@ -34,6 +34,9 @@ pub(super) fn came(model: &mut Model, key: &RoomKey, shown: &ShownItem) -> Vec<C
     let Some(room) = model.rooms.get(key) else {
         return Vec::new();
     };
+    if room.muted {
+        return Vec::new();
+    }
     let (name, behind) = (room.name.clone(), room.behind);
     let news: Vec<&MessageItem> = shown
         .messages
@@ -45,7 +48,7 @@ pub(super) fn came(model: &mut Model, key: &RoomKey, shown: &ShownItem) -> Vec<C
         gather(model, key, shown, &news);
         return Vec::new();
     }
-    if model.focused || model.muted.contains(key) {
+    if model.focused {
         return Vec::new();
     }
     let me: Vec<String> = model.name.iter().cloned().collect();
@@ -150,18 +153,18 @@ pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
 }
 
 /// No notices from the open room, or again.
-pub(super) fn mute(model: &mut Model) {
-    let Some(key) = model.open.as_ref().map(|open| open.key.clone()) else {
-        return;
+pub(super) fn mute(model: &mut Model) -> Vec<Command> {
+    let key = model.open.as_ref().map(|open| open.key.clone());
+    let Some((room, listed)) = key.and_then(|key| Some((key.clone(), model.rooms.get_mut(&key)?))) else {
+        return Vec::new();
     };
-    let muted = model.muted.insert(key.clone());
-    if !muted {
-        model.muted.remove(&key);
-    }
-    model.say(match muted {
+    let on = !listed.muted;
+    listed.muted = on;
+    model.say(match on {
         true => "no notices from this room any more",
         false => "notices from this room again",
     });
+    vec![Command::Ask(Question::Mute { room, on })]
 }
 
 /// The window's title says what is unread.

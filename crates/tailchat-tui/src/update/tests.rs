@@ -256,6 +256,24 @@ fn notices_come_only_when_nobody_looks_and_once_after_a_catch_up() {
 }
 
 #[test]
+fn a_muted_room_tells_nobody_until_it_is_no_longer() {
+    let mut stage = Stage::in_kitchen(80, 24, Vec::new());
+    let comes = |stage: &mut Stage, at| {
+        let mut news = message(at, "psst @ann");
+        news.unread = true;
+        stage.event(Event::Focused(false));
+        stage.arrives("kitchen", news);
+        notices(stage).len()
+    };
+    stage.press("alt-m");
+    assert!(stage.rooms[0].item.muted, "it is the node's to keep");
+    assert_eq!(comes(&mut stage, 1), 0);
+    assert!(stage.model.title.starts_with("kitchen"), "{}", stage.model.title);
+    stage.press("alt-m");
+    assert_eq!(comes(&mut stage, 2), 1);
+}
+
+#[test]
 fn the_title_tells_what_is_unread() {
     let mut stage = Stage::in_kitchen(80, 24, Vec::new());
     stage.event(Event::Focused(false));

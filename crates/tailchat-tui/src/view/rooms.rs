@@ -39,7 +39,7 @@ fn entry(model: &Model, room: &Room, open: bool, width: usize) -> Line<'static> 
     let counts = counts(room);
     let name = fit(&room.name, width.saturating_sub(columns(&counts) + 1));
     let gap = width.saturating_sub(columns(&name) + columns(&counts));
-    let style = match (open, room.unread > 0) {
+    let style = match (open, room.unread > 0 && !room.muted) {
         (true, _) => theme.selected,
         (false, true) => theme.title,
         (false, false) => theme.text,
@@ -50,7 +50,7 @@ fn entry(model: &Model, room: &Room, open: bool, width: usize) -> Line<'static> 
         Span::styled(" ".repeat(gap), style),
         Span::styled(
             counts,
-            if room.unread > 0 {
+            if room.unread > 0 && !room.muted {
                 theme.unread
             } else {
                 theme.faint
@@ -59,7 +59,7 @@ fn entry(model: &Model, room: &Room, open: bool, width: usize) -> Line<'static> 
     ])
 }
 
-/// What waits in a room: `@2` names us, `●5` is unread, `✎` is a draft.
+/// What waits in a room: `@2` names us, `●5` is unread, `draft` waits, `muted` tells nobody.
 pub(super) fn counts(room: &Room) -> String {
     let mut counts = Vec::new();
     if room.mentions > 0 {
@@ -70,6 +70,9 @@ pub(super) fn counts(room: &Room) -> String {
     }
     if room.draft && room.unread == 0 {
         counts.push("draft".to_owned());
+    }
+    if room.muted && room.unread == 0 {
+        counts.push("muted".to_owned());
     }
     counts.join(" ")
 }
