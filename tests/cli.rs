@@ -35,8 +35,8 @@ fn alone_it_says_what_to_do_first() {
 fn every_command_explains_itself_with_an_example() {
     let ann = Machine::new("ann");
     let commands = [
-        "new", "join", "rooms", "leave", "members", "send", "mute", "edit", "delete", "react", "log", "read",
-        "import", "export", "peers", "status", "serve", "check", "demo", "name",
+        "new", "join", "rooms", "leave", "members", "send", "mute", "edit", "delete", "react", "log",
+        "search", "read", "import", "export", "peers", "status", "serve", "check", "demo", "name",
     ];
     for command in commands {
         let help = ann.run(&[command, "--help"]).ok();
@@ -54,6 +54,10 @@ fn wrong_usage_is_exit_2_and_prints_no_data() {
         &["send", "kitchen", "x", "--timeout", "3"],
         &["send", "kitchen", " "],
         &["log", "kitchen", "--since", "when it rained"],
+        &["search"],
+        &["search", "from:"],
+        &["search", "tea", "--until", "when it rained"],
+        &["search", "tea", "--limit", "5000000"],
         &["log", "kitchen", "--unread", "--last", "3"],
         &["import", "kitchen", "x.txt"],
         &["import", "kitchen", "--format", "irc", "no-date.txt"],
@@ -74,6 +78,7 @@ fn what_is_not_there_is_exit_3() {
         &["send", "attic", "x"],
         &["send", "kitchen", "x", "--reply-to", "ffff"],
         &["members", "attic"],
+        &["search", "tea", "--room", "attic"],
         &["read", "attic"],
         &["leave", "attic"],
         &["export", "attic", "--format", "jsonl"],

@@ -290,3 +290,23 @@ fn it_attaches_to_a_node_that_runs_and_takes_its_place_when_it_ends() {
     assert_eq!(screen.ends(), 0);
     screen.is_restored();
 }
+
+#[test]
+fn what_was_said_is_found_as_it_is_typed_and_enter_goes_there() {
+    let machine = Machine::new("ann");
+    let mut screen = in_kitchen(&machine);
+    screen.types("the kettle is on\r");
+    screen.until_durable("the kettle is on");
+    screen.types("never mind\r");
+    screen.until_durable("never mind");
+    screen.types("\x12ket");
+    screen.until("the hit", |text| {
+        text.contains("search: ket") && text.contains("1 message") && text.contains("kitchen  20")
+    });
+    screen.types("\r");
+    screen.until("the message, selected", |text| {
+        !text.contains("search:") && text.contains("never mind") && text.contains("reply")
+    });
+    screen.types("\x11");
+    assert_eq!(screen.ends(), 0);
+}

@@ -116,6 +116,15 @@ pub(crate) enum Command {
                       Example: tailchat log kitchen --since \"2 days ago\" --follow"
     )]
     Log(LogArgs),
+    /// Find messages by what they say, the newest first
+    #[command(
+        after_help = "WORDS may be: words, all of which have to be there, whatever their case and accents; \"words in a row\";\n\
+                      beginnin*; -without; from:NAME; in:ROOM; before:T; after:T; has:link. T as for `log`.\n\
+                      What begins with a minus goes behind `--`, a phrase into quotes of its own.\n\n\
+                      Examples: tailchat search kernel panic --room kitchen --since \"2 days ago\"\n          \
+                      tailchat search -- '\"blue screen\" from:ann -windows'"
+    )]
+    Search(SearchArgs),
     /// Mark all messages of a room as read
     #[command(after_help = "Example: tailchat log kitchen --unread && tailchat read kitchen")]
     Read(RoomArgs),
@@ -276,6 +285,27 @@ pub(crate) struct LogArgs {
     /// Go on with new messages as they come; Ctrl-C ends it
     #[arg(long)]
     pub(crate) follow: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct SearchArgs {
+    /// What to look for
+    pub(crate) words: Vec<String>,
+    /// Only in this room: its name, the beginning of one, or its ID
+    #[arg(long, value_name = "ROOM")]
+    pub(crate) room: Option<String>,
+    /// Only by this person, or by who had this nick elsewhere
+    #[arg(long, value_name = "NAME")]
+    pub(crate) from: Option<String>,
+    /// Only what was sent at that time or later
+    #[arg(long, value_name = "T")]
+    pub(crate) since: Option<String>,
+    /// Only what was sent before that time
+    #[arg(long, value_name = "T")]
+    pub(crate) until: Option<String>,
+    /// So many at most, the newest
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: u32,
 }
 
 #[derive(Args)]

@@ -110,6 +110,7 @@ async fn dispatch(command: Command, everywhere: &Everywhere, out: &mut Output) -
         Command::Delete(args) => commands::amend::delete(args, everywhere).await,
         Command::React(args) => commands::amend::react(args, everywhere).await,
         Command::Mute(args) => commands::rooms::mute(args, everywhere).await,
+        Command::Search(args) => commands::search::search(args, everywhere, out).await,
         Command::Log(args) => commands::log::log(args, everywhere, out).await,
         Command::Import(args) => commands::import::import(args, everywhere, out).await,
         Command::Export(args) => commands::export::export(args, everywhere, out).await,

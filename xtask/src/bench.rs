@@ -30,6 +30,7 @@ mod probe;
 mod report;
 mod rooms;
 mod screen;
+mod search;
 mod ui;
 
 use probe::Probe;
@@ -87,6 +88,8 @@ enum Part {
     Memory,
     /// Bytes on disk
     Disk,
+    /// Messages found by what they say
+    Search,
     /// The terminal UI before a person
     Ui,
 }
@@ -102,6 +105,7 @@ impl Part {
             Self::Import => import::run(bench),
             Self::Memory => memory::run(bench),
             Self::Disk => disk::run(bench),
+            Self::Search => search::run(bench),
             Self::Ui => ui::run(bench),
         }
     }

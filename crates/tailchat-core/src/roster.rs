@@ -111,6 +111,13 @@ impl Roster {
         actor == other || (self.writer(actor).is_some() && self.writer(actor) == self.writer(other))
     }
 
+    /// Every actor whose profile has arrived, with it.
+    pub fn profiles(&self) -> impl Iterator<Item = (ActorId, &Profile)> {
+        self.profiles
+            .iter()
+            .map(|(actor, (_, profile))| (*actor, profile))
+    }
+
     /// Every actor with which a device has written.
     pub fn actors_of(&self, device: DeviceId) -> impl Iterator<Item = ActorId> {
         let by_device = self

@@ -1,5 +1,6 @@
 //! The index itself: its file, the numbers that stand for rooms and parties in it, and what is swept.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -8,6 +9,7 @@ use tailchat_core::ids::{DeviceId, RoomId};
 
 use crate::checkpoint::RoomRow;
 use crate::error::{Doing, IndexError};
+use crate::letters::Letters;
 use crate::schema::{self, Found};
 
 /// Lines of a dropped room that are swept at a time.
@@ -39,6 +41,8 @@ pub struct Index {
     pub(crate) worded: i64,
     next_room: i64,
     in_memory: bool,
+    /// Made by the first search.
+    letters: OnceCell<Letters>,
 }
 
 /// What was found where the index is kept.
@@ -135,6 +139,7 @@ impl Index {
             worded: 0,
             next_room: 1,
             in_memory,
+            letters: OnceCell::new(),
         };
         index.recall()?;
         Ok(index)
@@ -243,6 +248,15 @@ impl Index {
             .doing("find a room")
     }
 
+    /// What is known of characters.
+    pub(crate) fn letters(&self) -> Result<&Letters, IndexError> {
+        if let Some(letters) = self.letters.get() {
+            return Ok(letters);
+        }
+        let letters = Letters::new()?;
+        Ok(self.letters.get_or_init(|| letters))
+    }
+
     /// The number that stands for an actor or a device.
     pub(crate) fn party(&mut self, bytes: [u8; 16]) -> Result<i64, IndexError> {
         if let Some(number) = self.parties.get(&bytes) {
@@ -314,7 +328,7 @@ impl Index {
     }
 
     /// A number on which something hangs that is no room's.
-    fn forgotten(&self) -> Result<Option<i64>, IndexError> {
+    pub(crate) fn forgotten(&self) -> Result<Option<i64>, IndexError> {
         let doing = "look for what was forgotten";
         for table in OF_ROOMS {
             // Steps from number to number: `DISTINCT` would read every line.

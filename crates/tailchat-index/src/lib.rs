@@ -7,9 +7,12 @@ mod checkpoint;
 mod error;
 mod fold;
 mod index;
+mod letters;
 mod lines;
+mod matching;
 mod page;
 mod schema;
+mod search;
 mod unread;
 mod words;
 
@@ -20,4 +23,5 @@ pub use fold::Folded;
 pub use index::{Index, Opening};
 pub use lines::{Asked, From};
 pub use page::{Page, Spot};
+pub use search::{Hit, Hits, Rest, Search, Term};
 pub use unread::Reader;

@@ -10,7 +10,7 @@ use crate::error::{Doing, IndexError};
 /// Marks the file as ours: "TCix".
 const APPLICATION_ID: i32 = 0x5443_6978;
 /// The tables' version. An index of any other is thrown away.
-const VERSION: i32 = 3;
+const VERSION: i32 = 4;
 /// Pages kept in memory, in KiB.
 const CACHE_KIB: i32 = 6 * 1024;
 /// Pages in the write-ahead log at which it is brought over: 4 MiB.
@@ -18,8 +18,12 @@ const CHECKPOINT_PAGES: i32 = 1024;
 /// Statements kept ready.
 const STATEMENTS: usize = 64;
 
+/// How the search makes words of texts.
+pub(crate) const TOKENIZER: &str = "unicode61 remove_diacritics 2";
+
 /// What changes with every message is small and stands apart from what seldom does (`reflected` from `room`).
-/// `words` follows `line` in portions: a message alone costs the search many times its share.
+/// `words` follows `line` in portions: a message alone costs the search many times its share. Beside the text it has
+/// who wrote it and in which room, so that the search need not look at others' lines one by one.
 /// `room.id` is given anew whenever a room is built again; what hangs on an ID without a room is swept later.
 /// A line's place stands in `place`, once, since it is long; what the message's number does not tell of it stands in
 /// `line` as `ord` and `sum`. `line.id` is the row in `words` too. `tally` counts the lines of each [`BUCKET`] of an
@@ -61,9 +65,6 @@ CREATE TABLE tally (
 CREATE TABLE mention (
     room INTEGER NOT NULL, name TEXT NOT NULL, place BLOB NOT NULL, PRIMARY KEY (room, name, place)
 ) STRICT, WITHOUT ROWID;
-CREATE VIRTUAL TABLE words USING fts5 (
-    text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2'
-);
 ";
 
 /// What a file turned out to be.
@@ -122,7 +123,9 @@ fn prepare(db: Connection) -> Result<Connection, IndexError> {
 
 fn make(db: Connection) -> Result<Connection, IndexError> {
     let all = format!(
-        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
+        "BEGIN; {TABLES}
+         CREATE VIRTUAL TABLE words USING fts5 (text, who, content = '', contentless_delete = 1, tokenize = '{TOKENIZER}');
+         PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
     );
     db.execute_batch(&all).doing("make its tables")?;
     Ok(db)

@@ -4,13 +4,16 @@
 //! Knows no socket and no terminal.
 
 mod items;
+mod query;
 
 use serde::{Deserialize, Serialize};
 
 pub use items::{
-    AddressItem, Change, CheckItem, Item, MemberItem, MessageItem, MessageKind, NodeItem, PageItem, PeerItem,
-    REACTED_MAX, ReactionItem, RoomItem, SHOWN_MAX, ShownItem, Standing, StatusItem,
+    AddressItem, Change, CheckItem, FoundItem, Item, MemberItem, MessageItem, MessageKind, NodeItem,
+    PageItem, PeerItem, REACTED_MAX, ReactionItem, Remaining, RoomItem, SHOWN_MAX, SearchedItem, ShownItem,
+    Standing, StatusItem,
 };
+pub use query::{QUERY_PART_LEN_MAX, QUERY_PARTS_MAX, Query, QueryError, ReadTime, Sought};
 
 /// What a node is asked to do. `room` is a name, a unique beginning of one, or an ID.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +130,8 @@ pub enum Request {
     Watch,
     /// Lists messages as [`Item::Message`], the oldest first.
     Log(LogRequest),
+    /// Looks for messages by what they say, the newest first: each as [`Item::Found`], then one [`Item::Searched`].
+    Search(SearchRequest),
     /// Posts messages from elsewhere, at most [`IMPORT_MAX`] a request; answered by one [`Item::Imported`] when
     /// durable.
     Import {
@@ -215,6 +220,18 @@ pub struct LogRequest {
     #[serde(default)]
     pub preview: bool,
 }
+
+/// What [`Request::Search`] looks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchRequest {
+    /// For what.
+    pub query: Query,
+    /// So many at most, the newest; no more than [`SEARCH_MAX`].
+    pub limit: u32,
+}
+
+/// Messages that one [`Request::Search`] may find; a node refuses to look for more.
+pub const SEARCH_MAX: u32 = 4096;
 
 /// Messages in one [`Request::Import`]; a node refuses more.
 pub const IMPORT_MAX: usize = 4096;

@@ -12,12 +12,13 @@ use tailchat_core::order::OrderClock;
 use tailchat_core::roster::Roster;
 use tailchat_core::state::Tip;
 use tailchat_core::timeline::{Line, Place};
-use tailchat_index::{Asked, Folded, From, Index, IndexError, Opening, Position};
+use tailchat_index::{Asked, Folded, From, Index, IndexError, Opening, Position, Search};
 use tokio::sync::mpsc;
 
 use crate::control::{Import, SHOWN_MAX};
-use crate::indexing::{Found, Job, Life, Question, Told, in_memory};
+use crate::indexing::{AskedIndex, Found, Job, Life, Question, Told, in_memory};
 use crate::replay::Portion;
+use crate::session::SessionId;
 use crate::unread::{Counts, ReaderOf};
 
 /// Lines whose words go into the search at a time, at the latest when so many wait.
@@ -88,7 +89,11 @@ impl Worker {
     fn work(&mut self, job: Job) -> Result<(), IndexError> {
         self.written |= !matches!(
             job,
-            Job::Ask { .. } | Job::Newest { .. } | Job::Count { .. } | Job::Checkpoint { .. }
+            Job::Ask { .. }
+                | Job::Search { .. }
+                | Job::Newest { .. }
+                | Job::Count { .. }
+                | Job::Checkpoint { .. }
         );
         match job {
             Job::Fold {
@@ -101,16 +106,12 @@ impl Worker {
                 asked,
                 room,
                 question,
-            } => {
-                // Whoever asks hears of it either way.
-                let (found, result) = or_else(self.answer(room, question), Found::NotYet);
-                self.tell(Told::Answer {
-                    session,
-                    asked,
-                    found,
-                });
-                result
-            }
+            } => self.tell_found(session, asked, self.answer(room, question)),
+            Job::Search {
+                session,
+                asked,
+                search,
+            } => self.tell_found(session, asked, self.search(*search)),
             Job::Newest { room, load, lines } => {
                 let (found, result) = or_else(self.newest(room, lines), Vec::new());
                 self.tell(Told::Newest { room, load, found });
@@ -261,6 +262,17 @@ impl Worker {
         }
     }
 
+    fn search(&self, mut search: Search) -> Result<Found, IndexError> {
+        let mut unread = Vec::new();
+        for room in std::mem::take(&mut search.rooms) {
+            match self.index.is_whole(room)? {
+                true => search.rooms.push(room),
+                false => unread.push(room),
+            }
+        }
+        Ok(Found::Hits(self.index.search(&search)?, unread))
+    }
+
     fn count(&self, room: RoomId, reader: &ReaderOf) -> Result<Option<Counts>, IndexError> {
         if !self.index.is_whole(room)? {
             return Ok(None);
@@ -352,6 +364,22 @@ impl Worker {
         };
         let life = self.life;
         self.tell(Told::Lost { life, why });
+    }
+
+    /// Whoever asks hears of it either way.
+    fn tell_found(
+        &self,
+        session: SessionId,
+        asked: AskedIndex,
+        answer: Result<Found, IndexError>,
+    ) -> Result<(), IndexError> {
+        let (found, result) = or_else(answer, Found::NotYet);
+        self.tell(Told::Answer {
+            session,
+            asked,
+            found,
+        });
+        result
     }
 
     fn tell(&self, told: Told) {

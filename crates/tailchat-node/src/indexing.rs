@@ -12,7 +12,7 @@ use tailchat_core::order::OrderClock;
 use tailchat_core::roster::Roster;
 use tailchat_core::state::Tip;
 use tailchat_core::timeline::{Line, Place};
-use tailchat_index::{Asked, Checkpoint, Index, Opening, Page, Position, Spot, Version};
+use tailchat_index::{Asked, Checkpoint, Hits, Index, Opening, Page, Position, Search, Spot, Version};
 use tailchat_store::disk::Disk;
 use tokio::sync::{mpsc, oneshot};
 
@@ -65,6 +65,8 @@ pub(crate) enum Found {
     Messages(Vec<MessageId>),
     Line(Option<Line>),
     Versions(Vec<Version>),
+    /// What a search found, and the rooms that could not be searched.
+    Hits(Hits, Vec<RoomId>),
     /// Those that are not there yet, with their orders, and how many are.
     Unknown(Vec<(u64, Import)>, u64),
     /// The room is being read again.
@@ -118,6 +120,11 @@ pub(crate) enum Job {
         asked: AskedIndex,
         room: RoomId,
         question: Question,
+    },
+    Search {
+        session: SessionId,
+        asked: AskedIndex,
+        search: Box<Search>,
     },
     Newest {
         room: RoomId,
@@ -241,6 +248,17 @@ impl IndexHandle {
             asked,
             room,
             question,
+        };
+        self.jobs.try_send(job).is_ok()
+    }
+
+    /// Asks for lines of several rooms by what they say; [`Told::Answer`] follows. Whether it could be asked.
+    pub(crate) fn search(&self, session: SessionId, asked: AskedIndex, search: Search) -> bool {
+        let search = Box::new(search);
+        let job = Job::Search {
+            session,
+            asked,
+            search,
         };
         self.jobs.try_send(job).is_ok()
     }

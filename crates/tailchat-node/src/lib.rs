@@ -25,6 +25,7 @@ mod reading;
 pub mod replay;
 mod requests;
 mod room;
+mod searching;
 mod session;
 mod socket;
 mod unread;

@@ -349,7 +349,7 @@ impl Node {
         self.index.count(asked, room, reader).then_some(asked)
     }
 
-    fn next_asked(&mut self) -> AskedIndex {
+    pub(crate) fn next_asked(&mut self) -> AskedIndex {
         self.last_asked.0 += 1;
         self.last_asked
     }

@@ -160,6 +160,7 @@ impl Node {
                 before,
                 after,
             } => self.page_around(session, &room, at, (before, after)),
+            Request::Search(search) => self.search(session, search),
             Request::Read { room, what } => self.read(session, &room, &what),
             Request::Mute { room, on } => self.mute(session, &room, on),
             Request::SetDraft { room, text } => self.set_draft(session, &room, text),
@@ -457,6 +458,10 @@ impl Request {
     fn room(&self) -> Concerned<'_> {
         match self {
             Self::Join { room, .. } => Concerned::Invited(room),
+            Self::Search(search) => match &search.query.rooms[..] {
+                [room] => Concerned::Room(room),
+                _ => Concerned::All,
+            },
             Self::Hello | Self::New { .. } | Self::Peers | Self::AddPeer { .. } | Self::ForgetPeer { .. } => {
                 Concerned::Nothing
             }

@@ -139,6 +139,8 @@ pub(crate) enum AfterIndex {
     Import { room: RoomId },
     /// A page is put together.
     Page { room: RoomId },
+    /// What was found is told.
+    Search,
     /// A page is asked for around the message that this text names.
     Goto {
         room: RoomId,

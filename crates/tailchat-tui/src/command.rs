@@ -1,9 +1,10 @@
 //! Everything that the UI wants done, in the imperative, and every question it asks the node. Knows no terminal
 //! and no connection: the loop carries out.
 
-use tailchat_node::control::{Amending, At, Reading, Request, Wait};
+use tailchat_node::control::{Amending, At, Query, Reading, Request, SearchRequest, Wait};
 
 use crate::model::ids::{MessageKey, Place, RoomKey};
+use crate::model::searching::HITS_MAX;
 use crate::window::{Edge, PAGE_LINES};
 
 /// What the loop is to do.
@@ -42,6 +43,8 @@ pub(crate) enum Question {
     Status(RoomKey),
     /// Which addresses are known?
     Peers,
+    /// Which messages say this? As it was typed, and as that is meant.
+    Search { typed: String, query: Query },
     /// On how many disks are these?
     Disks {
         room: RoomKey,
@@ -153,6 +156,7 @@ impl Question {
                 | Self::Members(_)
                 | Self::Status(_)
                 | Self::Peers
+                | Self::Search { .. }
                 | Self::Disks { .. }
                 | Self::Draft(_)
                 | Self::Versions { .. }
@@ -173,6 +177,10 @@ impl Question {
                 wait: Wait::No,
             },
             Self::Peers => Request::Peers,
+            Self::Search { query, .. } => Request::Search(SearchRequest {
+                query,
+                limit: HITS_MAX,
+            }),
             Self::Disks { room, messages } => Request::Disks {
                 room: room.to_string(),
                 messages: spelled(&messages),

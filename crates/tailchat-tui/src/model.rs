@@ -6,6 +6,7 @@ pub(crate) mod line;
 pub(crate) mod open_room;
 pub(crate) mod overlay;
 pub(crate) mod rooms;
+pub(crate) mod searching;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,7 @@ use ids::{MessageKey, RoomKey};
 use open_room::OpenRoom;
 use overlay::Overlay;
 use rooms::{Room, Rooms};
+use searching::Searching;
 
 /// How long a word in the status line stays.
 const SAID_MS: i64 = 4_000;
@@ -71,6 +73,7 @@ pub(crate) struct Model {
     /// The same in the other rooms.
     pub(crate) parked: BTreeMap<RoomKey, Writing>,
     pub(crate) overlay: Option<Overlay>,
+    pub(crate) search: Searching,
     pub(crate) panes: Shown,
     pub(crate) said: Option<Said>,
     pub(crate) away: Away,
@@ -99,6 +102,7 @@ impl Model {
             writing: Writing::default(),
             parked: BTreeMap::new(),
             overlay: None,
+            search: Searching::default(),
             panes: Shown::default(),
             said: None,
             away: Away::default(),
@@ -112,7 +116,9 @@ impl Model {
     /// What keys are for now.
     pub(crate) fn mode(&self) -> Mode {
         match &self.overlay {
-            Some(Overlay::Switcher { .. } | Overlay::Prompt(_) | Overlay::Welcome { .. }) => Mode::List,
+            Some(
+                Overlay::Switcher { .. } | Overlay::Search | Overlay::Prompt(_) | Overlay::Welcome { .. },
+            ) => Mode::List,
             Some(_) => Mode::Screen,
             None if self.open.as_ref().is_some_and(|room| room.selected.is_some()) => Mode::Select,
             None if self.panes.bare => Mode::Screen,

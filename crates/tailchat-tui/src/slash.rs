@@ -54,6 +54,8 @@ pub enum Slash {
         /// Every room, not only this one.
         all: bool,
     },
+    /// Look for messages by what they say; for what was looked for last if there is nothing.
+    Search(String),
     /// Go to a date or message, as it was typed.
     Goto(String),
     /// How this or all rooms stand with peers.
@@ -168,6 +170,12 @@ pub const COMMANDS: &[Command] = &[
     with(
         plain("read", &[], "[all]", "Mark this room as read, or all rooms"),
         &["all"],
+    ),
+    plain(
+        "search",
+        &["find", "grep"],
+        "[WORDS]",
+        "Find messages in all rooms: words, from:NAME in:ROOM before:DATE",
     ),
     plain(
         "goto",
@@ -287,6 +295,7 @@ fn read(command: &Command, rest: &str) -> Result<Slash, &'static str> {
             "all" | "--all" => Slash::Read { all: true },
             _ => return Err("takes \"all\" or nothing"),
         },
+        "search" => Slash::Search(text()),
         "goto" => Slash::Goto(rest.trim_matches('"').to_owned()),
         "status" => Slash::Status,
         "mute" => Slash::Mute,

@@ -8,13 +8,14 @@ use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use tailchat_node::control::{
-    At, Failure, Item, MemberItem, MessageItem, MessageKind, NodeItem, PageItem, PeerItem, Reading, Request,
-    RoomItem, ShownItem, Standing, StatusItem,
+    At, Failure, FoundItem, Item, MemberItem, MessageItem, MessageKind, NodeItem, PageItem, PeerItem, Query,
+    Reading, Remaining, Request, RoomItem, SearchedItem, ShownItem, Standing, StatusItem,
 };
 
 use crate::command::{Command, Question};
 use crate::event::Event;
 use crate::keys::KeyMap;
+use crate::model::searching::HITS_MAX;
 use crate::model::{Model, Taste};
 use crate::preferences::{Notify, TimeFormat};
 use crate::theme::Theme;
@@ -245,6 +246,7 @@ impl Stage {
                 before,
                 after,
             } => self.room(&room).page(&at, before, after),
+            Request::Search(search) => self.search(&search.query),
             Request::Read { room, what } => {
                 self.room(&room).read(&what);
                 Vec::new()
@@ -265,6 +267,43 @@ impl Stage {
             },
             _ => Vec::new(),
         })
+    }
+
+    /// The first word as it is written, in any room, the newest first; no more of a search is made up.
+    fn search(&self, query: &Query) -> Vec<Item> {
+        let Some(word) = query.words.first() else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for room in &self.rooms {
+            for line in &room.lines {
+                let at = line.text.match_indices(&word.text);
+                let part = |at: usize| u32::try_from(at).expect("short");
+                let at: Vec<_> = at.map(|(at, word)| (part(at), part(at + word.len()))).collect();
+                if !at.is_empty() {
+                    let mut message = line.clone();
+                    message.room.clone_from(&room.item.room);
+                    let room_name = room.item.name.clone();
+                    found.push(FoundItem {
+                        message,
+                        room_name,
+                        at,
+                    });
+                }
+            }
+        }
+        found.sort_by_key(|found| std::cmp::Reverse(found.message.sent_at_ms));
+        let remaining = match found.len() > HITS_MAX as usize {
+            true => Remaining::More,
+            false => Remaining::None,
+        };
+        found.truncate(HITS_MAX as usize);
+        let end = Item::Searched(SearchedItem {
+            remaining,
+            unread_rooms: Vec::new(),
+        });
+        let found = found.into_iter().map(|found| Item::Found(Box::new(found)));
+        found.chain([end]).collect()
     }
 
     fn room(&mut self, room: &str) -> &mut MadeUp {

@@ -10,6 +10,7 @@ mod completing;
 mod noticing;
 mod opening;
 mod scrolling;
+mod searching;
 mod sending;
 mod settling;
 mod watching;

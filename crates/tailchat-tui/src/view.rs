@@ -8,9 +8,10 @@ mod messages;
 mod pages;
 mod rooms;
 mod screens;
+mod search;
 mod status;
 
-pub(crate) use screens::beyond;
+pub(crate) use screens::{beyond, hits_shown};
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;

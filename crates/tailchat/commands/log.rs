@@ -21,7 +21,7 @@ const INDENT: &str = "                   ";
 
 /// A message for programs; the fields and their order are a contract.
 #[derive(Serialize)]
-struct MessageObject<'a> {
+pub(crate) struct MessageObject<'a> {
     room: &'a str,
     id: &'a str,
     author: &'a str,
@@ -86,7 +86,7 @@ fn screenful(args: &LogArgs, out: &Output) -> Option<u64> {
     (out.is_terminal() && !bounded).then_some(SCREENFUL)
 }
 
-fn object(message: &MessageItem) -> MessageObject<'_> {
+pub(crate) fn object(message: &MessageItem) -> MessageObject<'_> {
     MessageObject {
         room: &message.room,
         id: &message.id,

@@ -10,6 +10,7 @@ pub(crate) mod join;
 pub(crate) mod log;
 pub(crate) mod peers;
 pub(crate) mod rooms;
+pub(crate) mod search;
 pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod status;

@@ -18,6 +18,10 @@ pub enum Item {
     Preview(Box<MessageItem>),
     /// Where a page of lines begins and ends; its lines follow as [`Item::Message`].
     Page(PageItem),
+    /// A message that fits a search.
+    Found(Box<FoundItem>),
+    /// A search is done; what it found came as [`Item::Found`].
+    Searched(SearchedItem),
     /// Lines were shown.
     Shown(ShownItem),
     /// Lines are no longer what they were: they were edited, deleted or reacted to.
@@ -215,6 +219,38 @@ pub struct PageItem {
     pub more_before: bool,
     /// Whether there are lines behind it.
     pub more_after: bool,
+}
+
+/// A message that fits a search.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundItem {
+    /// The message.
+    pub message: MessageItem,
+    /// Its room's name.
+    pub room_name: String,
+    /// Where its text has what was looked for: from which byte to which, in order, none within another.
+    pub at: Vec<(u32, u32)>,
+}
+
+/// What else there is beside what a search found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchedItem {
+    /// Messages that were not listed.
+    pub remaining: Remaining,
+    /// The names of rooms that cannot be searched now, since they are being read again.
+    pub unread_rooms: Vec<String>,
+}
+
+/// Messages beside those that a search found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remaining {
+    /// No other fits.
+    None,
+    /// More fit, older ones.
+    More,
+    /// Not all were looked at: others may fit, too.
+    Unseen,
 }
 
 /// Lines that were shown.

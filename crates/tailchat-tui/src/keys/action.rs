@@ -57,6 +57,8 @@ pub enum Action {
     NextLate,
     /// Ask for a date and go there.
     GotoDate,
+    /// Look for messages by what they say; in the search: to the next one.
+    Search,
     /// Mark every room as read.
     MarkAllRead,
     /// Nothing but the messages, for copying with the mouse.

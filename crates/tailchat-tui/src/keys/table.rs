@@ -27,6 +27,8 @@ const INPUT: &[Mode] = &[Mode::Compose, Mode::List];
 const READ: &[Mode] = &[Mode::Compose, Mode::Select];
 const PAGES: &[Mode] = &[Mode::Compose, Mode::Select, Mode::List, Mode::Screen];
 const STEPS: &[Mode] = &[Mode::Select, Mode::List, Mode::Screen];
+/// Where no text is written that a cursor could move in.
+const UNWRITTEN: &[Mode] = &[Mode::Empty, Mode::Select, Mode::Screen];
 const LETTERS: &[Mode] = &[Mode::Select, Mode::Screen];
 const EVERYWHERE: &[Mode] = &[Mode::Compose, Mode::Select, Mode::List, Mode::Screen];
 
@@ -60,6 +62,7 @@ const fn edit(
     line((Editing, modes), chords, Action::Edit(edit), name, "", help)
 }
 
+const SEARCH_HELP: &str = "Find messages by what they say; there: the next one";
 const ROOM_HELP: &str = "The first to ninth room of the list";
 
 #[rustfmt::skip]
@@ -105,6 +108,9 @@ pub(super) const TABLE: &[Line] = &[
     line((Reading, READ), &["alt-n"], Action::NextMention, "next-mention", "", "The next message that names you"),
     line((Reading, READ), &["alt-l"], Action::NextLate, "next-late", "", "The next message that arrived late: what did I miss"),
     line((Reading, READ), &["alt-g"], Action::GotoDate, "goto-date", "", "Go to a date"),
+    line((Reading, EVERYWHERE), &["ctrl-r"], Action::Search, "search", "", SEARCH_HELP),
+    line((Reading, UNWRITTEN), &["ctrl-f"], Action::Search, "search", "", SEARCH_HELP),
+    line((Reading, LETTERS), &["/"], Action::Search, "search", "", SEARCH_HELP),
     line((Reading, READ), &["alt-shift-r"], Action::MarkAllRead, "mark-all-read", "", "Mark every room as read"),
     line((Reading, READ), &["f5"], Action::Bare, "bare", "", "Only the messages, for copying with the mouse"),
 

@@ -14,6 +14,8 @@ pub(crate) enum Overlay {
     Help { scrolled: usize },
     /// Rooms to choose from, narrowed by what is typed.
     Switcher { typed: Composer, chosen: usize },
+    /// The search; what it found stands in the model.
+    Search,
     /// A question that is answered by one line.
     Prompt(Prompt),
     /// Addresses and peers, and how the open room stands.

@@ -1,13 +1,15 @@
 //! What each action of the key map comes to; one line an action, the work stands in the file of its theme.
 
 use super::{
-    amending, choosing, commanding, completing, noticing, opening, scroll_screen, scrolling, sending,
+    amending, choosing, commanding, completing, noticing, opening, scroll_screen, scrolling, searching,
+    sending,
 };
 use crate::command::{Command, Goal};
 use crate::keys::{Action, Mode};
 use crate::model::Model;
 use crate::model::overlay::{Ask, Overlay, Prompt};
 use crate::panes::Panes;
+use crate::view;
 
 /// Carries out an action.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
@@ -61,7 +63,8 @@ fn act_on_room(model: &mut Model, action: Action) -> Vec<Command> {
         Action::Answered => return scrolling::to_answered(model),
         Action::Details => return scrolling::details(model),
         Action::SwitchRoom => choosing::switch(model),
-        Action::Room(number) => return opening::open_at(model, usize::from(number).saturating_sub(1)),
+        Action::Search => searching::search(model),
+        Action::Room(number) => return opening::open_nth(model, usize::from(number).saturating_sub(1)),
         Action::NextUnreadRoom => return opening::open_next_unread(model),
         Action::PreviousRoom => return opening::open_beside(model, -1),
         Action::NextRoom => return opening::open_beside(model, 1),
@@ -78,6 +81,7 @@ fn act_on_room(model: &mut Model, action: Action) -> Vec<Command> {
 
 fn step(model: &mut Model, by: i32) -> Vec<Command> {
     match (&model.overlay, model.panes.bare) {
+        (Some(Overlay::Search), _) => searching::step(model, by),
         (Some(Overlay::Switcher { .. } | Overlay::Welcome { .. }), _) => choosing::step(model, by),
         (Some(_), _) => scroll_screen(model, by),
         (None, true) => scrolling::by_rows(model, by),
@@ -89,6 +93,7 @@ fn step(model: &mut Model, by: i32) -> Vec<Command> {
 fn page(model: &mut Model, by: i32) -> Vec<Command> {
     let rows = i32::from(model.rows.saturating_sub(4).max(1));
     match model.overlay {
+        Some(Overlay::Search) => searching::step(model, by * i32::from(view::hits_shown(model.rows))),
         Some(_) => scroll_screen(model, by * rows),
         None => scrolling::by_pages(model, by),
     }
@@ -96,10 +101,15 @@ fn page(model: &mut Model, by: i32) -> Vec<Command> {
 }
 
 fn end(model: &mut Model, goal: Goal) -> Vec<Command> {
+    let far = i32::from(i16::MAX);
+    let by = if goal == Goal::Oldest { -far } else { far };
     match model.overlay {
+        Some(Overlay::Search) => {
+            searching::step(model, by);
+            Vec::new()
+        }
         Some(_) => {
-            let far = i32::from(i16::MAX);
-            scroll_screen(model, if goal == Goal::Oldest { -far } else { far });
+            scroll_screen(model, by);
             Vec::new()
         }
         None => scrolling::jump(model, goal),

@@ -2,7 +2,7 @@
 
 use tailchat_node::control::{Failure, Item, MessageItem, PageItem};
 
-use super::{choosing, opening, scrolling, sending, settling, watching};
+use super::{choosing, opening, scrolling, searching, sending, settling, watching};
 use crate::command::{Command, Goal, PageQuestion, PageWant, Question};
 use crate::layout::Position;
 use crate::model::ids::{MessageKey, Place, RoomKey};
@@ -60,6 +60,7 @@ fn succeeded(model: &mut Model, question: Question, items: Vec<Item>) -> Vec<Com
         Question::Page(page) => return paged(model, page, items),
         Question::Peers => peers(model, items),
         Question::Versions { .. } => scrolling::versions(model, items),
+        Question::Search { typed, .. } => searching::found(model, &typed, &items),
         Question::Disks { room, .. } => disks(model, &room, items),
         Question::Draft(key) => draft(model, &key, items),
         Question::New(_) => return entered(model, items, true),
@@ -133,6 +134,7 @@ fn failed(model: &mut Model, question: &Question, failure: &Failure) -> Vec<Comm
         }
         // What is asked again and again is said by the next answer.
         Question::Members(_) | Question::Status(_) | Question::Disks { .. } => {}
+        Question::Search { typed, .. } => searching::failed(model, typed, &why),
         Question::Draft(key) => {
             if let Some(writing) = writing_in(model, key) {
                 writing.kept = Kept::Unknown;

@@ -3,7 +3,7 @@
 use tailchat_core::text;
 use tailchat_node::control::Amending;
 
-use super::{amending, opening, scrolling};
+use super::{amending, opening, scrolling, searching};
 use crate::command::{Command, Goal, Question};
 use crate::composer::{Composer, Edit};
 use crate::model::Model;
@@ -22,6 +22,9 @@ pub(super) fn switch(model: &mut Model) {
 }
 
 pub(super) fn typed(model: &mut Model, text: &str) {
+    if matches!(model.overlay, Some(Overlay::Search)) {
+        model.search.field();
+    }
     if let Some(field) = field(model) {
         // A field has one line.
         let text = text.trim_matches('\n').replace('\n', " ");
@@ -40,6 +43,10 @@ pub(super) fn edit(model: &mut Model, edit: Edit) {
 /// What is being typed into; whatever was chosen or said before no longer holds.
 fn field(model: &mut Model) -> Option<&mut Composer> {
     match &mut model.overlay {
+        Some(Overlay::Search) => {
+            model.search.kept = false;
+            Some(&mut model.search.typed)
+        }
         Some(Overlay::Switcher { typed, chosen }) => {
             *chosen = 0;
             Some(typed)
@@ -70,6 +77,7 @@ pub(super) fn step(model: &mut Model, by: i32) {
 /// Takes what is chosen or typed.
 pub(super) fn choose(model: &mut Model) -> Vec<Command> {
     match &mut model.overlay {
+        Some(Overlay::Search) => searching::choose(model),
         Some(Overlay::Switcher { typed, chosen }) => {
             let found = model
                 .rooms

@@ -1,6 +1,6 @@
 //! Commands that were typed, `/join` and the like: each comes to what a key or a question does, too.
 
-use super::{amending, choosing, noticing, opening, scrolling};
+use super::{amending, choosing, noticing, opening, scrolling, searching};
 use crate::command::{Command, Goal, Question};
 use crate::model::Model;
 use crate::model::ids::{MessageKey, RoomKey};
@@ -31,6 +31,7 @@ pub(super) fn command(model: &mut Model, slash: Slash) -> Vec<Command> {
         Slash::Read { all: false } => scrolling::all_read(model),
         Slash::Goto(goal) => go_to(model, &goal),
         Slash::Quit => opening::quit(model),
+        Slash::Search(words) => show(model, |model| searching::search_for(model, &words)),
         Slash::Rooms { room: None } => show(model, choosing::switch),
         Slash::Mute => noticing::mute(model),
         Slash::Members => over(model, Overlay::Members { scrolled: 0 }),

@@ -15,10 +15,17 @@ pub(super) fn open(model: &mut Model, key: RoomKey) -> Vec<Command> {
         return Vec::new();
     };
     let unread = room.unread > 0;
+    open_at(model, key, if unread { Goal::FirstUnread } else { Goal::Newest })
+}
+
+/// Opens a room that is not open, at a goal.
+pub(super) fn open_at(model: &mut Model, key: RoomKey, goal: Goal) -> Vec<Command> {
+    if model.rooms.get(&key).is_none() {
+        return Vec::new();
+    }
     let mut commands = close(model);
     model.epochs += 1;
     let mut room = OpenRoom::new(key.clone(), model.epochs);
-    let goal = if unread { Goal::FirstUnread } else { Goal::Newest };
     commands.extend(scrolling::ask_for(&mut room, goal, model.epochs));
     model.open = Some(room);
     if let Some(parked) = model.parked.remove(&key) {
@@ -62,7 +69,7 @@ pub(super) fn ask_status(model: &mut Model, commands: &mut Vec<Command>) {
 }
 
 /// Opens the room at this index of the list.
-pub(super) fn open_at(model: &mut Model, index: usize) -> Vec<Command> {
+pub(super) fn open_nth(model: &mut Model, index: usize) -> Vec<Command> {
     match model.rooms.at(index).map(|room| room.key.clone()) {
         Some(key) => {
             model.overlay = None;
@@ -83,7 +90,7 @@ pub(super) fn open_beside(model: &mut Model, by: isize) -> Vec<Command> {
         Some(here) if count > 0 => (here + count).saturating_add_signed(by) % count,
         _ => 0,
     };
-    open_at(model, index)
+    open_nth(model, index)
 }
 
 pub(super) fn open_next_unread(model: &mut Model) -> Vec<Command> {

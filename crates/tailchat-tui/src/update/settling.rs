@@ -1,7 +1,7 @@
 //! What follows from any change of the model, whatever it was: the layout, what was seen by that, which lines are
 //! wanted next, and what is due.
 
-use super::{noticing, opening};
+use super::{noticing, opening, searching};
 use crate::command::{Command, PageQuestion, PageWant, Question};
 use crate::dress;
 use crate::layout::{self, Sheet};
@@ -31,6 +31,7 @@ pub(super) fn settle(model: &mut Model, commands: &mut Vec<Command>) {
     lay_out(model);
     look(model);
     want_pages(model, commands);
+    searching::want(model, commands);
     noticing::retitle(model, commands);
 }
 

@@ -2,6 +2,7 @@
 
 mod amending;
 mod drafts;
+mod searching;
 
 use tailchat_node::control::{Code, Failure};
 

@@ -2,7 +2,7 @@
 
 use tailchat_node::control::{Change, Item, MessageItem, RoomItem, ShownItem};
 
-use super::{noticing, opening, settling};
+use super::{noticing, opening, searching, settling};
 use crate::command::{Command, Question};
 use crate::layout::Position;
 use crate::model::ids::RoomKey;
@@ -53,6 +53,7 @@ pub(super) fn rejoined(model: &mut Model) -> Vec<Command> {
         commands.extend(settling::keep(room, writing));
     }
     commands.push(Command::Ask(Question::Hello));
+    searching::ask_anew(model);
     commands.extend(anew(model));
     opening::ask_around(model, &mut commands);
     commands

@@ -138,7 +138,7 @@ pub(super) fn welcome(model: &Model, chosen: usize, rect: Rect, buffer: &mut Buf
 }
 
 /// A label and one line that is typed into; the cursor's part of a long one is shown.
-fn field(label: &str, typed: &Composer, rect: Rect, row: u16, buffer: &mut Buffer) -> Position {
+pub(super) fn field(label: &str, typed: &Composer, rect: Rect, row: u16, buffer: &mut Buffer) -> Position {
     let label_columns = u16::try_from(columns(label)).unwrap_or(0);
     let width = rect.width.saturating_sub(label_columns).max(2);
     let rows = typed.rows(usize::from(width));

@@ -31,9 +31,11 @@ pub(super) fn lines(model: &Model, overlay: &Overlay, width: usize) -> Vec<Line<
             let rows = rows.iter().flat_map(|row| wrap::words(row, width));
             rows.map(Line::raw).collect()
         }
-        Overlay::Switcher { .. } | Overlay::Prompt(_) | Overlay::Invite | Overlay::Welcome { .. } => {
-            Vec::new()
-        }
+        Overlay::Switcher { .. }
+        | Overlay::Search
+        | Overlay::Prompt(_)
+        | Overlay::Invite
+        | Overlay::Welcome { .. } => Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use ratatui::style::{Color, Style};
 use ratatui::text::Line;
 use tailchat_core::text::columns;
 
-use super::{clear, fit, lists, pages, put};
+use super::{clear, fit, lists, pages, put, search};
 use crate::model::Model;
 use crate::model::overlay::Overlay;
 use crate::panes::Panes;
@@ -23,6 +23,7 @@ pub(super) fn draw(model: &Model, overlay: &Overlay, area: Rect, buffer: &mut Bu
         Overlay::Invite => ("invite", area),
         Overlay::Members { .. } => ("people", area),
         Overlay::Details { title, .. } => (title.as_str(), area),
+        Overlay::Search => ("search", area),
         Overlay::Switcher { .. } => ("go to a room", narrow(area)),
         Overlay::Prompt(_) | Overlay::Welcome { .. } => ("tailchat", narrow(area)),
     };
@@ -32,6 +33,7 @@ pub(super) fn draw(model: &Model, overlay: &Overlay, area: Rect, buffer: &mut Bu
         Overlay::Switcher { typed, chosen } => {
             return Some(lists::switcher(model, (typed, *chosen), inner, buffer));
         }
+        Overlay::Search => return Some(search::draw(model, inner, buffer)),
         Overlay::Prompt(prompt) => return Some(lists::prompt(model, prompt, inner, buffer)),
         Overlay::Welcome { chosen } => lists::welcome(model, *chosen, inner, buffer),
         Overlay::Invite => invite(model, inner, buffer),
@@ -55,6 +57,12 @@ pub(crate) fn beyond(model: &Model, overlay: &Overlay) -> usize {
     let inner = inside(area);
     let lines = pages::lines(model, overlay, usize::from(inner.width));
     lines.len().saturating_sub(usize::from(inner.height))
+}
+
+/// Hits of the search on a screen of so many rows.
+pub(crate) fn hits_shown(rows: u16) -> u16 {
+    // The title and the status line.
+    search::shown(rows.saturating_sub(2))
 }
 
 /// All but the status line, which moves to the last row.

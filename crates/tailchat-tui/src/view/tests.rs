@@ -180,3 +180,36 @@ fn no_size_is_too_small_to_be_drawn_and_none_breaks_it() {
         });
     }
 }
+
+#[test]
+fn a_search_with_its_hits() {
+    sizes("search", |columns, rows| {
+        let mut stage = Stage::in_kitchen(columns, rows, conversation());
+        let mut garden = MadeUp::new("garden", conversation());
+        garden.lines.push(message(
+            1_600,
+            &format!("{} words {}", "so many".repeat(30), "and more".repeat(9)),
+        ));
+        stage.rooms.push(garden);
+        stage.tells(1);
+        stage.press("ctrl-f");
+        stage.types("words");
+        stage.press("down");
+        stage
+    });
+}
+
+#[test]
+fn a_search_before_anything_is_typed_and_one_that_finds_nothing() {
+    sizes("search_begun", |columns, rows| {
+        let mut stage = Stage::in_kitchen(columns, rows, conversation());
+        stage.press("ctrl-r");
+        stage
+    });
+    sizes("search_nothing", |columns, rows| {
+        let mut stage = Stage::in_kitchen(columns, rows, conversation());
+        stage.press("ctrl-r");
+        stage.types("xyzzy");
+        stage
+    });
+}

@@ -1,0 +1,118 @@
+//! The search: asks while something is typed, one question at a time, and goes to what is chosen.
+
+use tailchat_core::text;
+use tailchat_node::control::{Item, Query};
+
+use super::{opening, scrolling};
+use crate::command::{Command, Goal, Question};
+use crate::model::Model;
+use crate::model::overlay::Overlay;
+use crate::model::searching::Hit;
+use crate::time;
+
+/// Begins the search, with what was typed the last time; or goes to the next hit.
+pub(super) fn search(model: &mut Model) {
+    if matches!(model.overlay, Some(Overlay::Search)) {
+        step(model, 1);
+        return;
+    }
+    model.overlay = Some(Overlay::Search);
+    let search = &mut model.search;
+    search.kept = !search.typed.text().is_empty();
+    // More may have been said since.
+    search.answered = None;
+}
+
+/// Begins it with these words; with those of the last time if there are none.
+pub(super) fn search_for(model: &mut Model, words: &str) {
+    model.overlay = None;
+    search(model);
+    if !words.is_empty() {
+        // A line of the input is no longer than a field.
+        let _ = model.search.field().set(words);
+    }
+}
+
+pub(super) fn step(model: &mut Model, by: i32) {
+    let search = &mut model.search;
+    let far = usize::try_from(by.unsigned_abs()).unwrap_or(usize::MAX);
+    let to = match by < 0 {
+        true => search.chosen.saturating_sub(far),
+        false => search.chosen.saturating_add(far),
+    };
+    search.chosen = to.min(search.hits.len().saturating_sub(1));
+}
+
+/// Asks for what is typed, if that is another thing than what the list is for.
+pub(super) fn want(model: &mut Model, commands: &mut Vec<Command>) {
+    let on = matches!(model.overlay, Some(Overlay::Search));
+    let search = &mut model.search;
+    let typed = search.typed.text();
+    if !on || search.asked.is_some() || search.answered.as_deref() == Some(typed) {
+        return;
+    }
+    let typed = typed.to_owned();
+    let moment = |text: &str| time::parse(text, model.now_ms, &model.taste.zone);
+    match Query::parse_typed(&typed, &moment) {
+        Ok(query) if query.is_empty() => search.refused(typed, String::new()),
+        Ok(query) => {
+            search.asked = Some(typed.clone());
+            commands.push(Command::Ask(Question::Search { typed, query }));
+        }
+        Err(why) => search.refused(typed, text::visible(&why.to_string()).into_owned()),
+    }
+}
+
+/// The node has searched.
+pub(super) fn found(model: &mut Model, typed: &str, items: &[Item]) {
+    let search = &mut model.search;
+    if search.asked.as_deref() != Some(typed) {
+        return;
+    }
+    let hits = items.iter().filter_map(|item| match item {
+        Item::Found(found) => Some(Hit::new(found)),
+        _ => None,
+    });
+    let end = items.iter().find_map(|item| match item {
+        Item::Searched(end) => Some(end),
+        _ => None,
+    });
+    search.found(hits.collect(), end);
+}
+
+/// The node could not search.
+pub(super) fn failed(model: &mut Model, typed: &str, why: &str) {
+    if model.search.asked.as_deref() == Some(typed) {
+        model.search.refused(typed.to_owned(), why.to_owned());
+    }
+}
+
+/// Whatever was asked is not answered any more.
+pub(super) fn ask_anew(model: &mut Model) {
+    (model.search.asked, model.search.answered) = (None, None);
+}
+
+/// Goes to the message that is chosen, in its room.
+pub(super) fn choose(model: &mut Model) -> Vec<Command> {
+    let Some(Hit { room, place, .. }) = model.search.hits.get(model.search.chosen).cloned() else {
+        return Vec::new();
+    };
+    model.overlay = None;
+    let goal = Goal::Place(place.clone());
+    let here = model.open.as_ref().is_some_and(|open| open.key == room);
+    let mut commands = match here {
+        true => Vec::new(),
+        false => opening::open_at(model, room.clone(), goal.clone()),
+    };
+    match &mut model.open {
+        Some(open) if open.key == room => open.selected = Some(place),
+        _ => {
+            model.say("that room was left");
+            return commands;
+        }
+    }
+    if here {
+        commands.extend(scrolling::jump(model, goal));
+    }
+    commands
+}
