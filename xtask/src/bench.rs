@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 use crate::corpus::{self, Said};
 use crate::peers::{self, Peer};
 
+mod amended;
 mod disk;
 mod import;
 mod live;
@@ -90,6 +91,8 @@ enum Part {
     Disk,
     /// Messages found by what they say
     Search,
+    /// A room in which much was edited and reacted to
+    Amended,
     /// The terminal UI before a person
     Ui,
 }
@@ -106,6 +109,7 @@ impl Part {
             Self::Memory => memory::run(bench),
             Self::Disk => disk::run(bench),
             Self::Search => search::run(bench),
+            Self::Amended => amended::run(bench),
             Self::Ui => ui::run(bench),
         }
     }

@@ -89,19 +89,16 @@ impl Index {
     /// Lines that fit, the newest first.
     ///
     /// Matches are met in the order in which the index took the lines in, the last one first: that is the order of the
-    /// tree of words, so a word that half of all lines have costs no more than a rare one. When [`GATHERED_MAX`]
-    /// are met, the newest of them in the rooms' own order are the answer. That differs from the newest of all
+    /// tree of words, so a word that half of all lines have costs no more than a rare one. When 512
+    /// (`GATHERED_MAX`) are met, the newest of them in the rooms' own order are the answer. That differs from the newest of all
     /// only where many fit and lines arrived late, above others that had been here before. What is asked with times is
     /// looked for from both sides: by words, and by the lines of that time.
     ///
-    /// At most [`LOOKED_MAX`] lines are looked at that turn out not to fit, from either side; if that ends the search,
+    /// At most 8,192 lines (`LOOKED_MAX`) are looked at that turn out not to fit, from either side; if that ends the search,
     /// [`Rest::Unseen`] says so. Words, writers, rooms and links never do, the tree has them all; what can is a time,
     /// a sign that is no word, what must not be there and nothing else, and the beginning of many words together with
     /// a filter that few lines pass. What the tree itself steps over has no bound but its size: of two words that half
     /// a million lines each have and none has both, some 30 ms.
-    ///
-    /// [`GATHERED_MAX`]: walk::GATHERED_MAX
-    /// [`LOOKED_MAX`]: walk::LOOKED_MAX
     ///
     /// # Errors
     /// [`IndexError`]

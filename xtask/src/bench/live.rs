@@ -101,7 +101,12 @@ async fn measure(
 }
 
 /// From request to reply, and from request to the other peer's screen.
-async fn one(ann: &mut Client, bob: &mut Client, room: &str, text: &str) -> Result<(Duration, Duration)> {
+pub(super) async fn one(
+    ann: &mut Client,
+    bob: &mut Client,
+    room: &str,
+    text: &str,
+) -> Result<(Duration, Duration)> {
     let began = Instant::now();
     send(ann, room, text.to_owned()).await?;
     let reply = began.elapsed();
