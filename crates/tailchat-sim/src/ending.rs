@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use tailchat_core::amend::Since;
 use tailchat_core::engine::{PeerState, RoomStatus};
-use tailchat_core::ids::RoomId;
-use tailchat_core::timeline::{Place, Says, Timeline};
+use tailchat_core::ids::{ActorId, RoomId};
+use tailchat_core::timeline::{Line, Place, Says, Timeline};
 
 use crate::network::PeerNo;
 use crate::peer::Shelf;
@@ -197,8 +198,13 @@ impl World {
     fn check_accepted(&self, room: RoomId, shown: &Timeline) -> Checked {
         let lines = shown.lines().map(|(place, line)| (place.id, text(&line.says)));
         let lines: BTreeSet<_> = lines.collect();
+        let other = |line: &Line| line.since.deleted || line.since.edited.is_some();
+        let others = shown.lines().filter(|(_, line)| other(line));
+        let others: BTreeSet<_> = others.map(|(place, _)| place.id).collect();
         let accepted = self.accepted.iter().filter(|accepted| accepted.room == room);
-        let mut lost = accepted.filter(|accepted| !lines.contains(&(accepted.id, &*accepted.text)));
+        let mut lost = accepted.filter(|accepted| {
+            !lines.contains(&(accepted.id, &*accepted.text)) && !others.contains(&accepted.id)
+        });
         lost.next().map_or(Ok(()), |lost| {
             let (id, peer) = (lost.id, lost.peer);
             Err(format!("not all show {id}, which peer {peer} had accepted"))
@@ -266,9 +272,9 @@ fn text(says: &Says) -> &str {
     }
 }
 
-fn content(timeline: &Timeline) -> Vec<(&Says, i64, tailchat_core::ids::ActorId)> {
+fn content(timeline: &Timeline) -> Vec<(&Says, &Since, i64, ActorId)> {
     timeline
         .lines()
-        .map(|(_, line)| (&line.says, line.sent_at_ms, line.author))
+        .map(|(_, line)| (&line.says, &line.since, line.sent_at_ms, line.author))
         .collect()
 }

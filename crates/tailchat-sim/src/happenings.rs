@@ -2,7 +2,7 @@
 //! happen in it, others often. Knows no check.
 
 use tailchat_core::engine::{Draft, Event, Ticket};
-use tailchat_core::entry::{Body, Imported, Stamp, Text};
+use tailchat_core::entry::{Body, Edit, Imported, Reaction, Stamp, Text};
 use tailchat_core::ids::RoomId;
 use tailchat_store::sim_disk::Fault;
 
@@ -24,6 +24,8 @@ pub(crate) enum Happening {
     Import,
     EmptyPost,
     NameRoom,
+    /// A message is edited, deleted or reacted to, one's own or another's.
+    Amend,
     Rename,
     Partition,
     OneWay,
@@ -49,12 +51,13 @@ pub(crate) enum Happening {
 use Happening::*;
 
 /// What may happen, and how often it does when it does.
-const USUAL: [(Happening, u64); 23] = [
+const USUAL: [(Happening, u64); 24] = [
     (Burst, 6),
     (LongText, 3),
     (Import, 1),
     (EmptyPost, 1),
     (NameRoom, 1),
+    (Amend, 4),
     (Rename, 1),
     (Partition, 4),
     (OneWay, 4),
@@ -189,7 +192,7 @@ impl World {
         }
         self.note(no, "meets", what as u64, format_args!("{what:?}"));
         match what {
-            Post | Burst | LongText | Import | EmptyPost | NameRoom => self.post(no, what),
+            Post | Burst | LongText | Import | EmptyPost | NameRoom | Amend => self.post(no, what),
             Rename => {
                 let name = format!("peer {no}, {}", self.dice.below(100));
                 self.tell(no, Event::Renamed { name })
@@ -254,7 +257,7 @@ impl World {
         for _ in 0..posts {
             let ticket = Ticket(self.next_ticket);
             self.next_ticket += 1;
-            let drafts = self.drafts(what, ticket);
+            let drafts = self.drafts(what, room, ticket);
             let texts = drafts.iter().map(|draft| line_of(&draft.body)).collect();
             self.posted.insert(ticket, Posted { room, texts });
             self.tell(no, Event::Posted { room, ticket, drafts })?;
@@ -262,12 +265,29 @@ impl World {
         Ok(())
     }
 
-    fn drafts(&mut self, what: Happening, ticket: Ticket) -> Vec<Draft> {
+    fn drafts(&mut self, what: Happening, room: RoomId, ticket: Ticket) -> Vec<Draft> {
         let now = |body| Draft { body, stamp: None };
         let name = format!("post {}", ticket.0);
         match what {
             EmptyPost => Vec::new(),
             NameRoom => vec![now(Body::RoomName(name))],
+            Amend => {
+                let here = self.accepted.iter().filter(|accepted| accepted.room == room);
+                let here: Vec<_> = here.map(|accepted| accepted.id).collect();
+                let Some(of) = self.dice.pick(&here) else {
+                    return Vec::new();
+                };
+                let with = format!("r{}", ticket.0 % 3);
+                vec![now(match self.dice.below(4) {
+                    0 => Body::Delete(of),
+                    1 => Body::Edit(Edit { of, text: name }),
+                    roll => Body::Reaction(Reaction {
+                        of,
+                        with,
+                        on: roll == 2,
+                    }),
+                })]
+            }
             Import => {
                 let lines = self.dice.between(300, if self.style.heavy { 3000 } else { 600 });
                 let start = 1_600_000_000_000 + self.dice.below(1 << 36);

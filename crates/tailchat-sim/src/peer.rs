@@ -8,7 +8,7 @@ use std::time::Duration;
 use tailchat_core::engine::{ArrivedChange, Batch, ConnId, Engine, Identity, Now};
 use tailchat_core::ids::{ActorId, DeviceId, Instance, PersonId, RoomId};
 use tailchat_core::state::Tip;
-use tailchat_core::timeline::Timeline;
+use tailchat_core::timeline::{Line, Timeline};
 use tailchat_store::disk::Disk;
 use tailchat_store::error::{Finding, StoreError};
 use tailchat_store::log::{Log, Sealed, room_dir};
@@ -252,11 +252,10 @@ impl Peer {
             }
         }
         for (place, line) in shelf.shown.lines() {
-            if history
-                .timeline
-                .line(place)
-                .is_none_or(|found| found.says != line.says)
-            {
+            // What was durable and not shown yet may have amended it.
+            let later = |found: &Line| found.since.deleted || found.since.edited > line.since.edited;
+            let found = history.timeline.line(place);
+            if found.is_none_or(|found| found.says != line.says && !later(found)) {
                 return Err(format!("lost the line {} that it had shown", place.id));
             }
         }
