@@ -90,8 +90,9 @@ impl Index {
     ///
     /// Matches are met in the order in which the index took the lines in, the last one first: that is the order of the
     /// tree of words, so a word that half of all lines have costs no more than a rare one. When 512
-    /// (`GATHERED_MAX`) are met, the newest of them in the rooms' own order are the answer. That differs from the newest of all
-    /// only where many fit and lines arrived late, above others that had been here before. What is asked with times is
+    /// (`GATHERED_MAX`) are met, the newest of them in the rooms' own order are the answer. The newest lines of
+    /// each room are looked at besides, 1,024 (`NEWEST`) in all that do not fit: so what was said today stands above a history that was brought in
+    /// since. Beyond these the answer differs from the newest of all only where many fit and lines arrived late. What is asked with times is
     /// looked for from both sides: by words, and by the lines of that time.
     ///
     /// At most 8,192 lines (`LOOKED_MAX`) are looked at that turn out not to fit, from either side; if that ends the search,

@@ -316,6 +316,27 @@ fn what_was_edited_is_found_by_its_new_words_and_what_was_deleted_by_none() {
 }
 
 #[test]
+fn what_is_newest_is_found_above_a_history_that_came_later() {
+    for worded in [0, 10_000] {
+        let mut index = Index::in_memory().unwrap();
+        into(
+            &mut index,
+            ROOM,
+            &[change(1, 0, vec![text(90_000, "kiwi today")])],
+        );
+        let history = (0..3_000).map(|n| text(n, &format!("kiwi {n}")));
+        into(&mut index, ROOM, &[change(2, 0, history.collect())]);
+        index.take_words(worded).unwrap();
+        let search = Search {
+            limit: 3,
+            ..for_words("kiwi")
+        };
+        let found = index.search(&search).unwrap();
+        assert_eq!(texts(&found), ["kiwi today", "kiwi 2999", "kiwi 2998"]);
+    }
+}
+
+#[test]
 fn words_phrases_beginnings_and_signs() {
     let said = [
         "new kernel for the laptop",

@@ -6,6 +6,9 @@ use crate::markup::{self, Look};
 use crate::model::Taste;
 use crate::model::line::Line;
 
+/// Different reactions below a message; of more, how many.
+const REACTIONS_SHOWN: usize = 12;
+
 /// The text of a line, wrapped to so many columns. `me` is what the reader is called.
 pub(crate) fn dressed(line: &Line, columns: u16, me: &[String], taste: &Taste) -> Vec<Styled<'static>> {
     let theme = &taste.theme;
@@ -28,13 +31,18 @@ pub(crate) fn dressed(line: &Line, columns: u16, me: &[String], taste: &Taste) -
     if !line.reactions.is_empty() {
         rows.push(Styled::default());
     }
-    for felt in &line.reactions {
+    for felt in line.reactions.iter().take(REACTIONS_SHOWN) {
         let style = if felt.mine { theme.title } else { theme.faint };
         add(
             &mut rows,
             Span::styled(format!("{} {}", felt.with, felt.count), style),
             look.width,
         );
+    }
+    let more = line.reactions.len().saturating_sub(REACTIONS_SHOWN);
+    if more > 0 {
+        let words = format!("and {more} more");
+        add(&mut rows, Span::styled(words, theme.faint), look.width);
     }
     rows
 }

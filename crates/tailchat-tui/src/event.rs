@@ -37,8 +37,8 @@ pub(crate) enum Event {
     Resumed,
     /// The time came that [`Model::wakes_at_ms`](crate::model::Model::wakes_at_ms) named.
     Ticked,
-    /// The node is gone; another one is looked for.
-    Orphaned,
+    /// The node is gone and another one is looked for; or none is there yet, for this reason.
+    Orphaned(Option<Failure>),
     /// Another node is there: what the one before told, and what was asked of it, may be lost.
     Rejoined,
     /// The node is gone for good, or does not understand.

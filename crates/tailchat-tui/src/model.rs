@@ -81,6 +81,8 @@ pub(crate) struct Model {
     /// The next thing that has to be done at a time, in milliseconds since 1970.
     pub(crate) due: Due,
     pub(crate) quitting: bool,
+    /// Whether there is no node at the moment.
+    pub(crate) orphaned: bool,
     /// Why the node is no longer there.
     pub(crate) parted: Option<Failure>,
 }
@@ -109,6 +111,7 @@ impl Model {
             title: String::new(),
             due: Due::default(),
             quitting: false,
+            orphaned: false,
             parted: None,
         }
     }
@@ -145,6 +148,15 @@ impl Model {
             until_ms: self.now_ms.saturating_add(SAID_MS + reading),
             words,
         });
+    }
+
+    /// The same, behind what is being said.
+    pub(crate) fn say_more(&mut self, words: String) {
+        match self.said.take() {
+            Some(said) if said.words.ends_with(&words) => self.say(said.words),
+            Some(said) => self.say(format!("{}; {words}", said.words)),
+            None => self.say(words),
+        }
     }
 
     /// When something on the screen or something that waits depends on the time, and nothing else will wake the UI.

@@ -222,7 +222,7 @@ impl Ui {
         Ok(match told {
             Told::Item(item) => Event::Watched(item),
             Told::Anew => Event::WatchedAnew,
-            Told::Orphaned => Event::Orphaned,
+            Told::Orphaned(why) => Event::Orphaned(why),
             Told::Parted(failure) => Event::Parted(failure),
             Told::Rejoined(asking) => {
                 let mut before = std::mem::replace(&mut self.asking, asking);

@@ -55,10 +55,7 @@ pub(crate) fn update(model: &mut Model, event: Event, now_ms: i64) -> Vec<Comman
         Event::Edited(text) => sending::edited(model, text),
         Event::Resumed => vec![Command::Redraw],
         Event::Ticked => Vec::new(),
-        Event::Orphaned => {
-            model.say("the node was stopped; looking for another one, else this terminal becomes it");
-            Vec::new()
-        }
+        Event::Orphaned(why) => watching::orphaned(model, why),
         Event::Rejoined => watching::rejoined(model),
         Event::Parted(failure) => {
             model.parted = Some(failure);

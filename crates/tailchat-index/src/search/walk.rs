@@ -18,6 +18,8 @@ use crate::words::{actor_word, link_word, room_word};
 pub(super) const GATHERED_MAX: usize = 512;
 /// Lines that are looked at and do not fit, from one side; then that side is given up.
 pub(super) const LOOKED_MAX: usize = 8_192;
+/// Where more fit than are gathered, so many of the newest lines in the rooms' own order are looked at that do not fit.
+const NEWEST: usize = 1_024;
 /// Of the newest lines so many are looked at for the beginning of a word, before the tree is asked for it.
 const RECENT: usize = 2_048;
 /// A beginning that so many of them have is not asked of the tree, which would gather all words that begin so: it is
@@ -113,7 +115,12 @@ impl<'a> Walk<'a> {
             false => self.by_words()?,
         };
         let ended = match ended {
-            Ended::GivenUp if timed => self.by_time()?,
+            Ended::GivenUp if timed => self.by_place(LOOKED_MAX)?,
+            Ended::Full => {
+                // What was taken in last need not be the newest: an old log was imported, a peer was away for long.
+                self.by_place(NEWEST)?;
+                Ended::Full
+            }
             ended => ended,
         };
         Ok(ended == Ended::GivenUp)
@@ -197,8 +204,8 @@ impl<'a> Walk<'a> {
         Ok(Ended::Seen)
     }
 
-    /// The lines of the time that is asked for, in each room the newest first.
-    fn by_time(&mut self) -> Result<Ended, IndexError> {
+    /// The lines of the time that is asked for, in each room the newest first, so many of them that do not fit.
+    fn by_place(&mut self, looked: usize) -> Result<Ended, IndexError> {
         let doing = "search by time";
         let query = format!(
             "SELECT {COLUMNS} FROM place p CROSS JOIN line l ON l.id = p.line JOIN party a ON a.id = l.actor
@@ -211,7 +218,7 @@ impl<'a> Walk<'a> {
             limit: 0,
         });
         let rooms: Vec<i64> = self.rooms.keys().copied().collect();
-        let share = LOOKED_MAX / rooms.len().max(1);
+        let share = looked.div_ceil(rooms.len().max(1));
         let mut ended = Ended::Seen;
         for room in rooms {
             let mut statement = self.index.db.prepare_cached(&query).doing(doing)?;

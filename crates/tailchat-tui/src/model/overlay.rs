@@ -29,6 +29,7 @@ pub(crate) enum Overlay {
     Invite,
     /// Where a message is and how it came; already in words.
     Details {
+        of: MessageKey,
         title: String,
         rows: Vec<String>,
         scrolled: usize,

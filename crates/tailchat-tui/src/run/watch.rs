@@ -7,15 +7,15 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tailchat_node::client::Client;
 use tailchat_node::control::{Answer, Code, Failure, Item, Request};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::asking::Asking;
 use crate::settings::Attach;
 
 /// A watch that ends sooner is not asked for again.
 const WATCH_MIN: Duration = Duration::from_secs(5);
-/// A node that is gone sooner is not followed by another one.
-const ATTACHED_MIN: Duration = Duration::from_secs(1);
+/// After a node that was gone sooner, or could not be reached, the next one is looked for so much later.
+const LATER: Duration = Duration::from_secs(1);
 
 /// The way to the node.
 pub(super) struct Watch {
@@ -38,8 +38,8 @@ pub(super) enum Told {
     Item(Item),
     /// It had ended, as one does that fell far behind, and began anew.
     Anew,
-    /// The node is gone; the next one is looked for.
-    Orphaned,
+    /// The node is gone and the next one is looked for; or none is there yet, for this reason.
+    Orphaned(Option<Failure>),
     /// The next one is there.
     Rejoined(Asking),
     /// There is no way to a node any more, and nothing more to tell.
@@ -97,17 +97,23 @@ impl Watch {
         None
     }
 
-    /// A node of another program may be followed by another one; our own is not.
+    /// A node of another program is followed by another one; our own is not.
     fn orphaned(&mut self, gone: Failure, lasted: Duration) -> Told {
-        if matches!(&self.way, Way::Open(client) if client.is_remote()) && lasted >= ATTACHED_MIN {
-            let next = connected(&self.attach);
-            self.way = Way::Coming(Box::pin(async move {
-                let (client, asking) = next.await?;
-                Ok((client, Some(asking)))
-            }));
-            return Told::Orphaned;
+        if !matches!(&self.way, Way::Open(client) if client.is_remote()) {
+            return Told::Parted(gone);
         }
-        Told::Parted(gone)
+        self.follow(if lasted < LATER { LATER } else { Duration::ZERO });
+        Told::Orphaned(None)
+    }
+
+    /// Looks for the next node, after a pause.
+    fn follow(&mut self, pause: Duration) {
+        let next = connected(&self.attach);
+        self.way = Way::Coming(Box::pin(async move {
+            sleep(pause).await;
+            let (client, asking) = next.await?;
+            Ok((client, Some(asking)))
+        }));
     }
 
     fn came(&mut self, come: Come) -> Told {
@@ -117,9 +123,10 @@ impl Watch {
                 self.way = Way::Open(client);
                 asking.map_or(Told::Anew, Told::Rejoined)
             }
+            // Whoever has the folder or the port may give it back; what is typed meanwhile is kept here.
             Err(failure) => {
-                self.way = Way::Gone;
-                Told::Parted(failure)
+                self.follow(LATER);
+                Told::Orphaned(Some(failure))
             }
         }
     }

@@ -35,6 +35,7 @@ pub(super) fn edit(model: &mut Model) {
     }
     let (message, text) = (line.id.clone(), line.source.clone());
     scrolling::leave_selection(model);
+    end_edit(model);
     let writing = &mut model.writing;
     let draft = writing.draft().to_owned();
     // A message is no longer than one may be.
@@ -55,9 +56,13 @@ pub(super) fn edit_to(model: &mut Model, text: String) -> Vec<Command> {
     }
 }
 
-/// Ends it; what was being written before is back in the input.
+/// Ends it; what was being written before is back in the input, and what the message was to say is in the history.
 pub(super) fn end_edit(model: &mut Model) -> Option<Editing> {
     let editing = model.writing.editing.take()?;
+    let given_up = model.writing.composer.text().to_owned();
+    if !given_up.is_empty() {
+        model.writing.composer.remember(&given_up);
+    }
     // It was there before.
     let _ = model.writing.composer.set(&editing.draft);
     settling::typing(model);
@@ -115,6 +120,39 @@ pub(super) fn feel(model: &mut Model, message: Option<MessageKey>, typed: &str) 
     let felt = line.and_then(|line| line.reactions.iter().find(|felt| felt.with == with));
     let on = !felt.is_some_and(|felt| felt.mine);
     ask(model, message, Amending::React { with, on })
+}
+
+/// Whether the question about this message is on the screen.
+pub(super) fn asks(model: &Model, message: &MessageKey) -> bool {
+    let Some(Overlay::Prompt(prompt)) = &model.overlay else {
+        return false;
+    };
+    matches!(&prompt.what, Ask::React { message: of } | Ask::Delete { message: of, .. } if of == message)
+}
+
+/// The node has done it.
+pub(super) fn done(model: &mut Model, message: &MessageKey) {
+    if asks(model, message) {
+        model.overlay = None;
+        scrolling::leave_selection(model);
+    }
+}
+
+/// The node has not: a new text is in the input again, as it was sent.
+pub(super) fn failed(model: &mut Model, question: &Question, what: &Amending, why: &str) {
+    model.say(format!("not done: {why}"));
+    let (Question::Amend { room, message, .. }, Amending::Edit(text)) = (question, what) else {
+        return;
+    };
+    let here = model.open.as_ref().is_some_and(|open| open.key == *room);
+    if !here || model.writing.editing.is_some() {
+        return model.writing.composer.remember(text);
+    }
+    let draft = model.writing.draft().to_owned();
+    if model.writing.composer.set(text).is_ok() {
+        let message = message.clone();
+        model.writing.editing = Some(Editing { message, draft });
+    }
 }
 
 pub(super) fn ask(model: &mut Model, message: MessageKey, what: Amending) -> Vec<Command> {

@@ -2,7 +2,7 @@
 
 use tailchat_node::control::{Failure, Item, MessageItem, PageItem};
 
-use super::{choosing, opening, scrolling, searching, sending, settling, watching};
+use super::{amending, choosing, opening, scrolling, searching, sending, settling, watching};
 use crate::command::{Command, Goal, PageQuestion, PageWant, Question};
 use crate::layout::Position;
 use crate::model::ids::{MessageKey, Place, RoomKey};
@@ -59,7 +59,7 @@ fn succeeded(model: &mut Model, question: Question, items: Vec<Item>) -> Vec<Com
         Question::Status(key) => status(model, &key, items),
         Question::Page(page) => return paged(model, page, items),
         Question::Peers => peers(model, items),
-        Question::Versions { .. } => scrolling::versions(model, items),
+        Question::Versions { message, .. } => scrolling::versions(model, &message, items),
         Question::Search { typed, .. } => searching::found(model, &typed, &items),
         Question::Disks { room, .. } => disks(model, &room, items),
         Question::Draft(key) => draft(model, &key, items),
@@ -88,13 +88,7 @@ fn succeeded(model: &mut Model, question: Question, items: Vec<Item>) -> Vec<Com
         }
         Question::AddPeer(addr) => model.say(format!("{addr} is dialled from now on")),
         Question::ForgetPeer(addr) => model.say(format!("{addr} is dialled no longer")),
-        Question::Amend { .. } => {
-            // Whoever was asked has answered.
-            model
-                .overlay
-                .take_if(|overlay| matches!(overlay, Overlay::Prompt(_)));
-            scrolling::leave_selection(model);
-        }
+        Question::Amend { message, .. } => amending::done(model, &message),
         Question::Read { .. }
         | Question::Unread { .. }
         | Question::ReadAll(_)
@@ -109,6 +103,9 @@ fn failed(model: &mut Model, question: &Question, failure: &Failure) -> Vec<Comm
     let why = tailchat_core::text::visible(&failure.why).into_owned();
     match question {
         Question::Send { .. } => return sending::failed(model, question, &why),
+        Question::Amend { message, what, .. } if !amending::asks(model, message) => {
+            amending::failed(model, question, what, &why);
+        }
         Question::Amend { .. }
         | Question::New(_)
         | Question::Join { .. }

@@ -342,6 +342,7 @@ pub(super) fn details(model: &mut Model) -> Vec<Command> {
         };
         format!("{}  {}{more}", felt.with, felt.by.join(", "))
     }));
+    let of = line.id.clone();
     let edited = line.edited.then(|| {
         Command::Ask(Question::Versions {
             room: room.key.clone(),
@@ -349,6 +350,7 @@ pub(super) fn details(model: &mut Model) -> Vec<Command> {
         })
     });
     model.overlay = Some(Overlay::Details {
+        of,
         title: "This message".to_owned(),
         rows,
         scrolled: 0,
@@ -357,11 +359,14 @@ pub(super) fn details(model: &mut Model) -> Vec<Command> {
 }
 
 /// The texts that the message has had, below what else is told of it.
-pub(super) fn versions(model: &mut Model, items: Vec<Item>) {
+pub(super) fn versions(model: &mut Model, message: &MessageKey, items: Vec<Item>) {
     let zone = model.taste.zone.clone();
-    let Some(Overlay::Details { rows, .. }) = &mut model.overlay else {
+    let Some(Overlay::Details { of, rows, .. }) = &mut model.overlay else {
         return;
     };
+    if of != message {
+        return;
+    }
     let told = items.into_iter().filter_map(|item| match item {
         Item::Version { at_ms, text } => Some((at_ms, tailchat_core::text::visible(&text).into_owned())),
         _ => None,

@@ -40,6 +40,10 @@ pub(super) fn send(model: &mut Model) -> Vec<Command> {
         return Vec::new();
     }
     model.writing.completion = None;
+    if model.orphaned {
+        model.say("there is no node to take it; what you wrote stays here until there is one");
+        return Vec::new();
+    }
     if model.writing.editing.is_some() {
         return amending::send_edit(model);
     }

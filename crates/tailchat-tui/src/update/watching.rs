@@ -1,11 +1,11 @@
 //! What the node tells without being asked: rooms as they are now, and lines as they are shown.
 
-use tailchat_node::control::{Change, Item, MessageItem, RoomItem, ShownItem};
+use tailchat_node::control::{Change, Failure, Item, MessageItem, RoomItem, ShownItem};
 
 use super::{noticing, opening, searching, settling};
 use crate::command::{Command, Question};
 use crate::layout::Position;
-use crate::model::ids::RoomKey;
+use crate::model::ids::{MessageKey, RoomKey};
 use crate::model::line::Line;
 use crate::model::open_room::{ALONE_MS, OpenRoom};
 use crate::model::overlay::Overlay;
@@ -40,9 +40,20 @@ pub(super) fn anew(model: &mut Model) -> Vec<Command> {
     vec![Command::Ask(Question::Rooms)]
 }
 
+/// There is no node; what is written stays in the input until there is one.
+pub(super) fn orphaned(model: &mut Model, why: Option<Failure>) -> Vec<Command> {
+    model.orphaned = true;
+    model.say_more(match why {
+        None => "the node was stopped; looking for another one, else this terminal becomes it".to_owned(),
+        Some(failure) => format!("no node yet: {}", tailchat_core::text::visible(&failure.why)),
+    });
+    Vec::new()
+}
+
 /// Another node: it is asked for everything, and given what the one before may not have kept.
 pub(super) fn rejoined(model: &mut Model) -> Vec<Command> {
-    model.say("a node is there again; nothing that was sent is lost");
+    model.orphaned = false;
+    model.say_more("a node is there again".to_owned());
     for writing in model.parked.values_mut().chain([&mut model.writing]) {
         if matches!(writing.kept, Kept::This(_)) {
             writing.kept = Kept::Unknown;
@@ -176,7 +187,19 @@ fn lines(model: &mut Model, shown: ShownItem) -> Vec<Command> {
 /// Lines are no longer what they were.
 fn amended(model: &mut Model, told: &ShownItem) -> Vec<Command> {
     let key = RoomKey::new(&told.room);
+    // Hits may have had the text that they no longer have.
+    searching::ask_anew(model);
     if let Some(open) = model.open.as_mut().filter(|open| open.key == key) {
+        let gone = told.messages.iter().filter(|message| message.deleted);
+        for message in gone.map(|message| MessageKey::new(&message.id)) {
+            model
+                .writing
+                .reply_to
+                .take_if(|(answered, _)| *answered == message);
+            model
+                .overlay
+                .take_if(|overlay| matches!(overlay, Overlay::Details { of, .. } if *of == message));
+        }
         for message in &told.messages {
             let line = Line::new(message);
             // A page that is under way may have it as it was.

@@ -153,3 +153,66 @@ fn what_the_node_refuses_is_said_where_it_was_asked() {
         1
     );
 }
+
+#[test]
+fn an_edit_that_fails_is_in_the_input_again_and_one_given_up_in_the_history() {
+    let mut stage = Stage::in_kitchen(80, 24, vec![own(1, "tee is redy")]);
+    stage.types("draft");
+    stage.press("alt-s e");
+    stage.types("!");
+    stage.refuses = Some(Failure::new(Code::Failed, "the node is gone"));
+    stage.press("enter");
+    assert!(
+        stage.screen().contains("not done: the node is gone"),
+        "{}",
+        stage.screen()
+    );
+    assert_eq!(stage.model.writing.composer.text(), "tee is redy!");
+    stage.press("esc");
+    assert_eq!(stage.model.writing.composer.text(), "draft");
+    stage.press("ctrl-p");
+    assert_eq!(stage.model.writing.composer.text(), "tee is redy!");
+}
+
+#[test]
+fn what_was_deleted_is_on_no_screen_that_stood_open() {
+    let secret = message(1, "a secret");
+    let mut stage = Stage::in_kitchen(80, 24, vec![secret, message(2, "hello")]);
+    let gone = || MessageItem {
+        deleted: true,
+        text: String::new(),
+        ..message(1, "")
+    };
+    stage.press("alt-s up r");
+    assert!(
+        stage.screen().contains("reply to bob: a secret"),
+        "{}",
+        stage.screen()
+    );
+    stage.rooms[0].lines[0] = gone();
+    tell(&mut stage, gone());
+    assert!(!stage.screen().contains("secret"), "{}", stage.screen());
+    stage.press("alt-s up i");
+    assert!(stage.model.overlay.is_some());
+    tell(&mut stage, gone());
+    assert!(stage.model.overlay.is_none());
+}
+
+#[test]
+fn nothing_is_sent_while_there_is_no_node() {
+    let mut stage = Stage::in_kitchen(80, 24, Vec::new());
+    stage.event(Event::Orphaned(None));
+    stage.event(Event::Orphaned(Some(Failure::new(
+        Code::Failed,
+        "the port is taken",
+    ))));
+    stage.types("one");
+    stage.press("enter");
+    assert_eq!(stage.model.writing.composer.text(), "one");
+    stage.event(Event::Rejoined);
+    stage.press("enter");
+    assert_eq!(
+        asked(&stage, |question| matches!(question, Question::Send { .. })),
+        1
+    );
+}

@@ -68,7 +68,7 @@ fn another_node_is_given_what_the_one_before_may_not_have_kept() {
     for room in &mut stage.rooms {
         room.draft = "older".into();
     }
-    stage.event(Event::Orphaned);
+    stage.event(Event::Orphaned(None));
     stage.types("!");
     stage.event(Event::Rejoined);
     assert_eq!(stage.model.writing.composer.text(), "in the kitchen!");
