@@ -83,6 +83,8 @@ pub(crate) struct Model {
     pub(crate) quitting: bool,
     /// Whether there is no node at the moment.
     pub(crate) orphaned: bool,
+    /// Whether the person knows that quitting then loses what is written.
+    pub(crate) told_of_loss: bool,
     /// Why the node is no longer there.
     pub(crate) parted: Option<Failure>,
 }
@@ -112,6 +114,7 @@ impl Model {
             due: Due::default(),
             quitting: false,
             orphaned: false,
+            told_of_loss: false,
             parted: None,
         }
     }

@@ -31,7 +31,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::ScrollDown => scrolling::by_rows(model, 1),
         Action::Top => return end(model, Goal::Oldest),
         Action::Bottom => return end(model, Goal::Newest),
-        Action::Quit => return opening::quit(model),
+        Action::Quit => return opening::quit_by_key(model),
         Action::Suspend => return vec![Command::Suspend],
         Action::Redraw => return vec![Command::Redraw],
         Action::Interrupt => interrupt(model),

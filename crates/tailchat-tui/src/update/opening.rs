@@ -132,6 +132,16 @@ pub(super) fn left(model: &mut Model, key: &RoomKey) -> Vec<Command> {
     open_first(model)
 }
 
+/// The end, unless that would lose what is written: then the person is told first.
+pub(super) fn quit_by_key(model: &mut Model) -> Vec<Command> {
+    let written = !model.writing.composer.is_empty();
+    if model.orphaned && written && !std::mem::replace(&mut model.told_of_loss, true) {
+        model.say("there is no node to keep what you wrote; the same again quits without it");
+        return Vec::new();
+    }
+    quit(model)
+}
+
 /// The end: nothing that was written or seen is lost.
 pub(super) fn quit(model: &mut Model) -> Vec<Command> {
     model.quitting = true;

@@ -52,7 +52,7 @@ pub(super) fn orphaned(model: &mut Model, why: Option<Failure>) -> Vec<Command> 
 
 /// Another node: it is asked for everything, and given what the one before may not have kept.
 pub(super) fn rejoined(model: &mut Model) -> Vec<Command> {
-    model.orphaned = false;
+    (model.orphaned, model.told_of_loss) = (false, false);
     model.say_more("a node is there again".to_owned());
     for writing in model.parked.values_mut().chain([&mut model.writing]) {
         if matches!(writing.kept, Kept::This(_)) {

@@ -209,6 +209,9 @@ fn nothing_is_sent_while_there_is_no_node() {
     stage.types("one");
     stage.press("enter");
     assert_eq!(stage.model.writing.composer.text(), "one");
+    stage.press("ctrl-q");
+    assert!(stage.screen().contains("quits without it"), "{}", stage.screen());
+    assert!(!stage.done.contains(&Command::Quit));
     stage.event(Event::Rejoined);
     stage.press("enter");
     assert_eq!(
