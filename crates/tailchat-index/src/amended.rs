@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, Row, params};
-use tailchat_core::amend::{Amendment, Amends, Reactions};
+use tailchat_core::amend::{Amendment, Amends, Reactions, Since};
 use tailchat_core::ids::{ActorId, MessageId, RoomId};
 use tailchat_core::roster::Roster;
 use tailchat_core::timeline::{Line, Place, Says};
@@ -55,17 +55,13 @@ impl Index {
         };
         let actor = self.party(of.actor.0)?;
         let by_party = self.party(by.0)?;
-        let order = "INSERT OR IGNORE INTO amend (room, actor, number, place, by, kind, value) VALUES (?, ?, ?, ?, ?, ?, ?)";
-        let values = params![
+        if !self.put_said(
+            "IGNORE",
             row.id,
-            actor,
-            number(of.index),
-            place_bytes(place),
-            by_party,
-            kind,
-            value
-        ];
-        if self.execute(order, values)? == 0 {
+            (actor, of.index),
+            place,
+            (by_party, kind, value),
+        )? {
             return Ok(());
         }
         row.amended = true;
@@ -77,22 +73,41 @@ impl Index {
         Ok(())
     }
 
+    /// Keeps what was said of a message, at its place; whether that was done.
+    fn put_said(
+        &self,
+        known: &str,
+        room: i64,
+        (actor, index): (i64, u64),
+        place: &Place,
+        (by, kind, value): (i64, i64, &str),
+    ) -> Result<bool, IndexError> {
+        let order = format!(
+            "INSERT OR {known} INTO amend (room, actor, number, place, by, kind, value) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        );
+        let values = params![room, actor, number(index), place_bytes(place), by, kind, value];
+        Ok(self.execute(&order, values)? == 1)
+    }
+
     /// Does to a line that has just come what was said of it before.
     pub(crate) fn amend_newcomer(&mut self, row: &RoomRow, at: &Place) -> Result<bool, IndexError> {
-        let doing = "read what was said of a line";
-        let actor = self.party(at.id.actor.0)?;
-        let query = "SELECT m.place, b.bytes, m.kind, m.value FROM amend m JOIN party b ON b.id = m.by
-                     WHERE m.room = ? AND m.actor = ? AND m.number = ? AND m.kind <> ? ORDER BY m.place, b.bytes";
-        let values = params![row.id, actor, number(at.id.index), KIND_WRITTEN];
-        let mut statement = self.db.prepare_cached(query).doing(doing)?;
-        let said = statement.query_map(values, amendment_of).doing(doing)?;
-        let said: Vec<_> = said.collect::<Result<_, _>>().doing(doing)?;
-        drop(statement);
         let mut changed = false;
-        for (place, by, what) in said {
+        for (place, by, what) in self.said_of(row.id, at.id)? {
             changed |= self.amend(row, at, (place, by, &what))?;
         }
         Ok(changed)
+    }
+
+    /// What was said of a message, in order.
+    fn said_of(&mut self, room: i64, of: MessageId) -> Result<Vec<(Place, ActorId, Amends)>, IndexError> {
+        let doing = "read what was said of a line";
+        let actor = self.party(of.actor.0)?;
+        let query = "SELECT m.place, b.bytes, m.kind, m.value FROM amend m JOIN party b ON b.id = m.by
+                     WHERE m.room = ? AND m.actor = ? AND m.number = ? AND m.kind <> ? ORDER BY m.place, b.bytes";
+        let values = params![room, actor, number(of.index), KIND_WRITTEN];
+        let mut statement = self.db.prepare_cached(query).doing(doing)?;
+        let said = statement.query_map(values, amendment_of).doing(doing)?;
+        said.collect::<Result<_, _>>().doing(doing)
     }
 
     /// Whether that changed the line.
@@ -109,10 +124,11 @@ impl Index {
             return Ok(false);
         }
         match what {
-            _ if line.since.deleted => {
-                self.forget_texts(row.id, at.id)?;
+            Amends::Edit(_) if line.since.deleted => {
+                self.forget_text(row.id, at, &place)?;
                 Ok(false)
             }
+            _ if line.since.deleted => Ok(false),
             Amends::Reaction { .. } => {
                 self.execute("UPDATE line SET amended = amended | ? WHERE id = ?", [FELT, id])?;
                 Ok(true)
@@ -130,7 +146,7 @@ impl Index {
                 let order =
                     "UPDATE line SET text = '', reply_to = NULL, edited = NULL, amended = ? WHERE id = ?";
                 self.execute(order, params![DELETED, id])?;
-                self.forget_texts(row.id, at.id)?;
+                self.forget_texts(row, at, &line)?;
                 self.reword(id)?;
                 Ok(true)
             }
@@ -145,31 +161,37 @@ impl Index {
             return Ok(());
         }
         let actor = self.party(at.id.actor.0)?;
-        let order = "INSERT OR REPLACE INTO amend (room, actor, number, place, by, kind, value) VALUES (?, ?, ?, ?, ?, ?, ?)";
-        let values = params![
-            room,
-            actor,
-            number(at.id.index),
-            place_bytes(at),
-            NOBODY,
-            KIND_WRITTEN,
-            text
-        ];
-        self.execute(order, values)?;
+        let written = (NOBODY, KIND_WRITTEN, &**text);
+        self.put_said("REPLACE", room, (actor, at.id.index), at, written)?;
         Ok(())
     }
 
-    /// Of a message that is gone no text stays.
-    fn forget_texts(&mut self, room: i64, of: MessageId) -> Result<(), IndexError> {
-        let actor = self.party(of.actor.0)?;
-        let order =
-            "UPDATE amend SET value = '' WHERE room = ? AND actor = ? AND number = ? AND kind IN (?, ?)";
-        let values = params![room, actor, number(of.index), KIND_EDIT, KIND_WRITTEN];
-        self.execute(order, values)?;
+    /// Of a line that is gone no text stays: neither the first one nor those that it was given.
+    fn forget_texts(&mut self, row: &RoomRow, at: &Place, line: &Line) -> Result<(), IndexError> {
+        self.forget_text(row.id, at, at)?;
+        for (place, by, what) in self.said_of(row.id, at.id)? {
+            // What is none of this line's may be another's, as a fork has them.
+            if matches!(what, Amends::Edit(_)) && what.applies(by, line, &row.roster) {
+                self.forget_text(row.id, at, &place)?;
+            }
+        }
         Ok(())
     }
 
-    fn places_of_message(&self, room: i64, actor: i64, id: MessageId) -> Result<Vec<Place>, IndexError> {
+    fn forget_text(&mut self, room: i64, of: &Place, at: &Place) -> Result<(), IndexError> {
+        let actor = self.party(of.id.actor.0)?;
+        let order = "UPDATE amend SET value = '' WHERE room = ? AND actor = ? AND number = ? AND place = ?";
+        self.execute(order, params![room, actor, number(of.id.index), place_bytes(at)])?;
+        Ok(())
+    }
+
+    /// Where a message stands; of a forked actor's two by one ID, both.
+    pub(crate) fn places_of_message(
+        &self,
+        room: i64,
+        actor: i64,
+        id: MessageId,
+    ) -> Result<Vec<Place>, IndexError> {
         let doing = "find a message";
         let query = "SELECT ord, sum FROM line WHERE room = ? AND actor = ? AND number = ? ORDER BY ord, sum";
         let mut statement = self.db.prepare_cached(query).doing(doing)?;
@@ -231,7 +253,8 @@ impl Index {
         Ok(reactions)
     }
 
-    /// The texts of a message that was edited, the first one first; none of one that was not.
+    /// The texts of a message that was edited, the first one first; none of one that was not. Of one that was deleted
+    /// since they are empty.
     ///
     /// # Errors
     /// [`IndexError`]
@@ -246,6 +269,10 @@ impl Index {
         let Some((_, line, _)) = self.line_at(row.id, &place_bytes(&at))? else {
             return Ok(Vec::new());
         };
+        if line.since == Since::default() {
+            // Edits that do not apply are not its history.
+            return Ok(Vec::new());
+        }
         let query = "SELECT m.place, b.bytes, m.kind, m.value FROM amend m LEFT JOIN party b ON b.id = m.by AND m.by <> 0
                      WHERE m.room = ? AND m.actor = ? AND m.number = ? AND m.kind IN (?, ?) ORDER BY m.place";
         let values = params![row.id, actor, number(of.index), KIND_EDIT, KIND_WRITTEN];
@@ -267,11 +294,7 @@ impl Index {
             };
             versions.extend(fits.then_some(version));
         }
-        // Edits of it that do not apply are not its history.
-        Ok(versions
-            .into_iter()
-            .filter(|_| line.since != Default::default())
-            .collect())
+        Ok(versions)
     }
 
     pub(crate) fn has_amendments(&self, room: i64) -> Result<bool, IndexError> {

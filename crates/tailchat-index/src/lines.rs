@@ -150,10 +150,12 @@ impl Index {
             return Ok(false);
         };
         let doing = "look for an imported message";
-        let query = "SELECT 1 FROM place p JOIN line l ON l.id = p.line
-                     WHERE p.room = ? AND p.place >= ? AND p.place < ? AND l.kind = ? AND l.nick = ?
-                     AND (l.text = ? OR l.amended & 4)";
-        let mut statement = self.db.prepare_cached(query).doing(doing)?;
+        let query = format!(
+            "SELECT 1 FROM place p JOIN line l ON l.id = p.line
+             WHERE p.room = ? AND p.place >= ? AND p.place < ? AND l.kind = ? AND l.nick = ?
+             AND (l.text = ? OR l.amended & {DELETED})"
+        );
+        let mut statement = self.db.prepare_cached(&query).doing(doing)?;
         let kind = if action {
             KIND_IMPORTED_ACTION
         } else {

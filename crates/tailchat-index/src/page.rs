@@ -1,11 +1,10 @@
 //! A page around a line, wherever in the room it is, so that a screen goes both ways from anywhere. Knows places; what
 //! a person has read is an argument.
 
-use rusqlite::{OptionalExtension, Row, params};
 use tailchat_core::ids::{MessageId, RoomId};
 use tailchat_core::timeline::{Line, Place};
 
-use crate::error::{Doing, IndexError};
+use crate::error::IndexError;
 use crate::fold::place_bytes;
 use crate::index::Index;
 use crate::lines::{Asked, From, Range};
@@ -122,20 +121,7 @@ impl Index {
         let (Some(room), Some(party)) = (self.room_number(room)?, self.find_party(id.actor.0)?) else {
             return Ok(None);
         };
-        let doing = "find a message";
-        let query =
-            "SELECT ord, sum FROM line WHERE room = ? AND actor = ? AND number = ? ORDER BY ord, sum LIMIT 1";
-        let mut statement = self.db.prepare_cached(query).doing(doing)?;
-        let read = |row: &Row<'_>| {
-            Ok(Place {
-                order: row.get(0)?,
-                id,
-                sum: row.get(1)?,
-            })
-        };
-        let number = crate::fold::number(id.index);
-        let found = statement.query_row(params![room, party, number], read);
-        found.optional().doing(doing)
+        Ok(self.places_of_message(room, party, id)?.first().copied())
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use tailchat_core::change::Parts;
-use tailchat_core::entry::{Body, Edit, Entry, Profile, Reaction};
+use tailchat_core::entry::{Body, Edit, Entry, Profile, Reaction, Repeat};
 use tailchat_core::ids::{ActorId, ChangeHash, DeviceId, MessageId, PersonId, RoomId};
 use tailchat_core::order::OrderClock;
 use tailchat_core::state::Tip;
@@ -360,11 +360,42 @@ fn every_text_that_a_message_had_is_kept_until_it_is_deleted() {
     );
     fold(&mut index, &[change(2, 2, vec![edit(60, "late")])], 6);
     assert_eq!(said(&index), [""]);
-    assert!(
-        versions(&index).iter().all(String::is_empty),
-        "{:?}",
-        versions(&index)
+    assert_eq!(
+        versions(&index),
+        ["", "", "", ""],
+        "what was written first, and three edits"
     );
+}
+
+#[test]
+fn who_only_repeated_a_message_cannot_take_its_edits_away() {
+    let repeated = text(10, "one");
+    let repeat = Body::Repeat(Repeat {
+        of: FIRST,
+        entry: repeated.clone(),
+    });
+    // Somebody else repeats it and deletes that, before it comes itself; its author edited it on another device.
+    let others = vec![
+        profile(3),
+        entry(11, 11, repeat),
+        entry(12, 12, Body::Delete(FIRST)),
+    ];
+    let changes = [
+        change(3, 0, others),
+        change(2, 0, vec![profile(1), edit(20, "two")]),
+        change(1, 0, vec![profile(1), repeated]),
+    ];
+    for order in [[0, 1, 2], [1, 0, 2], [2, 0, 1], [2, 1, 0]] {
+        let mut index = Index::in_memory().unwrap();
+        let mut timeline = Timeline::default();
+        for at in order {
+            fold(&mut index, &[changes[at].clone()], 1);
+            timeline.fold(&changes[at], HERE);
+        }
+        assert_eq!(lines(&index, &ALL), expected(&timeline), "{order:?}");
+        assert_eq!(said(&index), ["two"], "{order:?}");
+        assert_eq!(versions(&index), ["one", "two"], "{order:?}");
+    }
 }
 
 #[test]

@@ -457,3 +457,14 @@ fn a_long_question_is_asked_like_a_short_one() {
     let search = Search { terms, ..search };
     assert_eq!(index.search(&search).unwrap().hits.len(), 0);
 }
+
+#[test]
+fn a_name_without_letters_is_found_by_its_signs() {
+    let index = with(&["hello"], 0);
+    let search = Search {
+        writers: vec![" !".to_owned()],
+        names: vec![(ActorId([1; 16]), " !?".to_owned())],
+        ..for_words("hello")
+    };
+    assert_eq!(texts(&index.search(&search).unwrap()), ["hello"]);
+}

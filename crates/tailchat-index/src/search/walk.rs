@@ -7,6 +7,7 @@ use tailchat_core::ids::{ActorId, MessageId, RoomId};
 use tailchat_core::timeline::Place;
 
 use super::Search;
+use crate::amended::DELETED;
 use crate::error::{Doing, IndexError};
 use crate::index::Index;
 use crate::letters::{Letters, Words};
@@ -26,8 +27,6 @@ const RECENT: usize = 2_048;
 /// looked for in the lines that come from elsewhere.
 const COMMON: usize = 64;
 
-/// What was deleted is found by nothing: [`crate::amended::DELETED`].
-const SEEN: &str = "l.amended & 4 = 0";
 /// The columns of [`Candidate`], of `line l` and its actor `a`.
 const COLUMNS: &str = "l.id, l.room, l.author, l.sent_at_ms, l.nick, l.text, l.ord, a.bytes, l.number, l.sum";
 
@@ -161,7 +160,7 @@ impl<'a> Walk<'a> {
     fn scan(&mut self, before: i64, until: i64, limit: usize) -> Result<(Ended, i64), IndexError> {
         let doing = "search the newest lines";
         let query = format!(
-            "SELECT {COLUMNS} FROM line l JOIN party a ON a.id = l.actor WHERE l.id < ? AND l.id > ? AND {SEEN}
+            "SELECT {COLUMNS} FROM line l JOIN party a ON a.id = l.actor WHERE l.id < ? AND l.id > ? AND l.amended & {DELETED} = 0
              ORDER BY l.id DESC"
         );
         let mut statement = self.index.db.prepare_cached(&query).doing(doing)?;
@@ -187,7 +186,7 @@ impl<'a> Walk<'a> {
         let doing = "search by words";
         let query = format!(
             "SELECT {COLUMNS} FROM words w CROSS JOIN line l ON l.id = w.rowid JOIN party a ON a.id = l.actor
-             WHERE w.words MATCH ?1 AND w.rowid < ?2 AND {SEEN} ORDER BY w.rowid DESC"
+             WHERE w.words MATCH ?1 AND w.rowid < ?2 AND l.amended & {DELETED} = 0 ORDER BY w.rowid DESC"
         );
         let mut statement = self.index.db.prepare_cached(&query).doing(doing)?;
         let mut rows = statement.query(params![clause, before]).doing(doing)?;
@@ -209,7 +208,7 @@ impl<'a> Walk<'a> {
         let doing = "search by time";
         let query = format!(
             "SELECT {COLUMNS} FROM place p CROSS JOIN line l ON l.id = p.line JOIN party a ON a.id = l.actor
-             WHERE p.room = ? AND p.place >= ? AND p.place < ? AND {SEEN} ORDER BY p.place DESC"
+             WHERE p.room = ? AND p.place >= ? AND p.place < ? AND l.amended & {DELETED} = 0 ORDER BY p.place DESC"
         );
         let range = Range::of(&Asked {
             from: From::Start,
@@ -399,7 +398,7 @@ impl By {
 
     fn is_called(&self, name: &str, words: &Words) -> bool {
         match &self.sign {
-            Some(sign) => !sign.is_empty() && name.starts_with(sign),
+            Some(sign) => !sign.is_empty() && name.trim_start().starts_with(sign),
             None => self.nick.leads(words),
         }
     }
