@@ -24,6 +24,7 @@ mod preview;
 mod reading;
 pub mod replay;
 mod requests;
+mod resolving;
 mod room;
 mod searching;
 mod session;

@@ -7,12 +7,11 @@ use std::time::Duration;
 use tailchat_core::engine::{Event, PeerState};
 use tailchat_core::ids::RoomId;
 use tailchat_index::From;
-use tailchat_store::log::room_dir;
 
-use crate::answers::{self, View, room_name};
-use crate::control::{Answer, Code, Failure, Item, LogRequest, NodeItem, Request, RoomItem, StatusItem};
-use crate::invite::{self, Invite};
-use crate::node::{Node, OpenRoom};
+use crate::answers::{self, View};
+use crate::control::{Answer, Code, Failure, Item, NodeItem, Request, RoomItem, StatusItem};
+use crate::invite::{self};
+use crate::node::Node;
 use crate::session::{
     AfterDisk, AfterIndex, AfterPost, Ask, Deadline, Lines, PAGE_LEN, Page, Pending, Session, SessionId,
 };
@@ -58,27 +57,6 @@ impl Node {
             return Pending::Opening(Box::new(request));
         }
         self.begin(session, request).unwrap_or_else(Pending::from)
-    }
-
-    /// Whether the request means the same with rooms that are not open yet as without them.
-    fn is_clear(&self, request: &Request) -> bool {
-        match request.room() {
-            Concerned::Nothing => true,
-            Concerned::All => false,
-            Concerned::Invited(text) => {
-                let invite = text.parse::<Invite>();
-                invite.map_or(true, |invite| !self.moving.contains(&room_dir(invite.room)))
-            }
-            Concerned::Room(text) => {
-                let named = |(id, open): (&RoomId, &OpenRoom)| room_name(*id, &open.roster) == text;
-                text.parse().is_ok_and(|id| self.rooms.contains_key(&id)) || self.rooms.iter().any(named)
-            }
-        }
-    }
-
-    /// Whether a room is neither here nor about to be.
-    pub(crate) fn is_gone(&self, room: RoomId) -> bool {
-        !self.rooms.contains_key(&room) && !self.moving.contains(&room_dir(room))
     }
 
     /// Rooms were opened or left: requests that may have waited for them begin.
@@ -275,58 +253,6 @@ impl Node {
         }
     }
 
-    pub(crate) fn resolve_all(&self, room: Option<&str>) -> Result<Vec<RoomId>, Failure> {
-        match room {
-            Some(room) => Ok(vec![self.resolve(room)?]),
-            None => Ok(self.rooms.keys().copied().collect()),
-        }
-    }
-
-    /// A room by ID, name, or the unique beginning of a name.
-    pub(crate) fn resolve(&self, text: &str) -> Result<RoomId, Failure> {
-        if let Ok(id) = text.parse::<RoomId>() {
-            return if self.rooms.contains_key(&id) {
-                Ok(id)
-            } else {
-                Err(self.no_room("with that ID"))
-            };
-        }
-        let named: Vec<(RoomId, String)> = self
-            .rooms
-            .iter()
-            .map(|(id, open)| (*id, room_name(*id, &open.roster)))
-            .collect();
-        let exact: Vec<_> = named.iter().filter(|(_, name)| name == text).collect();
-        let found = if exact.is_empty() {
-            named.iter().filter(|(_, name)| name.starts_with(text)).collect()
-        } else {
-            exact
-        };
-        match found[..] {
-            [(id, _)] => Ok(*id),
-            [] => Err(self.no_room(&format!("\"{text}\""))),
-            _ => {
-                let names: Vec<_> = found.iter().map(|(id, name)| format!("{name} ({id})")).collect();
-                Err(Failure::new(
-                    Code::Usage,
-                    format!("\"{text}\" may be any of: {}; give its ID", names.join(", ")),
-                ))
-            }
-        }
-    }
-
-    /// The room that was asked for is not here, or it is one of those that could not be opened.
-    fn no_room(&self, which: &str) -> Failure {
-        if self.closed.is_empty() {
-            return no_room(which);
-        }
-        let why = format!(
-            "there is no room {which} among those that could be opened; {}",
-            self.closed.join("; ")
-        );
-        Failure::new(Code::Damaged, why)
-    }
-
     /// Gives every waiting client what there is for it now.
     pub(crate) fn serve_sessions(&mut self) {
         let waiting: Vec<_> = self
@@ -444,54 +370,6 @@ impl Node {
         });
         page
     }
-}
-
-/// What of the rooms a request is about.
-enum Concerned<'a> {
-    Nothing,
-    All,
-    Room(&'a str),
-    Invited(&'a str),
-}
-
-impl Request {
-    fn room(&self) -> Concerned<'_> {
-        match self {
-            Self::Join { room, .. } => Concerned::Invited(room),
-            Self::Search(search) => match &search.query.rooms[..] {
-                [room] => Concerned::Room(room),
-                _ => Concerned::All,
-            },
-            Self::Hello | Self::New { .. } | Self::Peers | Self::AddPeer { .. } | Self::ForgetPeer { .. } => {
-                Concerned::Nothing
-            }
-            Self::Rooms | Self::Name { .. } | Self::Watch => Concerned::All,
-            Self::Status { room, .. } | Self::Check { room, .. } => {
-                room.as_deref().map_or(Concerned::All, Concerned::Room)
-            }
-            Self::Leave { room, .. }
-            | Self::Amend { room, .. }
-            | Self::Versions { room, .. }
-            | Self::Page { room, .. }
-            | Self::Read { room, .. }
-            | Self::Disks { room, .. }
-            | Self::Draft { room }
-            | Self::SetDraft { room, .. }
-            | Self::Mute { room, .. }
-            | Self::Members { room }
-            | Self::Send { room, .. }
-            | Self::Log(LogRequest { room, .. })
-            | Self::Import { room, .. }
-            | Self::Export { room, .. } => Concerned::Room(room),
-        }
-    }
-}
-
-pub(crate) fn no_room(which: &str) -> Failure {
-    Failure::new(
-        Code::NotFound,
-        format!("there is no room {which} here; `tailchat rooms` lists them"),
-    )
 }
 
 pub(crate) fn no_message(text: &str) -> Failure {

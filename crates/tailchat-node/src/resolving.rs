@@ -1,0 +1,133 @@
+//! Which rooms a request means: by ID, by name, by the beginning of a name; and whether that is certain while rooms are
+//! still being read. Answers nothing.
+
+use tailchat_core::ids::RoomId;
+use tailchat_store::log::room_dir;
+
+use crate::answers::room_name;
+use crate::control::{Code, Failure, LogRequest, Request};
+use crate::invite::Invite;
+use crate::node::{Node, OpenRoom};
+
+impl Node {
+    /// Whether the request means the same with rooms that are not open yet as without them.
+    pub(crate) fn is_clear(&self, request: &Request) -> bool {
+        match request.room() {
+            Concerned::Nothing => true,
+            Concerned::All => false,
+            Concerned::Invited(text) => {
+                let invite = text.parse::<Invite>();
+                invite.map_or(true, |invite| !self.moving.contains(&room_dir(invite.room)))
+            }
+            Concerned::Room(text) => {
+                let named = |(id, open): (&RoomId, &OpenRoom)| room_name(*id, &open.roster) == text;
+                text.parse().is_ok_and(|id| self.rooms.contains_key(&id)) || self.rooms.iter().any(named)
+            }
+        }
+    }
+
+    /// Whether a room is neither here nor about to be.
+    pub(crate) fn is_gone(&self, room: RoomId) -> bool {
+        !self.rooms.contains_key(&room) && !self.moving.contains(&room_dir(room))
+    }
+
+    pub(crate) fn resolve_all(&self, room: Option<&str>) -> Result<Vec<RoomId>, Failure> {
+        match room {
+            Some(room) => Ok(vec![self.resolve(room)?]),
+            None => Ok(self.rooms.keys().copied().collect()),
+        }
+    }
+
+    /// A room by ID, name, or the unique beginning of a name.
+    pub(crate) fn resolve(&self, text: &str) -> Result<RoomId, Failure> {
+        if let Ok(id) = text.parse::<RoomId>() {
+            return if self.rooms.contains_key(&id) {
+                Ok(id)
+            } else {
+                Err(self.no_room("with that ID"))
+            };
+        }
+        let named: Vec<(RoomId, String)> = self
+            .rooms
+            .iter()
+            .map(|(id, open)| (*id, room_name(*id, &open.roster)))
+            .collect();
+        let exact: Vec<_> = named.iter().filter(|(_, name)| name == text).collect();
+        let found = if exact.is_empty() {
+            named.iter().filter(|(_, name)| name.starts_with(text)).collect()
+        } else {
+            exact
+        };
+        match found[..] {
+            [(id, _)] => Ok(*id),
+            [] => Err(self.no_room(&format!("\"{text}\""))),
+            _ => {
+                let names: Vec<_> = found.iter().map(|(id, name)| format!("{name} ({id})")).collect();
+                Err(Failure::new(
+                    Code::Usage,
+                    format!("\"{text}\" may be any of: {}; give its ID", names.join(", ")),
+                ))
+            }
+        }
+    }
+
+    /// The room that was asked for is not here, or it is one of those that could not be opened.
+    fn no_room(&self, which: &str) -> Failure {
+        if self.closed.is_empty() {
+            return no_room(which);
+        }
+        let why = format!(
+            "there is no room {which} among those that could be opened; {}",
+            self.closed.join("; ")
+        );
+        Failure::new(Code::Damaged, why)
+    }
+}
+
+/// What of the rooms a request is about.
+enum Concerned<'a> {
+    Nothing,
+    All,
+    Room(&'a str),
+    Invited(&'a str),
+}
+
+impl Request {
+    fn room(&self) -> Concerned<'_> {
+        match self {
+            Self::Join { room, .. } => Concerned::Invited(room),
+            Self::Search(search) => match &search.query.rooms[..] {
+                [room] => Concerned::Room(room),
+                _ => Concerned::All,
+            },
+            Self::Hello | Self::New { .. } | Self::Peers | Self::AddPeer { .. } | Self::ForgetPeer { .. } => {
+                Concerned::Nothing
+            }
+            Self::Rooms | Self::Name { .. } | Self::Watch => Concerned::All,
+            Self::Status { room, .. } | Self::Check { room, .. } => {
+                room.as_deref().map_or(Concerned::All, Concerned::Room)
+            }
+            Self::Leave { room, .. }
+            | Self::Amend { room, .. }
+            | Self::Versions { room, .. }
+            | Self::Page { room, .. }
+            | Self::Read { room, .. }
+            | Self::Disks { room, .. }
+            | Self::Draft { room }
+            | Self::SetDraft { room, .. }
+            | Self::Mute { room, .. }
+            | Self::Members { room }
+            | Self::Send { room, .. }
+            | Self::Log(LogRequest { room, .. })
+            | Self::Import { room, .. }
+            | Self::Export { room, .. } => Concerned::Room(room),
+        }
+    }
+}
+
+pub(crate) fn no_room(which: &str) -> Failure {
+    Failure::new(
+        Code::NotFound,
+        format!("there is no room {which} here; `tailchat rooms` lists them"),
+    )
+}
