@@ -1,4 +1,4 @@
-//! What entries say of earlier ones: another text, that it is gone, what somebody feels about it. A pure function of
+//! What entries say of earlier ones: another text, that it is gone, what somebody feels about it, that it is pinned. A pure function of
 //! the set of entries, like the timeline. Knows who may amend what; knows nothing of where lines are kept.
 //!
 //! Whoever keeps lines asks [`Amends::applies`] and then changes the line by [`Line::edit`], [`Line::delete`] and
@@ -38,6 +38,8 @@ pub enum Amends {
         /// Whether they still do.
         on: bool,
     },
+    /// Whether it is pinned, by whomever: the last word holds.
+    Pin(bool),
 }
 
 /// What became of a line since it was written.
@@ -47,6 +49,8 @@ pub struct Since {
     pub edited: Option<Place>,
     /// Whether its author took it back: it has no text then, and no reactions.
     pub deleted: bool,
+    /// Whether it is pinned.
+    pub pinned: bool,
     /// What people feel about it, what was felt first before the rest.
     pub reactions: Vec<Felt>,
 }
@@ -71,6 +75,7 @@ impl Amends {
                 let on = reaction.on;
                 Some((reaction.of, Self::Reaction { with, on }))
             }
+            Body::Pin(pin) => Some((pin.of, Self::Pin(pin.on))),
             _ => None,
         }
     }
@@ -82,7 +87,7 @@ impl Amends {
         match (self, &line.says) {
             (_, Says::Unreadable { .. }) | (Self::Edit(_), Says::Imported { .. }) => false,
             (Self::Edit(_) | Self::Delete, _) => roster.is_one(by, line.author),
-            (Self::Reaction { .. }, _) => true,
+            (Self::Reaction { .. } | Self::Pin(_), _) => true,
         }
     }
 }
@@ -127,6 +132,7 @@ impl Line {
                 _ if !what.applies(by, self, roster) => {}
                 Amends::Edit(text) => line.edit(place, text),
                 Amends::Delete => deleted = true,
+                Amends::Pin(on) => line.since.pinned = *on,
                 Amends::Reaction { with, on } => reactions.take(roster.writer(by), by, with, *on),
             }
         }

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{DeviceId, MessageId, PersonId};
-use crate::limits::{NAME_LEN_MAX, ORDER_MAX, REACTION_LEN_MAX, TEXT_LEN_MAX};
+use crate::limits::{NAME_LEN_MAX, ORDER_MAX, REACTION_LEN_MAX, TEXT_LEN_MAX, TOPIC_LEN_MAX};
 
 /// Where an entry stands in the timeline, and when its author's clock says that it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +49,10 @@ pub enum Body {
     Delete(MessageId),
     /// What somebody feels about a message, or no longer.
     Reaction(Reaction),
+    /// What the room is about, for everybody; the last one in the timeline holds.
+    Topic(String),
+    /// A message is to be found at once by everybody, or no longer.
+    Pin(Pin),
     /// A kind that this version does not know, or a body that does not decode.
     Unknown {
         /// The kind byte.
@@ -116,6 +120,15 @@ pub struct Reaction {
     pub on: bool,
 }
 
+/// Whether a message is pinned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// Which message.
+    pub of: MessageId,
+    /// False takes it off again.
+    pub on: bool,
+}
+
 const PROFILE: u8 = 1;
 pub(crate) const TEXT: u8 = 2;
 pub(crate) const ACTION: u8 = 3;
@@ -126,6 +139,8 @@ const REPEAT: u8 = 7;
 const EDIT: u8 = 8;
 const DELETE: u8 = 9;
 const REACTION: u8 = 10;
+const TOPIC: u8 = 11;
+const PIN: u8 = 12;
 
 #[derive(Serialize, Deserialize)]
 struct Stamped<T> {
@@ -150,6 +165,8 @@ impl Entry {
             Body::Edit(edit) => self.stamped(EDIT, edit),
             Body::Delete(of) => self.stamped(DELETE, of),
             Body::Reaction(reaction) => self.stamped(REACTION, reaction),
+            Body::Topic(topic) => self.stamped(TOPIC, topic),
+            Body::Pin(pin) => self.stamped(PIN, pin),
             Body::Unknown { kind } => vec![*kind],
         }
     }
@@ -180,6 +197,8 @@ impl Entry {
             EDIT => read(rest, Body::Edit),
             DELETE => read(rest, Body::Delete),
             REACTION => read(rest, Body::Reaction),
+            TOPIC => read(rest, Body::Topic),
+            PIN => read(rest, Body::Pin),
             _ => None,
         };
         entry
@@ -208,7 +227,8 @@ impl Entry {
                 Body::Reaction(reaction) => {
                     !reaction.with.is_empty() && reaction.with.len() <= REACTION_LEN_MAX
                 }
-                Body::Leave | Body::Repeat(_) | Body::Delete(_) | Body::Unknown { .. } => true,
+                Body::Topic(topic) => topic.len() <= TOPIC_LEN_MAX,
+                Body::Leave | Body::Repeat(_) | Body::Delete(_) | Body::Pin(_) | Body::Unknown { .. } => true,
             }
     }
 }
@@ -369,6 +389,11 @@ mod tests {
             (
                 at(1, 1, Body::Reaction(reaction)),
                 format!("0a0100{}ac02022b3101", "aa".repeat(16)),
+            ),
+            (at(1, 1, Body::Topic("tea".into())), "0b010003746561".into()),
+            (
+                at(1, 1, Body::Pin(Pin { of: id, on: true })),
+                format!("0c0100{}ac0201", "aa".repeat(16)),
             ),
         ]);
     }

@@ -1,4 +1,4 @@
-//! Who is in a room, and what it is called: the part of the fold that is small whatever the history. Knows
+//! Who is in a room, what it is called and what it is about: the part of the fold that is small whatever the history. Knows
 //! nothing of messages, disks or screens.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +42,13 @@ pub enum News {
         /// The name.
         name: String,
     },
+    /// What the room is about.
+    Topic {
+        /// The entry's place.
+        place: Place,
+        /// What it says; empty if there is none any more.
+        topic: String,
+    },
     /// An entry of a forked actor was posted again: its ID and [`crate::entry::entry_sum`].
     Repeated(MessageId, u32),
 }
@@ -55,6 +62,8 @@ pub struct Roster {
     leaves: BTreeMap<ActorId, Place>,
     /// The last name of the room.
     name: Option<(Place, String)>,
+    /// The last topic of the room.
+    topic: Option<(Place, String)>,
     /// The entries of forked actors that were posted again.
     repeated: BTreeSet<(MessageId, u32)>,
     /// The person of each actor's first entry: whose its messages are, whatever it says later.
@@ -80,6 +89,7 @@ impl Roster {
                 *last = place.max(*last);
             }
             News::RoomName { place, name } => keep_last(&mut self.name, place, name),
+            News::Topic { place, topic } => keep_last(&mut self.topic, place, topic),
             News::Repeated(of, sum) => {
                 self.repeated.insert((of, sum));
             }
@@ -90,6 +100,13 @@ impl Roster {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_ref().map(|(_, name)| name.as_str())
+    }
+
+    /// What the room is about, if anybody said so and it has arrived.
+    #[must_use]
+    pub fn topic(&self) -> Option<&str> {
+        let topic = self.topic.as_ref().map(|(_, topic)| topic.as_str());
+        topic.filter(|topic| !topic.is_empty())
     }
 
     /// Who writes with an actor, if its profile has arrived.

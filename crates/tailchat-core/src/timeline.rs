@@ -238,7 +238,8 @@ fn tell_what_may_repeat(place: Place, by: ActorId, entry: Entry, arrival: Arriva
         },
         Body::Unknown { kind } => Says::Unreadable { kind },
         Body::RoomName(name) => return Some(Told::News(News::RoomName { place, name })),
-        body @ (Body::Edit(_) | Body::Delete(_) | Body::Reaction(_)) => {
+        Body::Topic(topic) => return Some(Told::News(News::Topic { place, topic })),
+        body @ (Body::Edit(_) | Body::Delete(_) | Body::Reaction(_) | Body::Pin(_)) => {
             let (of, what) = Amends::of(body)?;
             return Some(Told::Amendment(Amendment { of, place, by, what }));
         }

@@ -16,10 +16,11 @@ use crate::fold::{number, place_bytes};
 use crate::index::Index;
 use crate::lines::place_of;
 
-/// Marks in `line.amended`: a reaction was given, there is an edit, the line is gone.
+/// Marks in `line.amended`: a reaction was given, there is an edit, the line is gone, it is pinned.
 pub(crate) const FELT: i64 = 1;
 pub(crate) const EDITED: i64 = 2;
 pub(crate) const DELETED: i64 = 4;
+pub(crate) const PINNED: i64 = 8;
 
 const KIND_EDIT: i64 = 0;
 const KIND_DELETE: i64 = 1;
@@ -27,6 +28,8 @@ const KIND_FEEL: i64 = 2;
 const KIND_FEEL_NO_LONGER: i64 = 3;
 /// The text that was written first, kept when the first edit comes; nobody's.
 const KIND_WRITTEN: i64 = 4;
+const KIND_PIN: i64 = 5;
+const KIND_UNPIN: i64 = 6;
 const NOBODY: i64 = 0;
 
 /// One text of a message.
@@ -52,6 +55,8 @@ impl Index {
             Amends::Delete => (KIND_DELETE, ""),
             Amends::Reaction { with, on: true } => (KIND_FEEL, &**with),
             Amends::Reaction { with, on: false } => (KIND_FEEL_NO_LONGER, &**with),
+            Amends::Pin(true) => (KIND_PIN, ""),
+            Amends::Pin(false) => (KIND_UNPIN, ""),
         };
         let actor = self.party(of.actor.0)?;
         let by_party = self.party(by.0)?;
@@ -133,6 +138,7 @@ impl Index {
                 self.execute("UPDATE line SET amended = amended | ? WHERE id = ?", [FELT, id])?;
                 Ok(true)
             }
+            Amends::Pin(_) => self.pin(row.id, at, id),
             Amends::Edit(_) if line.since.edited.is_some_and(|edited| edited >= place) => Ok(false),
             Amends::Edit(text) => {
                 self.keep_written(row.id, at, &line)?;
@@ -151,6 +157,18 @@ impl Index {
                 Ok(true)
             }
         }
+    }
+
+    /// Pins a line or takes it off, as the last word says. Whether that changed it.
+    fn pin(&mut self, room: i64, at: &Place, id: i64) -> Result<bool, IndexError> {
+        let actor = self.party(at.id.actor.0)?;
+        let order = "UPDATE line SET amended = (amended & ~?1) | iif((
+                         SELECT m.kind FROM amend m JOIN party b ON b.id = m.by
+                         WHERE m.room = ?2 AND m.actor = ?3 AND m.number = ?4 AND m.kind IN (?5, ?6)
+                         ORDER BY m.place DESC, b.bytes DESC LIMIT 1
+                     ) = ?5, ?1, 0) WHERE id = ?7";
+        let values = params![PINNED, room, actor, number(at.id.index), KIND_PIN, KIND_UNPIN, id];
+        Ok(self.execute(order, values)? == 1)
     }
 
     fn keep_written(&mut self, room: i64, at: &Place, line: &Line) -> Result<(), IndexError> {
@@ -297,6 +315,39 @@ impl Index {
         Ok(versions)
     }
 
+    /// The pinned lines of a room, the newest `limit` of them, in order.
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub fn pinned(&self, room: RoomId, limit: usize) -> Result<Vec<(Place, Line)>, IndexError> {
+        let Some(number) = self.room_number(room)? else {
+            return Ok(Vec::new());
+        };
+        let doing = "find what is pinned";
+        // As the index of them says it.
+        let query = format!(
+            "SELECT l.ord, a.bytes, l.number, l.sum FROM line l JOIN party a ON a.id = l.actor
+             WHERE l.room = ? AND l.amended & {PINNED} <> 0 ORDER BY l.ord DESC LIMIT ?"
+        );
+        let mut statement = self.db.prepare_cached(&query).doing(doing)?;
+        let read = |row: &Row<'_>| {
+            let id = MessageId {
+                actor: ActorId(row.get(1)?),
+                index: row.get(2)?,
+            };
+            Ok(Place {
+                order: row.get(0)?,
+                id,
+                sum: row.get(3)?,
+            })
+        };
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let places = statement.query_map(params![number, limit], read).doing(doing)?;
+        let mut places = places.collect::<Result<Vec<_>, _>>().doing(doing)?;
+        places.sort_unstable();
+        self.lines_at(room, &places)
+    }
+
     pub(crate) fn has_amendments(&self, room: i64) -> Result<bool, IndexError> {
         let query = "SELECT 1 FROM amend WHERE room = ? LIMIT 1";
         let mut statement = self.db.prepare_cached(query).doing("read a room")?;
@@ -317,6 +368,8 @@ fn amendment_of(row: &Row<'_>) -> rusqlite::Result<(Place, ActorId, Amends)> {
             with: value()?,
             on: false,
         },
+        KIND_PIN => Amends::Pin(true),
+        KIND_UNPIN => Amends::Pin(false),
         _ => Amends::Delete,
     };
     Ok((place_of(&row.get::<_, [u8; 36]>(0)?), ActorId(row.get(1)?), what))

@@ -7,7 +7,7 @@ use tailchat_core::ids::{ActorId, DeviceId, MessageId, RoomId};
 use tailchat_core::limits::{ORDER_AHEAD_MAX_MS, ORDER_MAX};
 use tailchat_core::timeline::{Line, Place, Says};
 
-use crate::amended::DELETED;
+use crate::amended::{DELETED, PINNED};
 use crate::error::{Doing, IndexError};
 use crate::fold::{
     KIND_ACTION, KIND_IMPORTED, KIND_IMPORTED_ACTION, KIND_TEXT, KIND_UNREADABLE, place_bytes,
@@ -309,6 +309,7 @@ pub(crate) fn line_of(row: &Row<'_>) -> rusqlite::Result<(Place, Line, i64)> {
                 .get::<_, Option<[u8; 36]>>(11)?
                 .map(|edited| place_of(&edited)),
             deleted: amended & DELETED != 0,
+            pinned: amended & PINNED != 0,
             reactions: Vec::new(),
         },
     };

@@ -10,7 +10,7 @@ use crate::error::{Doing, IndexError};
 /// Marks the file as ours: "TCix".
 const APPLICATION_ID: i32 = 0x5443_6978;
 /// The tables' version. An index of any other is thrown away.
-const VERSION: i32 = 4;
+const VERSION: i32 = 5;
 /// Pages kept in memory, in KiB.
 const CACHE_KIB: i32 = 6 * 1024;
 /// Pages in the write-ahead log at which it is brought over: 4 MiB.
@@ -58,6 +58,7 @@ CREATE TABLE amend (
     kind INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (room, actor, number, place, by)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX line_message ON line (room, actor, number, ord, sum);
+CREATE INDEX line_pinned ON line (room, ord) WHERE amended & 8 <> 0;
 CREATE TABLE tally (
     room INTEGER NOT NULL, actor INTEGER NOT NULL, bucket INTEGER NOT NULL, lines INTEGER NOT NULL,
     last INTEGER NOT NULL, first_ord INTEGER NOT NULL, last_ord INTEGER NOT NULL, PRIMARY KEY (room, actor, bucket)

@@ -81,6 +81,8 @@ proptest! {
             fold(&mut index, some, 1);
         }
         prop_assert_eq!(lines(&index, &ALL), expected(&timeline));
+        let pinned: Vec<_> = expected(&timeline).into_iter().filter(|(_, line)| line.since.pinned).collect();
+        prop_assert_eq!(index.pinned(ROOM, usize::MAX).unwrap(), pinned);
         let checkpoint = index.checkpoint(ROOM).unwrap().unwrap();
         prop_assert_eq!(&checkpoint.roster, timeline.roster());
         prop_assert_eq!(checkpoint.clock, clock);

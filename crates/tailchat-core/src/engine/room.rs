@@ -234,8 +234,9 @@ impl Draft {
             Body::Edit(edit) => edit.text.len(),
             Body::Reaction(reaction) => reaction.with.len(),
             Body::RoomName(name) => name.len(),
+            Body::Topic(topic) => topic.len(),
             Body::Profile(profile) => profile.name.len(),
-            Body::Leave | Body::Delete(_) | Body::Unknown { .. } => 0,
+            Body::Leave | Body::Delete(_) | Body::Pin(_) | Body::Unknown { .. } => 0,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The fold, in any order; places and how they are spelt.
 
 use super::*;
-use crate::entry::{Edit, Profile, Reaction, Repeat};
+use crate::entry::{Edit, Pin, Profile, Reaction, Repeat};
 use crate::ids::{DeviceId, PersonId};
 use proptest::prelude::*;
 
@@ -158,7 +158,7 @@ fn bodies() -> impl Strategy<Value = Vec<u8>> {
         (order.clone(), "[ab]").prop_map(|(order, name)| text(order, &name)),
         (order.clone(), 0..3_u8, "[ab]").prop_map(|(order, who, name)| profile(order, who, who, &name)),
         order.clone().prop_map(|order| entry(order, Body::Leave)),
-        (order.clone(), 0..3_u8, 0..4_u64, "[ab]", 0..4_u8).prop_map(|(order, actor, index, with, kind)| {
+        (order.clone(), 0..3_u8, 0..4_u64, "[ab]", 0..6_u8).prop_map(|(order, actor, index, with, kind)| {
             let of = MessageId {
                 actor: ActorId([actor; 16]),
                 index,
@@ -168,15 +168,17 @@ fn bodies() -> impl Strategy<Value = Vec<u8>> {
                 match kind {
                     0 => Body::Delete(of),
                     1 => Body::Edit(Edit { of, text: with }),
+                    2 | 3 => Body::Pin(Pin { of, on: kind == 2 }),
                     _ => Body::Reaction(Reaction {
                         of,
                         with,
-                        on: kind == 2,
+                        on: kind == 4,
                     }),
                 },
             )
         }),
         (order.clone(), "[ab]").prop_map(|(order, name)| entry(order, Body::RoomName(name))),
+        (order.clone(), "[ab]").prop_map(|(order, topic)| entry(order, Body::Topic(topic))),
         (order, 0..3_u8, 0..3_u64, "[ab]").prop_map(|(order, actor, index, name)| {
             let of = MessageId {
                 actor: ActorId([actor; 16]),

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tailchat_core::block::Arrival;
 use tailchat_core::change::Parts;
-use tailchat_core::entry::{Body, Edit, Entry, Imported, Profile, Reaction, Repeat, Stamp, Text};
+use tailchat_core::entry::{Body, Edit, Entry, Imported, Pin, Profile, Reaction, Repeat, Stamp, Text};
 use tailchat_core::ids::{ActorId, DeviceId, MessageId, PersonId, RoomId};
 use tailchat_core::timeline::{Line, Place, Timeline};
 use tailchat_index::{Asked, Folded, From, Index, Position};
@@ -59,6 +59,8 @@ pub(crate) fn entries() -> impl Strategy<Value = Vec<u8>> {
             text
         })),
         "[ab]".prop_map(Body::RoomName),
+        "[ab]".prop_map(Body::Topic),
+        (id(), any::<bool>()).prop_map(|(of, on)| Body::Pin(Pin { of, on })),
         (0..3_u8, "[ab]").prop_map(|(who, name)| Body::Profile(Profile {
             person: PersonId([who; 32]),
             device: DeviceId([who; 16]),
