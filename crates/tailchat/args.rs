@@ -110,6 +110,15 @@ pub(crate) enum Command {
     /// Say what you feel about a message, with an emoji or a word
     #[command(after_help = "Example: tailchat react kitchen 9b11219d/1 👍")]
     React(ReactArgs),
+    /// Pin a message, so that everybody finds it at once
+    #[command(
+        after_help = "`tailchat pins` lists them; whoever is in the room may pin and unpin.\n\n\
+                      Example: tailchat pin kitchen 9b11219d/1; tailchat pin kitchen 9b11219d/1 --remove"
+    )]
+    Pin(PinArgs),
+    /// List a room's pinned messages
+    #[command(after_help = "Example: tailchat pins kitchen --json")]
+    Pins(RoomArgs),
     /// Print a room's messages, the oldest first
     #[command(
         after_help = "T is RFC 3339 (2026-11-22T15:04:05Z), a date, \"yesterday\" or \"2 days ago\". Times are local (TZ).\n\n\
@@ -128,6 +137,30 @@ pub(crate) enum Command {
     /// Mark all messages of a room as read
     #[command(after_help = "Example: tailchat log kitchen --unread && tailchat read kitchen")]
     Read(RoomArgs),
+    /// Print what a room is about, or say it for everybody
+    #[command(
+        after_help = "An empty text takes it away. Whoever is in the room may say it; the last word holds.\n\n\
+                      Example: tailchat topic kitchen \"who cooks what, and when\""
+    )]
+    Topic(TopicArgs),
+    /// Give a room another name, for everybody
+    #[command(
+        after_help = "For a name that only you see: tailchat alias.\n\nExample: tailchat rename kitchen canteen"
+    )]
+    Rename(RenameArgs),
+    /// Call a room by a name of your own; nobody else sees it
+    #[command(
+        after_help = "Without a name it is called again as everybody calls it, a name that works everywhere as before.\n\n\
+                      Example: tailchat alias kitchen home"
+    )]
+    Alias(AliasArgs),
+    /// Fold away what a member writes; nobody else hears of it
+    #[command(
+        after_help = "Their messages stay on your disk and are passed on, but count nowhere and bring no notice.\n\
+                      `tailchat log --ignored` shows them, `tailchat members` says who is ignored.\n\n\
+                      Example: tailchat ignore kitchen bob; tailchat ignore kitchen bob --off"
+    )]
+    Ignore(IgnoreArgs),
     /// Bring no notice of a room's messages any more
     #[command(
         after_help = "They still count as unread.\n\nExample: tailchat mute kitchen; tailchat mute kitchen --off"
@@ -204,6 +237,43 @@ pub(crate) struct MuteArgs {
 }
 
 #[derive(Args)]
+pub(crate) struct TopicArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+    /// What it is about; prints it if not given
+    pub(crate) topic: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct RenameArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+    /// What everybody will call it
+    #[arg(value_name = "NAME")]
+    pub(crate) new_name: String,
+}
+
+#[derive(Args)]
+pub(crate) struct AliasArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+    /// What you will call it
+    #[arg(value_name = "NAME")]
+    pub(crate) alias: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct IgnoreArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+    /// A member's name, or the beginning of the ID that `members --json` prints
+    pub(crate) member: String,
+    /// Ignore them no longer
+    #[arg(long)]
+    pub(crate) off: bool,
+}
+
+#[derive(Args)]
 pub(crate) struct LeaveArgs {
     /// A room's name, the beginning of one, or its ID
     pub(crate) room: String,
@@ -254,6 +324,17 @@ pub(crate) struct DeleteArgs {
 }
 
 #[derive(Args)]
+pub(crate) struct PinArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+    /// The message's ID or the beginning of it
+    pub(crate) message: String,
+    /// Unpin it
+    #[arg(long)]
+    pub(crate) remove: bool,
+}
+
+#[derive(Args)]
 pub(crate) struct ReactArgs {
     /// A room's name, the beginning of one, or its ID
     pub(crate) room: String,
@@ -282,6 +363,9 @@ pub(crate) struct LogArgs {
     /// Only what you have not read; `tailchat read` marks it as read
     #[arg(long, conflicts_with = "last")]
     pub(crate) unread: bool,
+    /// Also what people write whom you ignore
+    #[arg(long)]
+    pub(crate) ignored: bool,
     /// Go on with new messages as they come; Ctrl-C ends it
     #[arg(long)]
     pub(crate) follow: bool,

@@ -128,6 +128,27 @@ impl Roster {
         actor == other || (self.writer(actor).is_some() && self.writer(actor) == self.writer(other))
     }
 
+    /// The names that more than one person goes by, as [`Roster::name_key`] has them: whoever shows such a name says who
+    /// is meant.
+    #[must_use]
+    pub fn namesakes(&self) -> BTreeSet<String> {
+        let mut people: BTreeMap<String, PersonId> = BTreeMap::new();
+        let mut shared = BTreeSet::new();
+        for (_, profile) in self.profiles.values() {
+            let key = Self::name_key(&profile.name);
+            if *people.entry(key.clone()).or_insert(profile.person) != profile.person {
+                shared.insert(key);
+            }
+        }
+        shared
+    }
+
+    /// What names have in common that a reader may take for one another.
+    #[must_use]
+    pub fn name_key(name: &str) -> String {
+        crate::text::name(name).to_lowercase()
+    }
+
     /// Every actor whose profile has arrived, with it.
     pub fn profiles(&self) -> impl Iterator<Item = (ActorId, &Profile)> {
         self.profiles

@@ -3,7 +3,7 @@
 
 use tailchat_core::amend::Amends;
 use tailchat_core::engine::Draft;
-use tailchat_core::entry::{Body, Edit, Reaction};
+use tailchat_core::entry::{Body, Edit, Pin, Reaction};
 use tailchat_core::ids::{MessageId, RoomId};
 use tailchat_core::limits::REACTION_LEN_MAX;
 use tailchat_core::text;
@@ -78,6 +78,8 @@ impl Node {
                 text: text.into(),
             }),
             Amends::Delete => Body::Delete(of),
+            Amends::Pin(on) if line.since.pinned == on => return Ok(None),
+            Amends::Pin(on) => Body::Pin(Pin { of, on }),
             Amends::Reaction { with, on } if view.feels(line, &with) == on => return Ok(None),
             Amends::Reaction { with, on } => Body::Reaction(Reaction {
                 of,
@@ -96,6 +98,7 @@ fn checked(what: Amending) -> Result<Amends, Failure> {
             Amends::Edit(text.into())
         }
         Amending::Delete => Amends::Delete,
+        Amending::Pin(on) => Amends::Pin(on),
         Amending::React { with, on } => {
             let with = with.trim();
             let one_word = !with.is_empty() && !with.contains(char::is_whitespace);

@@ -60,6 +60,7 @@ impl Node {
             (AfterIndex::AmendLine { room, message, what }, Found::Line(line)) => {
                 self.amend(id, (room, message), line.as_ref(), what)
             }
+            (AfterIndex::Pins { room }, Found::Pinned(lines)) => Ok(self.pins_found(room, &lines)),
             (AfterIndex::Search, Found::Hits(hits, unread)) => Ok(self.searched(&hits, &unread)),
             (AfterIndex::Import { room }, Found::Unknown(unknown, known)) => {
                 Ok(self.import_unknown(id, room, unknown, known))

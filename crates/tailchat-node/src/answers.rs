@@ -15,8 +15,20 @@ use crate::control::{
 use crate::node::OpenRoom;
 use crate::unread::Counts;
 
-/// A room's name, or the beginning of its ID as long as nobody's name for it has arrived.
-pub(crate) fn room_name(id: RoomId, roster: &Roster) -> String {
+/// Digits of a person's ID behind a name that others go by, too. Whoever has the same ones by chance, one in 65,536, is
+/// told apart by `members`.
+const NAMESAKE_DIGITS: usize = 4;
+
+/// What a person calls a room: their own name for it, or else everybody's.
+pub(crate) fn room_name(id: RoomId, room: &OpenRoom) -> String {
+    match &room.facts.alias {
+        alias if alias.is_empty() => known_as(id, &room.roster),
+        alias => alias.clone(),
+    }
+}
+
+/// A room's name for everybody, or the beginning of its ID as long as none has arrived.
+pub(crate) fn known_as(id: RoomId, roster: &Roster) -> String {
     match roster.name() {
         Some(name) if !name.is_empty() => name.to_owned(),
         _ => id.to_string().chars().take(13).collect(),
@@ -30,6 +42,8 @@ pub(crate) struct View<'a> {
     engine: &'a Engine,
     members: Vec<Member>,
     people: BTreeMap<DeviceId, PersonId>,
+    /// Names that say too little: [`Roster::namesakes`].
+    namesakes: BTreeSet<String>,
     me: PersonId,
 }
 
@@ -46,6 +60,7 @@ impl<'a> View<'a> {
             engine,
             members,
             people,
+            namesakes: room.roster.namesakes(),
             me: engine.identity().person,
         }
     }
@@ -73,8 +88,25 @@ impl<'a> View<'a> {
 
     fn name_of(&self, actor: ActorId) -> String {
         match self.room.roster.profile(actor) {
-            Some(profile) => profile.name.clone(),
+            Some(profile) => self.tell_apart(&profile.name, profile.person),
             None => actor.to_string().chars().take(8).collect(),
+        }
+    }
+
+    /// What every actor is called whose profile has arrived.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (ActorId, String)> {
+        let profiles = self.room.roster.profiles();
+        profiles.map(|(actor, profile)| (actor, self.tell_apart(&profile.name, profile.person)))
+    }
+
+    /// A person's name, with the beginning of their ID if others go by it, too.
+    fn tell_apart(&self, name: &str, person: PersonId) -> String {
+        match !self.namesakes.is_empty() && self.namesakes.contains(&Roster::name_key(name)) {
+            true => format!(
+                "{name}~{}",
+                person.to_string().get(..NAMESAKE_DIGITS).unwrap_or_default()
+            ),
+            false => name.to_owned(),
         }
     }
 
@@ -107,6 +139,7 @@ impl<'a> View<'a> {
         let profile = self.room.roster.profile(line.author);
         let mine = profile.is_some_and(|profile| profile.person == self.me);
         let person = profile.filter(|_| nick.is_none());
+        let ignored = profile.is_some_and(|profile| self.room.facts.ignored.contains(&profile.person));
         let person = person.map(|profile| profile.person.to_string());
         let author = nick.unwrap_or_else(|| self.writer(line));
         let via = line.arrival.via;
@@ -124,6 +157,8 @@ impl<'a> View<'a> {
             reply_to: reply_to.map(|id| id.to_string()),
             edited: line.since.edited.is_some(),
             deleted: line.since.deleted,
+            pinned: line.since.pinned,
+            ignored,
             reactions: line
                 .since
                 .reactions
@@ -132,16 +167,19 @@ impl<'a> View<'a> {
                 .collect(),
             on: self.holders(place.id, true),
             of: u32::try_from(self.members.len()).unwrap_or(u32::MAX),
-            unread: !mine && !self.room.facts.newcomer && !self.room.facts.read.contains(place.id),
+            unread: !mine
+                && !ignored
+                && !self.room.facts.newcomer
+                && !self.room.facts.read.contains(place.id),
             place: place.to_string(),
         }
     }
 
     /// Whether an amendment of ours has any effect on a line.
     pub(crate) fn may(&self, what: &Amends, line: &Line) -> bool {
-        let reacts = matches!(what, Amends::Reaction { .. });
+        let anybodys = matches!(what, Amends::Reaction { .. } | Amends::Pin(_));
         // All our devices may do what the one that wrote it may.
-        (reacts || self.is_us(line.author)) && what.applies(line.author, line, &self.room.roster)
+        (anybodys || self.is_us(line.author)) && what.applies(line.author, line, &self.room.roster)
     }
 
     fn is_us(&self, actor: ActorId) -> bool {
@@ -171,7 +209,7 @@ impl<'a> View<'a> {
             .find(|member| member.devices.contains(&device));
         member.map_or_else(
             || device.to_string().chars().take(8).collect(),
-            |member| member.name.clone(),
+            |member| self.tell_apart(&member.name, member.person),
         )
     }
 
@@ -187,7 +225,9 @@ impl<'a> View<'a> {
         };
         RoomItem {
             room: self.id.to_string(),
-            name: room_name(self.id, &self.room.roster),
+            name: room_name(self.id, self.room),
+            topic: self.room.roster.topic().unwrap_or_default().to_owned(),
+            known_as: (!self.room.facts.alias.is_empty()).then(|| known_as(self.id, &self.room.roster)),
             invite: format!("tailchat:{}{mark}{}", self.id, query.join("&")),
             messages: status.as_ref().map_or(0, |status| status.durable.messages()),
             members: self.members(),
@@ -209,7 +249,8 @@ impl<'a> View<'a> {
             .collect();
         let seen: BTreeMap<DeviceId, i64> = self.engine.last_seen(self.id).collect();
         let item = |member: &Member| MemberItem {
-            name: member.name.clone(),
+            name: self.tell_apart(&member.name, member.person),
+            ignored: self.room.facts.ignored.contains(&member.person),
             person: member.person.to_string(),
             devices: member.devices.len() as u64,
             online: member.person == self.me
@@ -242,7 +283,7 @@ impl<'a> View<'a> {
         };
         Some(StatusItem {
             room: self.id.to_string(),
-            name: room_name(self.id, &self.room.roster),
+            name: room_name(self.id, self.room),
             messages: status.durable.messages(),
             changes: status.durable.changes(),
             heads: status.durable.heads().iter().map(ToString::to_string).collect(),
@@ -293,7 +334,7 @@ pub(crate) fn addresses<'a>(
             item.connected = true;
             item.problem = None;
             item.peer = Some(peer.name.clone());
-            item.rooms.push(room_name(id, &room.roster));
+            item.rooms.push(room_name(id, room));
         }
     }
     items.into_values().collect()

@@ -36,7 +36,7 @@ impl Node {
         let name = self
             .rooms
             .get(&room)
-            .map(|open| room_name(room, &open.roster))
+            .map(|open| room_name(room, open))
             .unwrap_or_default();
         let Some(session) = self.sessions.get_mut(&id) else {
             return;

@@ -38,6 +38,11 @@ pub enum Request {
     },
     /// Lists rooms as [`Item::Room`].
     Rooms,
+    /// One room as [`Item::Room`]; its counts may be a moment old.
+    Room {
+        /// Which.
+        room: String,
+    },
     /// Leaves a room. With `forget` its history goes from this disk, too.
     Leave {
         /// Which.
@@ -125,6 +130,34 @@ pub enum Request {
         /// Whether it is muted from now on.
         on: bool,
     },
+    /// What everybody is to see of a room; durable when it is done.
+    Describe {
+        /// Which room.
+        room: String,
+        /// What.
+        what: Describing,
+    },
+    /// Lists the pinned messages of a room as [`Item::Message`], in the room's order; of very many the newest [`PINS_MAX`].
+    Pins {
+        /// Which room.
+        room: String,
+    },
+    /// Calls a room by another name, here only; an empty one takes that back. Durable when it is done.
+    Alias {
+        /// Which room.
+        room: String,
+        /// The name.
+        name: String,
+    },
+    /// Folds a member's messages away, here only, or no longer; durable when it is done. They never count as unread.
+    Ignore {
+        /// In which room.
+        room: String,
+        /// The member's name, or the beginning of their ID.
+        member: String,
+        /// Whether they are ignored from now on.
+        on: bool,
+    },
     /// Tells of all rooms what changes, until it is cancelled: every room as [`Item::Room`], now and whenever its item
     /// changes, and [`Item::Shown`], [`Item::Changed`] and [`Item::Preview`].
     Watch,
@@ -196,6 +229,18 @@ pub enum Amending {
         /// Or feels no longer.
         on: bool,
     },
+    /// Whether it is pinned, for everybody.
+    Pin(bool),
+}
+
+/// What everybody sees of a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Describing {
+    /// Its name.
+    Name(String),
+    /// What it is about; nothing if empty.
+    Topic(String),
 }
 
 /// Which messages [`Request::Log`] lists; all of the room if nothing else is said.
@@ -232,6 +277,9 @@ pub struct SearchRequest {
 
 /// Messages that one [`Request::Search`] may find; a node refuses to look for more.
 pub const SEARCH_MAX: u32 = 4096;
+
+/// Messages that one [`Request::Pins`] lists.
+pub const PINS_MAX: usize = 256;
 
 /// Messages in one [`Request::Import`]; a node refuses more.
 pub const IMPORT_MAX: usize = 4096;

@@ -1,11 +1,13 @@
-//! What a person keeps of a room for themselves: whether it was left, what was read, what is being written. In the
+//! What a person keeps of a room for themselves: whether it was left, what was read, what is being written, how they
+//! call it, whom they would rather not read. In the
 //! room's log, never told to peers. Knows how it is spelt; decides nothing.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tailchat_core::ids::ActorId;
+use tailchat_core::ids::{ActorId, PersonId};
 use tailchat_core::read::ReadState;
 
 /// A room's local facts.
@@ -21,6 +23,10 @@ pub(crate) struct RoomFacts {
     pub(crate) draft: String,
     /// Nobody is to be told of its messages.
     pub(crate) muted: bool,
+    /// What the person calls it; empty if what everybody does.
+    pub(crate) alias: String,
+    /// Whose messages are folded away and never count.
+    pub(crate) ignored: BTreeSet<PersonId>,
 }
 
 /// As JSON; what a version before did not have yet is empty.
@@ -33,6 +39,9 @@ struct Written {
     read: Vec<(String, Vec<(u64, u64)>)>,
     draft: String,
     muted: bool,
+    alias: String,
+    /// People, in hexadecimal.
+    ignored: Vec<String>,
 }
 
 impl RoomFacts {
@@ -48,6 +57,8 @@ impl RoomFacts {
                 .collect(),
             draft: self.draft.clone(),
             muted: self.muted,
+            alias: self.alias.clone(),
+            ignored: self.ignored.iter().map(ToString::to_string).collect(),
         };
         serde_json::to_vec(&written).unwrap_or_default()
     }
@@ -73,6 +84,12 @@ impl RoomFacts {
             read: Arc::new(read),
             draft: written.draft,
             muted: written.muted,
+            alias: written.alias,
+            ignored: written
+                .ignored
+                .iter()
+                .filter_map(|person| person.parse().ok())
+                .collect(),
         }
     }
 }
@@ -87,6 +104,8 @@ mod tests {
             newcomer: true,
             draft: "half a \"sentence\"\n".into(),
             muted: true,
+            alias: "home".into(),
+            ignored: [PersonId([9; 32])].into(),
             ..RoomFacts::default()
         };
         let read = Arc::make_mut(&mut facts.read);

@@ -244,6 +244,7 @@ impl Worker {
                 exact,
             } => self.messages(room, &actors, &digits, exact),
             Question::Versions(id) => Ok(Found::Versions(self.index.versions(room, id)?)),
+            Question::Pins(limit) => Ok(Found::Pinned(self.index.pinned(room, limit)?)),
             Question::Line(id) => Ok(Found::Line(self.index.message(room, id)?)),
             Question::Known(messages) => {
                 let total = messages.len();

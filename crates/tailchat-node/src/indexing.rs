@@ -48,6 +48,8 @@ pub(crate) enum Question {
     },
     /// A message.
     Line(MessageId),
+    /// Those that are pinned, the newest so many.
+    Pins(usize),
     /// The texts that it has had.
     Versions(MessageId),
     /// A page around a spot: so many lines before it and so many from it on.
@@ -64,6 +66,8 @@ pub(crate) enum Found {
     Page(Page),
     Messages(Vec<MessageId>),
     Line(Option<Line>),
+    /// In order.
+    Pinned(Vec<(Place, Line)>),
     Versions(Vec<Version>),
     /// What a search found, and the rooms that could not be searched.
     Hits(Hits, Vec<RoomId>),

@@ -15,6 +15,7 @@ mod indexer;
 mod indexing;
 pub mod invite;
 pub mod journal;
+mod keeping;
 mod membership;
 mod node;
 mod opening;

@@ -3,10 +3,10 @@
 use tailchat_core::engine::{Draft, Event};
 use tailchat_core::entry::{Body, Profile};
 use tailchat_core::ids::RoomId;
-use tailchat_core::limits::NAME_LEN_MAX;
+use tailchat_core::limits::{NAME_LEN_MAX, TOPIC_LEN_MAX};
 use tailchat_store::log::room_dir;
 
-use crate::control::{Code, Failure, Request, Wait};
+use crate::control::{Code, Describing, Failure, Request, Wait};
 use crate::invite::{self, Invite};
 use crate::node::{Done, Node, random};
 use crate::opening::Loaded;
@@ -200,6 +200,21 @@ impl Node {
             .leave_room(room, forget, at_rest, id, self.done.clone());
     }
 
+    /// Posts what everybody is to see of a room.
+    pub(crate) fn describe(
+        &mut self,
+        session: SessionId,
+        room: &str,
+        what: Describing,
+    ) -> Result<Pending, Failure> {
+        let room = self.resolve(room)?;
+        let body = match what {
+            Describing::Name(name) => Body::RoomName(checked_name(&name)?),
+            Describing::Topic(topic) => Body::Topic(checked_topic(&topic)?),
+        };
+        self.post(session, room, vec![Draft { body, stamp: None }], AfterPost::Named)
+    }
+
     pub(crate) fn rename(&mut self, session: SessionId, name: &str) -> Result<Pending, Failure> {
         let name = checked_name(name)?;
         if self
@@ -229,6 +244,22 @@ impl Node {
             }
         }
     }
+}
+
+/// A topic that can be shown: not too long, one line.
+fn checked_topic(topic: &str) -> Result<String, Failure> {
+    let topic = topic.trim();
+    let why = if topic.len() > TOPIC_LEN_MAX {
+        format!(
+            "the topic has {} bytes, at most {TOPIC_LEN_MAX} are taken",
+            topic.len()
+        )
+    } else if topic.chars().any(char::is_control) {
+        "a topic is one line, without control characters".to_owned()
+    } else {
+        return Ok(topic.to_owned());
+    };
+    Err(Failure::new(Code::Usage, why))
 }
 
 /// A name that can be shown: not empty, not too long, one line.

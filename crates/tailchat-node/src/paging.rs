@@ -1,15 +1,16 @@
 //! Pages that a screen asks for, around a line or behind it, and on how many disks their messages are.
 
 use tailchat_core::ids::{MessageId, RoomId};
-use tailchat_core::timeline::Place;
+use tailchat_core::timeline::{Line, Place};
 use tailchat_index::{Page as Found, Spot};
 
-use crate::control::{At, Code, Failure, Item, PAGE_MAX, PageItem};
+use crate::answers::View;
+use crate::control::{At, Code, Failure, Item, PAGE_MAX, PINS_MAX, PageItem};
 use crate::indexing::Question;
 use crate::node::Node;
-use crate::requests::busy;
+use crate::requests::{busy, left};
 use crate::session::{AfterIndex, Pending, SessionId};
-use crate::unread::messages;
+use crate::unread;
 
 impl Node {
     pub(crate) fn page_around(
@@ -70,7 +71,7 @@ impl Node {
 
     pub(crate) fn page_found(&self, room: RoomId, found: &Found) -> Pending {
         let Some(view) = self.view(room) else {
-            return Pending::failed(Code::NotFound, "the room was left");
+            return Pending::from(left());
         };
         let page = Item::Page(PageItem {
             room: room.to_string(),
@@ -78,21 +79,37 @@ impl Node {
             more_before: found.more_before,
             more_after: found.more_after,
         });
-        let lines = found.lines.iter();
-        let messages = lines.map(|(place, line)| Item::Message(Box::new(view.message(place, line))));
-        Pending::items(std::iter::once(page).chain(messages))
+        Pending::items(std::iter::once(page).chain(messages(&view, &found.lines)))
+    }
+
+    pub(crate) fn pins(&mut self, session: SessionId, room: &str) -> Result<Pending, Failure> {
+        let room = self.resolve(room)?;
+        let asked = self.ask_index(session, room, Question::Pins(PINS_MAX));
+        Ok(Pending::Index(asked.ok_or_else(busy)?, AfterIndex::Pins { room }))
+    }
+
+    pub(crate) fn pins_found(&self, room: RoomId, pinned: &[(Place, Line)]) -> Pending {
+        match self.view(room) {
+            Some(view) => Pending::items(messages(&view, pinned)),
+            None => Pending::from(left()),
+        }
     }
 
     pub(crate) fn disks_of(&self, room: &str, ids: &[String]) -> Result<Pending, Failure> {
         let room = self.resolve(room)?;
         let Some(view) = self.view(room) else {
-            return Err(Failure::new(Code::NotFound, "the room was left"));
+            return Err(left());
         };
         let item = |id: MessageId| Item::Disks {
             id: id.to_string(),
             on: view.holders(id, true),
             of: u32::try_from(view.members()).unwrap_or(u32::MAX),
         };
-        Ok(Pending::items(messages(ids)?.into_iter().map(item)))
+        Ok(Pending::items(unread::messages(ids)?.into_iter().map(item)))
     }
+}
+
+fn messages(view: &View<'_>, lines: &[(Place, Line)]) -> impl Iterator<Item = Item> {
+    let items = lines.iter().map(|(place, line)| view.message(place, line));
+    items.map(|message| Item::Message(Box::new(message)))
 }

@@ -140,6 +140,10 @@ impl Node {
             } => self.page_around(session, &room, at, (before, after)),
             Request::Search(search) => self.search(session, search),
             Request::Read { room, what } => self.read(session, &room, &what),
+            Request::Describe { room, what } => self.describe(session, &room, what),
+            Request::Alias { room, name } => self.alias(session, &room, &name),
+            Request::Ignore { room, member, on } => self.ignore(session, &room, &member, on),
+            Request::Pins { room } => self.pins(session, &room),
             Request::Mute { room, on } => self.mute(session, &room, on),
             Request::SetDraft { room, text } => self.set_draft(session, &room, text),
             question => self.look_up(question),
@@ -191,6 +195,10 @@ impl Node {
                 // The index answers in order.
                 let counts = rooms.into_iter().filter_map(|room| self.count(room));
                 Ok(Pending::Rooms(counts.max()))
+            }
+            Request::Room { room } => {
+                let room = self.resolve(&room)?;
+                Ok(Pending::items([Item::Room(self.room_item(room))]))
             }
             Request::Watch => Ok(self.watch()),
             Request::Draft { room } => self.draft(&room),
@@ -389,16 +397,6 @@ pub(crate) fn busy() -> Failure {
 fn unreachable_room(id: RoomId) -> RoomItem {
     RoomItem {
         room: id.to_string(),
-        name: String::new(),
-        invite: String::new(),
-        messages: 0,
-        members: 0,
-        connected: 0,
-        behind: 0,
-        met: false,
-        unread: 0,
-        mentions: 0,
-        draft: false,
-        muted: false,
+        ..RoomItem::default()
     }
 }

@@ -4,7 +4,7 @@
 use tailchat_core::ids::RoomId;
 use tailchat_store::log::room_dir;
 
-use crate::answers::room_name;
+use crate::answers::{known_as, room_name};
 use crate::control::{Code, Failure, LogRequest, Request};
 use crate::invite::Invite;
 use crate::node::{Node, OpenRoom};
@@ -20,7 +20,8 @@ impl Node {
                 invite.map_or(true, |invite| !self.moving.contains(&room_dir(invite.room)))
             }
             Concerned::Room(text) => {
-                let named = |(id, open): (&RoomId, &OpenRoom)| room_name(*id, &open.roster) == text;
+                let named =
+                    |(id, open): (&RoomId, &OpenRoom)| names(*id, open).iter().any(|name| name == text);
                 text.parse().is_ok_and(|id| self.rooms.contains_key(&id)) || self.rooms.iter().any(named)
             }
         }
@@ -47,22 +48,24 @@ impl Node {
                 Err(self.no_room("with that ID"))
             };
         }
-        let named: Vec<(RoomId, String)> = self
-            .rooms
-            .iter()
-            .map(|(id, open)| (*id, room_name(*id, &open.roster)))
-            .collect();
-        let exact: Vec<_> = named.iter().filter(|(_, name)| name == text).collect();
-        let found = if exact.is_empty() {
-            named.iter().filter(|(_, name)| name.starts_with(text)).collect()
-        } else {
-            exact
+        let fitting = |fits: &dyn Fn(&str) -> bool| -> Vec<(RoomId, &OpenRoom)> {
+            let rooms = self.rooms.iter().map(|(id, open)| (*id, open));
+            rooms
+                .filter(|(id, open)| names(*id, open).iter().any(|name| fits(name)))
+                .collect()
         };
+        let mut found = fitting(&|name| name == text);
+        if found.is_empty() {
+            found = fitting(&|name| name.starts_with(text));
+        }
         match found[..] {
-            [(id, _)] => Ok(*id),
+            [(id, _)] => Ok(id),
             [] => Err(self.no_room(&format!("\"{text}\""))),
             _ => {
-                let names: Vec<_> = found.iter().map(|(id, name)| format!("{name} ({id})")).collect();
+                let names: Vec<_> = found
+                    .iter()
+                    .map(|(id, open)| format!("{} ({id})", room_name(*id, open)))
+                    .collect();
                 Err(Failure::new(
                     Code::Usage,
                     format!("\"{text}\" may be any of: {}; give its ID", names.join(", ")),
@@ -82,6 +85,11 @@ impl Node {
         );
         Failure::new(Code::Damaged, why)
     }
+}
+
+/// By what a room may be named: our own name for it, and everybody's.
+fn names(id: RoomId, open: &OpenRoom) -> [String; 2] {
+    [room_name(id, open), known_as(id, &open.roster)]
 }
 
 /// What of the rooms a request is about.
@@ -108,6 +116,11 @@ impl Request {
                 room.as_deref().map_or(Concerned::All, Concerned::Room)
             }
             Self::Leave { room, .. }
+            | Self::Describe { room, .. }
+            | Self::Pins { room }
+            | Self::Room { room }
+            | Self::Alias { room, .. }
+            | Self::Ignore { room, .. }
             | Self::Amend { room, .. }
             | Self::Versions { room, .. }
             | Self::Page { room, .. }

@@ -47,9 +47,8 @@ impl Node {
         rooms.dedup();
         let mut names = Vec::new();
         if !query.from.is_empty() {
-            let rosters = rooms.iter().filter_map(|room| self.rooms.get(room));
-            let profiles = rosters.flat_map(|open| open.roster.profiles());
-            names.extend(profiles.map(|(actor, profile)| (actor, profile.name.clone())));
+            let views = rooms.iter().filter_map(|room| self.view(*room));
+            names.extend(views.flat_map(|view| view.names().collect::<Vec<_>>()));
         }
         let terms = query.words.into_iter().map(|word| Term {
             text: word.text,
@@ -70,7 +69,7 @@ impl Node {
 
     /// The index has searched. Rooms that were left meanwhile are passed over.
     pub(crate) fn searched(&self, found: &Hits, unread: &[RoomId]) -> Pending {
-        let name = |room: &RoomId| Some(room_name(*room, &self.rooms.get(room)?.roster));
+        let name = |room: &RoomId| Some(room_name(*room, self.rooms.get(room)?));
         let mut items = Vec::with_capacity(found.hits.len() + 1);
         for (room, hits) in by_room(found) {
             let (Some(view), Some(room_name)) = (self.view(room), name(&room)) else {

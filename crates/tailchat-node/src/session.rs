@@ -141,6 +141,8 @@ pub(crate) enum AfterIndex {
     Page { room: RoomId },
     /// What was found is told.
     Search,
+    /// What is pinned is told.
+    Pins { room: RoomId },
     /// A page is asked for around the message that this text names.
     Goto {
         room: RoomId,

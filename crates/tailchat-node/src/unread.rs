@@ -1,16 +1,14 @@
-//! What was read and what was not: marks, counts, drafts, mutes, and when they go to disk. The index counts; nothing here
-//! scans.
+//! What was read and what was not: marks, counts, and when they go to disk. The index counts; nothing here scans.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tailchat_core::ids::{ActorId, MessageId, RoomId};
-use tailchat_core::limits::TEXT_LEN_MAX;
 use tailchat_core::read::ReadState;
 use tailchat_index::Reader;
 
-use crate::control::{Code, Failure, Item, PAGE_MAX, Reading};
+use crate::control::{Code, Failure, PAGE_MAX, Reading};
 use crate::indexing::AskedIndex;
 use crate::node::Node;
 use crate::requests::no_message;
@@ -24,6 +22,7 @@ const KEEP_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(crate) struct ReaderOf {
     read: Arc<ReadState>,
+    /// Whose messages never count: one's own, and those of whoever is ignored.
     own: Arc<BTreeSet<ActorId>>,
     name: Arc<str>,
 }
@@ -78,9 +77,13 @@ impl Node {
     pub(crate) fn reader_of(&self, room: RoomId) -> Option<ReaderOf> {
         let open = self.rooms.get(&room)?;
         let identity = self.engine.identity();
+        let mut silent: BTreeSet<_> = open.roster.actors_of_person(identity.person).collect();
+        for person in &open.facts.ignored {
+            silent.extend(open.roster.actors_of_person(*person));
+        }
         Some(ReaderOf {
             read: Arc::clone(&open.facts.read),
-            own: Arc::new(open.roster.actors_of_person(identity.person).collect()),
+            own: Arc::new(silent),
             name: identity.name.as_str().into(),
         })
     }
@@ -182,44 +185,6 @@ impl Node {
         }
         self.facts_changed(room);
         marked.map(|()| Pending::items([])).map_err(refused)
-    }
-
-    pub(crate) fn draft(&self, room: &str) -> Result<Pending, Failure> {
-        let room = self.resolve(room)?;
-        let draft = self.rooms.get(&room).map(|open| open.facts.draft.clone());
-        Ok(Pending::items(draft.map(Item::Draft)))
-    }
-
-    pub(crate) fn set_draft(
-        &mut self,
-        session: SessionId,
-        room: &str,
-        text: String,
-    ) -> Result<Pending, Failure> {
-        let room = self.resolve(room)?;
-        if text.len() > TEXT_LEN_MAX {
-            let why = format!(
-                "the draft has {} bytes, {TEXT_LEN_MAX} are kept; send it in parts",
-                text.len()
-            );
-            return Err(Failure::new(Code::Usage, why));
-        }
-        if let Some(open) = self.rooms.get_mut(&room) {
-            open.facts.draft = text;
-        }
-        self.room_changed(room);
-        self.keep_facts(room, Some(session));
-        Ok(Pending::Disk(AfterDisk::Answer))
-    }
-
-    pub(crate) fn mute(&mut self, session: SessionId, room: &str, on: bool) -> Result<Pending, Failure> {
-        let room = self.resolve(room)?;
-        if let Some(open) = self.rooms.get_mut(&room) {
-            open.facts.muted = on;
-        }
-        self.room_changed(room);
-        self.keep_facts(room, Some(session));
-        Ok(Pending::Disk(AfterDisk::Answer))
     }
 
     /// The facts are to be kept within [`KEEP_WITHIN`].

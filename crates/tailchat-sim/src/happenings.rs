@@ -2,7 +2,7 @@
 //! happen in it, others often. Knows no check.
 
 use tailchat_core::engine::{Draft, Event, Ticket};
-use tailchat_core::entry::{Body, Edit, Imported, Reaction, Stamp, Text};
+use tailchat_core::entry::{Body, Edit, Imported, Pin, Reaction, Stamp, Text};
 use tailchat_core::ids::RoomId;
 use tailchat_store::sim_disk::Fault;
 
@@ -270,7 +270,14 @@ impl World {
         let name = format!("post {}", ticket.0);
         match what {
             EmptyPost => Vec::new(),
-            NameRoom => vec![now(Body::RoomName(name))],
+            NameRoom => {
+                let topic = self.dice.below(2) == 0;
+                vec![now(if topic {
+                    Body::Topic(name)
+                } else {
+                    Body::RoomName(name)
+                })]
+            }
             Amend => {
                 let here = self.accepted.iter().filter(|accepted| accepted.room == room);
                 let here: Vec<_> = here.map(|accepted| accepted.id).collect();
@@ -278,9 +285,10 @@ impl World {
                     return Vec::new();
                 };
                 let with = format!("r{}", ticket.0 % 3);
-                vec![now(match self.dice.below(4) {
+                vec![now(match self.dice.below(6) {
                     0 => Body::Delete(of),
                     1 => Body::Edit(Edit { of, text: name }),
+                    roll @ 4.. => Body::Pin(Pin { of, on: roll == 4 }),
                     roll => Body::Reaction(Reaction {
                         of,
                         with,

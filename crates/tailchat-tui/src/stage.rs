@@ -325,12 +325,9 @@ impl MadeUp {
                 messages: lines.len() as u64,
                 members: 2,
                 connected: 1,
-                behind: 0,
                 met: true,
                 unread,
-                mentions: 0,
-                draft: false,
-                muted: false,
+                ..RoomItem::default()
             },
             lines,
             members: vec![
@@ -423,6 +420,7 @@ fn member(name: &str, online: bool, me: bool) -> MemberItem {
         devices: 1,
         online,
         me,
+        ignored: false,
         last_seen_ms: (!online).then_some(NOON_MS - 3 * 3_600_000),
     }
 }
@@ -443,6 +441,8 @@ pub(crate) fn message(at: u32, text: &str) -> MessageItem {
         reply_to: None,
         edited: false,
         deleted: false,
+        pinned: false,
+        ignored: false,
         reactions: Vec::new(),
         on: 1,
         of: 3,

@@ -1,10 +1,10 @@
-//! `edit`, `delete` and `react`: what is said of a message that is there. Knows what people type, not who may.
+//! `edit`, `delete`, `react` and `pin`: what is said of a message that is there. Knows what people type, not who may.
 
 use anyhow::Result;
 use tailchat_node::control::{Amending, Request};
 
 use super::typed_or_piped;
-use crate::args::{DeleteArgs, EditArgs, Everywhere, ReactArgs};
+use crate::args::{DeleteArgs, EditArgs, Everywhere, PinArgs, ReactArgs};
 use crate::reach::{Online, config, with_node};
 
 /// `tailchat edit`.
@@ -26,6 +26,11 @@ pub(crate) async fn react(args: ReactArgs, everywhere: &Everywhere) -> Result<()
         on: !args.remove,
     };
     amend(args.room, args.message, what, everywhere).await
+}
+
+/// `tailchat pin`.
+pub(crate) async fn pin(args: PinArgs, everywhere: &Everywhere) -> Result<()> {
+    amend(args.room, args.message, Amending::Pin(!args.remove), everywhere).await
 }
 
 async fn amend(room: String, message: String, what: Amending, everywhere: &Everywhere) -> Result<()> {

@@ -9,8 +9,8 @@ use serde::Serialize;
 use tailchat_core::text;
 use tailchat_node::control::{Code, Failure, Item, LogRequest, MessageItem, MessageKind, Request};
 
-use crate::args::{Everywhere, LogArgs};
-use crate::print::Output;
+use crate::args::{Everywhere, LogArgs, RoomArgs};
+use crate::print::{Output, counted};
 use crate::reach::{Online, Stopped, config, stream, with_node};
 use crate::time;
 
@@ -35,6 +35,7 @@ pub(crate) struct MessageObject<'a> {
     reactions: BTreeMap<&'a str, Vec<&'a str>>,
     on: u32,
     of: u32,
+    pinned: bool,
 }
 
 /// `tailchat log`.
@@ -42,12 +43,7 @@ pub(crate) async fn log(args: LogArgs, everywhere: &Everywhere, out: &mut Output
     let now = Zoned::now();
     let moment = |text: Option<&String>| text.map(|text| time::parse(text, &now)).transpose();
     let (since_ms, until_ms) = (moment(args.since.as_ref())?, moment(args.until.as_ref())?);
-    let mut page = Page {
-        zone: now.time_zone().clone(),
-        days: out.is_terminal(),
-        day: String::new(),
-        previews: false,
-    };
+    let mut page = Page::new(now.time_zone(), out);
     let done = with_node(config(everywhere, Online::No)?, async |client| {
         // A node of our own would keep the folder to itself, offline, and wait for nothing.
         let follow = args.follow && client.is_remote();
@@ -60,13 +56,24 @@ pub(crate) async fn log(args: LogArgs, everywhere: &Everywhere, out: &mut Output
             follow,
             preview: !out.is_json(),
         });
+        let mut ignored = 0;
         stream(client, request, out, |item, out| match item {
+            Item::Message(message) if message.ignored && !args.ignored => {
+                ignored += 1;
+                Ok(())
+            }
             Item::Message(message) if out.is_json() => out.object(&object(&message)),
             Item::Message(message) => page.show(&message, out),
             Item::Preview(message) => page.preview(&message, out),
             _ => Ok(()),
         })
         .await?;
+        if ignored > 0 {
+            let messages = counted(ignored, "message");
+            out.note(&format!(
+                "{messages} of people whom you ignore; with --ignored they are shown."
+            ));
+        }
         if args.follow && !follow {
             let why = "nothing new can come, since no tailchat runs here; start `tailchat serve` first";
             return Err(Failure::new(Code::Failed, why).into());
@@ -79,6 +86,25 @@ pub(crate) async fn log(args: LogArgs, everywhere: &Everywhere, out: &mut Output
         Err(error) if args.follow && error.is::<Stopped>() => Ok(()),
         done => done,
     }
+}
+
+/// `tailchat pins`.
+pub(crate) async fn pins(args: RoomArgs, everywhere: &Everywhere, out: &mut Output) -> Result<()> {
+    let mut page = Page::new(Zoned::now().time_zone(), out);
+    with_node(config(everywhere, Online::No)?, async |client| {
+        stream(
+            client,
+            Request::Pins { room: args.room },
+            out,
+            |item, out| match item {
+                Item::Message(message) if out.is_json() => out.object(&object(&message)),
+                Item::Message(message) => page.show(&message, out),
+                _ => Ok(()),
+            },
+        )
+        .await
+    })
+    .await
 }
 
 fn screenful(args: &LogArgs, out: &Output) -> Option<u64> {
@@ -101,6 +127,7 @@ pub(crate) fn object(message: &MessageItem) -> MessageObject<'_> {
         reactions: reactions(message),
         on: message.on,
         of: message.of,
+        pinned: message.pinned,
     }
 }
 
@@ -123,6 +150,15 @@ struct Page {
 }
 
 impl Page {
+    fn new(zone: &TimeZone, out: &Output) -> Self {
+        Self {
+            zone: zone.clone(),
+            days: out.is_terminal(),
+            day: String::new(),
+            previews: false,
+        }
+    }
+
     /// Beside the data, since it is not here yet and may be gone at the next look.
     fn preview(&mut self, message: &MessageItem, out: &mut Output) -> Result<()> {
         if !self.previews {
@@ -198,6 +234,8 @@ mod tests {
             reply_to: None,
             edited: false,
             deleted: false,
+            pinned: false,
+            ignored: false,
             reactions: Vec::new(),
             on: 3,
             of: 5,
@@ -232,7 +270,7 @@ mod tests {
             "{\"room\":\"room1\",\"id\":\"ab/1\",\"author\":\"an\\u202en\",\
              \"sent_at\":\"2026-11-22T15:04:05.123Z\",\"arrived_at\":\"2026-11-22T15:04:06.000Z\",\
              \"kind\":\"text\",\"text\":\"hi\",\"reply_to\":null,\"edited\":false,\"deleted\":false,\
-             \"reactions\":{},\"on\":3,\"of\":5}\n"
+             \"reactions\":{},\"on\":3,\"of\":5,\"pinned\":false}\n"
         );
     }
 }

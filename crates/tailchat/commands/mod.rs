@@ -9,6 +9,7 @@ pub(crate) mod import;
 pub(crate) mod join;
 pub(crate) mod log;
 pub(crate) mod peers;
+pub(crate) mod room;
 pub(crate) mod rooms;
 pub(crate) mod search;
 pub(crate) mod send;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use tailchat_core::text;
 use tailchat_node::control::{Code, Item, MemberItem, Reading, Request, RoomItem};
 
-use crate::args::{Everywhere, LeaveArgs, MuteArgs, NewArgs, RoomArgs};
+use crate::args::{Everywhere, LeaveArgs, NewArgs, RoomArgs};
 use crate::print::{Output, Told, confirm, counted};
 use crate::reach::{Online, config, gather, gather_one, with_node};
 use crate::{qr, time};
@@ -24,6 +24,7 @@ struct MemberObject<'a> {
     devices: u64,
     online: bool,
     me: bool,
+    ignored: bool,
     last_seen: Option<String>,
 }
 
@@ -109,6 +110,9 @@ pub(crate) fn room_row(room: &RoomItem) -> Vec<String> {
         format!("{} connected", room.connected),
         unread(room),
         behind,
+        room.known_as
+            .as_ref()
+            .map_or_else(String::new, |name| format!("known as {}", text::name(name))),
     ]
 }
 
@@ -156,16 +160,6 @@ pub(crate) async fn leave(args: LeaveArgs, everywhere: &Everywhere, out: &mut Ou
     .await
 }
 
-/// `tailchat mute`.
-pub(crate) async fn mute(args: MuteArgs, everywhere: &Everywhere) -> Result<()> {
-    with_node(config(everywhere, Online::No)?, async |client| {
-        let (room, on) = (args.room, !args.off);
-        client.ask(Request::Mute { room, on }).await?;
-        Ok(())
-    })
-    .await
-}
-
 /// `tailchat read`.
 pub(crate) async fn read(args: RoomArgs, everywhere: &Everywhere, out: &mut Output) -> Result<()> {
     with_node(config(everywhere, Online::No)?, async |client| {
@@ -207,6 +201,7 @@ fn object(member: &MemberItem) -> MemberObject<'_> {
         devices: member.devices,
         online: member.online,
         me: member.me,
+        ignored: member.ignored,
         last_seen: member.last_seen_ms.map(time::utc),
     }
 }
@@ -222,5 +217,6 @@ fn row(member: &MemberItem) -> Vec<String> {
         text::name(&member.name),
         counted(member.devices, "device"),
         presence,
+        if member.ignored { "ignored" } else { "" }.to_owned(),
     ]
 }

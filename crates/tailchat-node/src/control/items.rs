@@ -96,7 +96,7 @@ pub struct NodeItem {
 }
 
 /// A room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomItem {
     /// Its ID, `room1...`.
     pub room: String,
@@ -126,6 +126,12 @@ pub struct RoomItem {
     /// Whether nobody is to be told of its messages.
     #[serde(default)]
     pub muted: bool,
+    /// What it is about; empty if nobody said so.
+    #[serde(default)]
+    pub topic: String,
+    /// The name that everybody sees, where `name` is one of our own.
+    #[serde(default)]
+    pub known_as: Option<String>,
 }
 
 /// A member.
@@ -141,6 +147,9 @@ pub struct MemberItem {
     pub online: bool,
     /// Whether it is ourselves.
     pub me: bool,
+    /// Whether their messages are folded away.
+    #[serde(default)]
+    pub ignored: bool,
     /// When a device of theirs was last heard of by this process, in milliseconds since 1970.
     pub last_seen_ms: Option<i64>,
 }
@@ -177,6 +186,12 @@ pub struct MessageItem {
     /// Whether it was deleted: then there is no text.
     #[serde(default)]
     pub deleted: bool,
+    /// Whether it is pinned.
+    #[serde(default)]
+    pub pinned: bool,
+    /// Whether its author is ignored: it is folded away.
+    #[serde(default)]
+    pub ignored: bool,
     /// What people feel about it, what was felt first before the rest.
     #[serde(default)]
     pub reactions: Vec<ReactionItem>,

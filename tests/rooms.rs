@@ -1,0 +1,142 @@
+//! What is set of rooms and of people in them: topics, names, pins, aliases, whom one ignores. Two machines that meet,
+//! where others see it. Knows nothing of screens.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a test that finds something else has failed"
+)]
+
+#[expect(dead_code, reason = "other tests use more of it")]
+mod rig;
+#[path = "rig/running.rs"]
+#[expect(dead_code, reason = "other tests use more of it")]
+mod running;
+
+use rig::Machine;
+use running::{equal, joined, serve};
+use serde_json::Value;
+
+fn send(machine: &Machine, text: &str) -> String {
+    let sent = machine.run(&["send", "kitchen", text, "--quiet"]);
+    sent.ok().trim().to_owned()
+}
+
+fn room(machine: &Machine) -> Value {
+    machine.run(&["rooms", "--json"]).json().remove(0)
+}
+
+#[test]
+fn what_is_said_of_a_room_everybody_sees_and_what_one_keeps_nobody_else() {
+    let (ann, _anns, bob) = joined();
+    let (_bobs, _) = serve(&bob);
+    ann.run(&["topic", "kitchen", "who", "cooks"]).ok();
+    let pinned = send(&bob, "the rules");
+    send(&bob, "something else");
+    bob.run(&["pin", "kitchen", &pinned]).ok();
+    bob.run(&["alias", "kitchen", "home"]).ok();
+    equal(&ann);
+    ann.run(&["rename", "kitchen", "canteen"]).ok();
+    equal(&bob);
+    assert_eq!(bob.run(&["topic", "home"]).ok(), "who cooks\n");
+    let pins = ann.run(&["pins", "canteen", "--json"]).json();
+    assert_eq!(pins.len(), 1);
+    assert_eq!(
+        (&pins[0]["text"], &pins[0]["pinned"]),
+        (&"the rules".into(), &true.into())
+    );
+    // Their own name for it is theirs alone, and everybody's still means it.
+    assert_eq!(room(&bob)["name"], "home");
+    assert_eq!(room(&bob)["known_as"], "canteen");
+    assert_eq!(room(&ann)["name"], "canteen");
+    bob.run(&["alias", "canteen"]).ok();
+    assert_eq!(room(&bob)["name"], "canteen");
+    // Anybody takes a pin off and a topic away.
+    ann.run(&["pin", "canteen", &pinned, "--remove"]).ok();
+    ann.run(&["topic", "canteen", ""]).ok();
+    equal(&ann);
+    assert_eq!(bob.run(&["pins", "canteen"]).ok(), "");
+    assert_eq!(room(&bob)["topic"], "");
+}
+
+#[test]
+fn whoever_is_ignored_counts_nowhere_and_is_shown_on_demand() {
+    let (ann, _anns, bob) = joined();
+    let (_bobs, _) = serve(&bob);
+    send(&bob, "@ann listen");
+    equal(&ann);
+    assert_eq!(
+        (&room(&ann)["unread"], &room(&ann)["mentions"]),
+        (&1.into(), &1.into())
+    );
+    ann.run(&["ignore", "kitchen", "bob"]).ok();
+    assert_eq!(
+        (&room(&ann)["unread"], &room(&ann)["mentions"]),
+        (&0.into(), &0.into())
+    );
+    send(&bob, "and again");
+    equal(&ann);
+    assert_eq!(room(&ann)["unread"], 0);
+    let log = ann.run(&["log", "kitchen"]);
+    assert!(
+        log.err.contains("2 messages of people whom you ignore"),
+        "{}",
+        log.err
+    );
+    assert_eq!(log.ok(), "");
+    assert!(
+        ann.run(&["log", "kitchen", "--ignored"])
+            .ok()
+            .contains("and again")
+    );
+    assert!(ann.run(&["members", "kitchen"]).ok().contains("ignored"));
+    ann.run(&["ignore", "kitchen", "bob", "--off"]).ok();
+    assert_eq!(room(&ann)["unread"], 2);
+    ann.run(&["ignore", "kitchen", "ann"]).refused(2);
+    ann.run(&["ignore", "kitchen", "nobody"]).refused(3);
+}
+
+#[test]
+fn two_people_of_one_name_are_told_apart() {
+    let (ann, _anns, bob) = joined();
+    let (_bobs, _) = serve(&bob);
+    send(&ann, "it is I");
+    send(&bob, "hello");
+    bob.run(&["name", "Ann"]).ok();
+    equal(&ann);
+    let people: Vec<Value> = ann.run(&["members", "kitchen", "--json"]).json();
+    let called = |name: &str| {
+        let person = people
+            .iter()
+            .find(|person| person["name"].as_str().is_some_and(|of| of.starts_with(name)));
+        let person = person.expect("a member");
+        let id = person["person"].as_str().expect("an ID");
+        assert_eq!(person["name"], format!("{name}~{}", &id[..4]));
+        format!("{name}~{}", &id[..4])
+    };
+    let (anns, bobs) = (called("ann"), called("Ann"));
+    for machine in [&ann, &bob] {
+        let log = machine.run(&["log", "kitchen"]).ok();
+        assert!(log.contains(&format!("<{anns}> it is I")), "{log}");
+        assert!(log.contains(&format!("<{bobs}> hello")), "{log}");
+    }
+    ann.run(&["ignore", "kitchen", &bobs]).ok();
+    assert!(!ann.run(&["log", "kitchen"]).ok().contains("hello"));
+}
+
+#[test]
+fn what_is_set_wrongly_is_refused_with_the_reason() {
+    let ann = Machine::new("ann");
+    ann.run(&["new", "kitchen"]).ok();
+    let long = "x".repeat(600);
+    for (args, code, why) in [
+        (&["topic", "kitchen", &long][..], 2, "at most 512"),
+        (&["topic", "kitchen", "two\nlines"], 2, "one line"),
+        (&["rename", "kitchen", " "], 2, "cannot be empty"),
+        (&["alias", "kitchen", &long], 2, "at most 64"),
+        (&["alias", "attic", "x"], 3, "no room"),
+        (&["pin", "kitchen", "f00/1"], 3, "no message"),
+        (&["pins", "attic"], 3, "no room"),
+    ] {
+        let said = ann.run(args).refused(code);
+        assert!(said.contains(why), "{args:?}: {said}");
+    }
+}
