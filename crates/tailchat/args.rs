@@ -122,7 +122,8 @@ pub(crate) enum Command {
     /// Print a room's messages, the oldest first
     #[command(
         after_help = "T is RFC 3339 (2026-11-22T15:04:05Z), a date, \"yesterday\" or \"2 days ago\". Times are local (TZ).\n\n\
-                      Example: tailchat log kitchen --since \"2 days ago\" --follow"
+                      Examples: tailchat log kitchen --since \"2 days ago\" --follow\n          \
+                      tailchat log kitchen --at 2026-11-01"
     )]
     Log(LogArgs),
     /// Find messages by what they say, the newest first
@@ -360,6 +361,9 @@ pub(crate) struct LogArgs {
     /// Only what was sent before that time
     #[arg(long, value_name = "T")]
     pub(crate) until: Option<String>,
+    /// As this peer knew the room at that time; what was deleted since stays so
+    #[arg(long, value_name = "T", conflicts_with_all = ["unread", "follow"])]
+    pub(crate) at: Option<String>,
     /// Only what you have not read; `tailchat read` marks it as read
     #[arg(long, conflicts_with = "last")]
     pub(crate) unread: bool,

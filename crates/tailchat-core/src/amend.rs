@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::block::Arrival;
 use crate::entry::Body;
 use crate::ids::{ActorId, MessageId, PersonId};
 use crate::roster::Roster;
@@ -20,6 +21,8 @@ pub struct Amendment {
     pub place: Place,
     /// Who wrote it, or repeated it.
     pub by: ActorId,
+    /// When and by whom it came to this disk; not part of what peers share.
+    pub arrival: Arrival,
     /// What it says.
     pub what: Amends,
 }
@@ -191,7 +194,6 @@ impl Reactions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::block::Arrival;
     use crate::change::Parts;
     use crate::entry::{Edit, Entry, Imported, Profile, Reaction, Stamp, Text};
     use crate::ids::DeviceId;

@@ -241,7 +241,13 @@ fn tell_what_may_repeat(place: Place, by: ActorId, entry: Entry, arrival: Arriva
         Body::Topic(topic) => return Some(Told::News(News::Topic { place, topic })),
         body @ (Body::Edit(_) | Body::Delete(_) | Body::Reaction(_) | Body::Pin(_)) => {
             let (of, what) = Amends::of(body)?;
-            return Some(Told::Amendment(Amendment { of, place, by, what }));
+            return Some(Told::Amendment(Amendment {
+                of,
+                place,
+                by,
+                arrival,
+                what,
+            }));
         }
         Body::Profile(_) | Body::Leave | Body::Repeat(_) => return None,
     };
@@ -303,7 +309,9 @@ impl Timeline {
                         amended.into_iter().for_each(|of| self.amend(of));
                     }
                 }
-                Told::Amendment(Amendment { of, place, by, what }) => {
+                Told::Amendment(Amendment {
+                    of, place, by, what, ..
+                }) => {
                     let known = self.amendments.entry(of).or_default();
                     if known.insert((place, by), what).is_none() {
                         self.amend(of);

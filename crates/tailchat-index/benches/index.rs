@@ -126,6 +126,7 @@ fn newest(count: u64) -> Asked {
         from: From::Newest(count),
         since_ms: None,
         until_ms: None,
+        known_ms: None,
         limit: 512,
     }
 }

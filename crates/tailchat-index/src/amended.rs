@@ -2,6 +2,7 @@
 //! the search need nothing else; what people feel is put together when a page is read. Knows what applies from
 //! [`tailchat_core::amend`]; decides nothing itself.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, Row, params};
@@ -49,7 +50,13 @@ impl Index {
         amendment: &Amendment,
         changed: &mut BTreeSet<Place>,
     ) -> Result<(), IndexError> {
-        let Amendment { of, place, by, what } = amendment;
+        let Amendment {
+            of,
+            place,
+            by,
+            arrival,
+            what,
+        } = amendment;
         let (kind, value) = match what {
             Amends::Edit(text) => (KIND_EDIT, &**text),
             Amends::Delete => (KIND_DELETE, ""),
@@ -60,13 +67,8 @@ impl Index {
         };
         let actor = self.party(of.actor.0)?;
         let by_party = self.party(by.0)?;
-        if !self.put_said(
-            "IGNORE",
-            row.id,
-            (actor, of.index),
-            place,
-            (by_party, kind, value),
-        )? {
+        let said = (by_party, kind, value, arrival.at_ms);
+        if !self.put_said("IGNORE", row.id, (actor, of.index), place, said)? {
             return Ok(());
         }
         row.amended = true;
@@ -85,34 +87,59 @@ impl Index {
         room: i64,
         (actor, index): (i64, u64),
         place: &Place,
-        (by, kind, value): (i64, i64, &str),
+        (by, kind, value, arrived_at_ms): (i64, i64, &str, i64),
     ) -> Result<bool, IndexError> {
         let order = format!(
-            "INSERT OR {known} INTO amend (room, actor, number, place, by, kind, value) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            "INSERT OR {known} INTO amend (room, actor, number, place, by, kind, value, arrived_at_ms)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         );
-        let values = params![room, actor, number(index), place_bytes(place), by, kind, value];
+        let place = place_bytes(place);
+        let values = params![room, actor, number(index), place, by, kind, value, arrived_at_ms];
         Ok(self.execute(&order, values)? == 1)
     }
 
     /// Does to a line that has just come what was said of it before.
     pub(crate) fn amend_newcomer(&mut self, row: &RoomRow, at: &Place) -> Result<bool, IndexError> {
         let mut changed = false;
-        for (place, by, what) in self.said_of(row.id, at.id)? {
+        for (place, by, what) in self.said_of(row.id, at.id, i64::MAX)? {
             changed |= self.amend(row, at, (place, by, &what))?;
         }
         Ok(changed)
     }
 
-    /// What was said of a message, in order.
-    fn said_of(&mut self, room: i64, of: MessageId) -> Result<Vec<(Place, ActorId, Amends)>, IndexError> {
+    /// What was said of a message and had come by then, in order.
+    pub(crate) fn said_of(
+        &self,
+        room: i64,
+        of: MessageId,
+        known_ms: i64,
+    ) -> Result<Vec<(Place, ActorId, Amends)>, IndexError> {
         let doing = "read what was said of a line";
-        let actor = self.party(of.actor.0)?;
         let query = "SELECT m.place, b.bytes, m.kind, m.value FROM amend m JOIN party b ON b.id = m.by
-                     WHERE m.room = ? AND m.actor = ? AND m.number = ? AND m.kind <> ? ORDER BY m.place, b.bytes";
-        let values = params![room, actor, number(of.index), KIND_WRITTEN];
+                     JOIN party a ON a.id = m.actor
+                     WHERE m.room = ? AND a.bytes = ? AND m.number = ? AND m.kind <> ? AND m.arrived_at_ms <= ?
+                     ORDER BY m.place, b.bytes";
+        let values = params![room, of.actor.0, number(of.index), KIND_WRITTEN, known_ms];
         let mut statement = self.db.prepare_cached(query).doing(doing)?;
         let said = statement.query_map(values, amendment_of).doing(doing)?;
         said.collect::<Result<_, _>>().doing(doing)
+    }
+
+    /// The text of an edited line as it was written first.
+    pub(crate) fn first_text(&self, room: i64, at: &Place) -> Result<Option<Box<str>>, IndexError> {
+        let doing = "read the first text of a line";
+        let query = "SELECT m.value FROM amend m JOIN party a ON a.id = m.actor
+                     WHERE m.room = ? AND a.bytes = ? AND m.number = ? AND m.place = ? AND m.kind = ?";
+        let mut statement = self.db.prepare_cached(query).doing(doing)?;
+        let values = params![
+            room,
+            at.id.actor.0,
+            number(at.id.index),
+            place_bytes(at),
+            KIND_WRITTEN
+        ];
+        let found = statement.query_row(values, |row| row.get(0)).optional();
+        found.doing(doing)
     }
 
     /// Whether that changed the line.
@@ -179,7 +206,7 @@ impl Index {
             return Ok(());
         }
         let actor = self.party(at.id.actor.0)?;
-        let written = (NOBODY, KIND_WRITTEN, &**text);
+        let written = (NOBODY, KIND_WRITTEN, &**text, line.arrival.at_ms);
         self.put_said("REPLACE", room, (actor, at.id.index), at, written)?;
         Ok(())
     }
@@ -187,7 +214,7 @@ impl Index {
     /// Of a line that is gone no text stays: neither the first one nor those that it was given.
     fn forget_texts(&mut self, row: &RoomRow, at: &Place, line: &Line) -> Result<(), IndexError> {
         self.forget_text(row.id, at, at)?;
-        for (place, by, what) in self.said_of(row.id, at.id)? {
+        for (place, by, what) in self.said_of(row.id, at.id, i64::MAX)? {
             // What is none of this line's may be another's, as a fork has them.
             if matches!(what, Amends::Edit(_)) && what.applies(by, line, &row.roster) {
                 self.forget_text(row.id, at, &place)?;
@@ -238,14 +265,8 @@ impl Index {
         if lines.iter().all(|(.., amended)| amended & FELT == 0) {
             return Ok(plain(lines));
         }
-        let read;
-        let row = match self.rooms.get(&room) {
-            Some(row) => row,
-            None => {
-                read = self.read_room(room)?;
-                let Some(row) = &read else { return Ok(plain(lines)) };
-                row
-            }
+        let Some(row) = self.row_of(room)? else {
+            return Ok(plain(lines));
         };
         for (place, line, amended) in &mut lines {
             if *amended & FELT != 0 {
@@ -253,6 +274,14 @@ impl Index {
             }
         }
         Ok(plain(lines))
+    }
+
+    /// The room's row as it is in memory, or else on disk.
+    pub(crate) fn row_of(&self, room: RoomId) -> Result<Option<Cow<'_, RoomRow>>, IndexError> {
+        match self.rooms.get(&room) {
+            Some(row) => Ok(Some(Cow::Borrowed(row))),
+            None => Ok(self.read_room(room)?.map(Cow::Owned)),
+        }
     }
 
     fn felt(&self, room: i64, of: MessageId, roster: &Roster) -> Result<Reactions, IndexError> {

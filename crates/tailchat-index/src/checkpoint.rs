@@ -35,6 +35,7 @@ pub struct Checkpoint {
 }
 
 /// A room's row.
+#[derive(Clone)]
 pub(crate) struct RoomRow {
     pub(crate) id: i64,
     /// Whether its log was read from the beginning.

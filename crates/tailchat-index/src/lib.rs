@@ -11,6 +11,7 @@ mod letters;
 mod lines;
 mod matching;
 mod page;
+mod past;
 mod schema;
 mod search;
 mod unread;

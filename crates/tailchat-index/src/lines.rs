@@ -28,6 +28,9 @@ pub struct Asked {
     pub since_ms: Option<i64>,
     /// Lines of before this time.
     pub until_ms: Option<i64>,
+    /// Lines as they were known here at this time, in milliseconds since 1970: what arrived later is left out. Of what
+    /// was deleted since, no text comes back.
+    pub known_ms: Option<i64>,
     /// Lines at most.
     pub limit: usize,
 }
@@ -82,6 +85,7 @@ impl Index {
             "SELECT {COLUMNS} FROM place p JOIN line l ON l.id = p.line
              JOIN party a ON a.id = l.author JOIN party v ON v.id = l.via
              WHERE p.room = ? AND p.place >= ? AND p.place < ? AND l.sent_at_ms >= ? AND l.sent_at_ms < ?
+             AND l.arrived_at_ms <= ?
              ORDER BY p.place {way} LIMIT ?"
         );
         let mut statement = self.db.prepare_cached(&query).doing(doing)?;
@@ -92,11 +96,15 @@ impl Index {
             range.before,
             range.since_ms,
             range.until_ms,
+            range.known_ms.unwrap_or(i64::MAX),
             limit
         ];
         let lines = statement.query_map(values, line_of).doing(doing)?;
         let lines = lines.collect::<Result<_, _>>().doing(doing)?;
-        self.feel(room, lines)
+        match range.known_ms {
+            Some(known_ms) => self.as_known(room, lines, known_ms),
+            None => self.feel(room, lines),
+        }
     }
 
     /// The place behind which the newest `count` lines stand; none if there are not more.
@@ -104,9 +112,9 @@ impl Index {
         use rusqlite::OptionalExtension;
         let doing = "count lines";
         // Without times the lines themselves need not be looked at.
-        let timed = range.since_ms > i64::MIN || range.until_ms < i64::MAX;
+        let timed = range.since_ms > i64::MIN || range.until_ms < i64::MAX || range.known_ms.is_some();
         let filter = if timed {
-            "JOIN line l ON l.id = p.line AND l.sent_at_ms >= ?5 AND l.sent_at_ms < ?6"
+            "JOIN line l ON l.id = p.line AND l.sent_at_ms >= ?5 AND l.sent_at_ms < ?6 AND l.arrived_at_ms <= ?7"
         } else {
             ""
         };
@@ -124,7 +132,8 @@ impl Index {
                 range.before,
                 count,
                 range.since_ms,
-                range.until_ms
+                range.until_ms,
+                range.known_ms.unwrap_or(i64::MAX)
             ];
             statement.query_row(values, read)
         } else {
@@ -219,6 +228,7 @@ pub(crate) struct Range {
     pub(crate) before: Vec<u8>,
     since_ms: i64,
     until_ms: i64,
+    known_ms: Option<i64>,
 }
 
 impl Range {
@@ -229,6 +239,7 @@ impl Range {
             before: before.to_vec(),
             since_ms: i64::MIN,
             until_ms: i64::MAX,
+            known_ms: None,
         }
     }
 
@@ -250,6 +261,7 @@ impl Range {
             before: start_of(before).to_vec(),
             since_ms: asked.since_ms.unwrap_or(i64::MIN),
             until_ms: asked.until_ms.unwrap_or(i64::MAX),
+            known_ms: asked.known_ms,
         }
     }
 }

@@ -130,5 +130,6 @@ const EVERYTHING: Asked = Asked {
     from: From::Start,
     since_ms: None,
     until_ms: None,
+    known_ms: None,
     limit: 0,
 };

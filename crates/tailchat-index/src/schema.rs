@@ -10,7 +10,7 @@ use crate::error::{Doing, IndexError};
 /// Marks the file as ours: "TCix".
 const APPLICATION_ID: i32 = 0x5443_6978;
 /// The tables' version. An index of any other is thrown away.
-const VERSION: i32 = 5;
+const VERSION: i32 = 6;
 /// Pages kept in memory, in KiB.
 const CACHE_KIB: i32 = 6 * 1024;
 /// Pages in the write-ahead log at which it is brought over: 4 MiB.
@@ -55,7 +55,8 @@ CREATE TABLE line (
 ) STRICT;
 CREATE TABLE amend (
     room INTEGER NOT NULL, actor INTEGER NOT NULL, number INTEGER NOT NULL, place BLOB NOT NULL, by INTEGER NOT NULL,
-    kind INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (room, actor, number, place, by)
+    kind INTEGER NOT NULL, value TEXT NOT NULL, arrived_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (room, actor, number, place, by)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX line_message ON line (room, actor, number, ord, sum);
 CREATE INDEX line_pinned ON line (room, ord) WHERE amended & 8 <> 0;

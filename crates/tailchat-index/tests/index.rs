@@ -116,7 +116,7 @@ proptest! {
             since.is_none_or(|since| line.sent_at_ms >= since) && until.is_none_or(|until| line.sent_at_ms < until)
         });
         let wanted: Vec<_> = wanted.collect();
-        let asked = |from| Asked { from, since_ms: since, until_ms: until, limit };
+        let asked = |from| Asked { from, since_ms: since, until_ms: until, known_ms: None, limit };
         let mut paged = lines(&index, &asked(From::Start));
         while let Some((last, _)) = paged.last() {
             let page = lines(&index, &asked(From::After(*last)));

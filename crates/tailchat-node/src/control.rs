@@ -254,6 +254,10 @@ pub struct LogRequest {
     pub since_ms: Option<i64>,
     /// Only those sent before this time.
     pub until_ms: Option<i64>,
+    /// As this peer knew the room at this time: what arrived later is left out. Of what was deleted since, no text comes
+    /// back. Not with `unread`, `follow` or `preview`.
+    #[serde(default)]
+    pub known_ms: Option<i64>,
     /// Only those that were not read yet.
     #[serde(default)]
     pub unread: bool,

@@ -291,6 +291,7 @@ impl Worker {
             from: From::Newest(lines as u64),
             since_ms: None,
             until_ms: None,
+            known_ms: None,
             limit: lines,
         };
         self.index.lines(room, &asked)

@@ -87,6 +87,7 @@ impl Node {
             from: lines.from,
             since_ms: lines.since_ms,
             until_ms: lines.until_ms,
+            known_ms: lines.known_ms,
             limit: PAGE_LEN,
         }))
     }

@@ -167,7 +167,12 @@ impl Node {
                 let last = log.last;
                 let from = last.map_or(From::Start, From::Newest);
                 let newest = last.map_or(usize::MAX, |last| usize::try_from(last).unwrap_or(usize::MAX));
+                if log.known_ms.is_some() && (log.unread || log.follow || log.preview) {
+                    let why = "the past does not go on, and what is unread is unread now";
+                    return Err(Failure::new(Code::Usage, why));
+                }
                 Ok(Pending::Lines(Lines {
+                    known_ms: log.known_ms,
                     since_ms: log.since_ms,
                     until_ms: log.until_ms,
                     unread: log.unread,

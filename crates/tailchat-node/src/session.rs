@@ -185,6 +185,8 @@ pub(crate) struct Lines {
     pub(crate) from: From,
     pub(crate) since_ms: Option<i64>,
     pub(crate) until_ms: Option<i64>,
+    /// As of when; of now if none.
+    pub(crate) known_ms: Option<i64>,
     /// Whether only what was not read is told of the past.
     pub(crate) unread: bool,
     /// The question for the next page, if the index was asked.
@@ -207,6 +209,7 @@ impl Lines {
             from,
             since_ms: None,
             until_ms: None,
+            known_ms: None,
             unread: false,
             asked: None,
             ready: Page::new(),

@@ -43,6 +43,7 @@ pub(crate) async fn log(args: LogArgs, everywhere: &Everywhere, out: &mut Output
     let now = Zoned::now();
     let moment = |text: Option<&String>| text.map(|text| time::parse(text, &now)).transpose();
     let (since_ms, until_ms) = (moment(args.since.as_ref())?, moment(args.until.as_ref())?);
+    let known_ms = moment(args.at.as_ref())?;
     let mut page = Page::new(now.time_zone(), out);
     let done = with_node(config(everywhere, Online::No)?, async |client| {
         // A node of our own would keep the folder to itself, offline, and wait for nothing.
@@ -52,9 +53,10 @@ pub(crate) async fn log(args: LogArgs, everywhere: &Everywhere, out: &mut Output
             last: args.last.or_else(|| screenful(&args, out)),
             since_ms,
             until_ms,
+            known_ms,
             unread: args.unread,
             follow,
-            preview: !out.is_json(),
+            preview: !out.is_json() && known_ms.is_none(),
         });
         let mut ignored = 0;
         stream(client, request, out, |item, out| match item {

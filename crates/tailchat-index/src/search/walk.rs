@@ -214,6 +214,7 @@ impl<'a> Walk<'a> {
             from: From::Start,
             since_ms: self.search.since_ms,
             until_ms: self.search.until_ms,
+            known_ms: None,
             limit: 0,
         });
         let rooms: Vec<i64> = self.rooms.keys().copied().collect();

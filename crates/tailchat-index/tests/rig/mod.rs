@@ -17,6 +17,7 @@ pub(crate) const ALL: Asked = Asked {
     from: From::Start,
     since_ms: None,
     until_ms: None,
+    known_ms: None,
     limit: usize::MAX,
 };
 
