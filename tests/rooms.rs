@@ -123,6 +123,39 @@ fn two_people_of_one_name_are_told_apart() {
 }
 
 #[test]
+fn the_past_and_where_a_message_comes_from_can_be_looked_at() {
+    let (ann, _anns, bob) = joined();
+    let (_bobs, _) = serve(&bob);
+    let id = send(&bob, "tee");
+    equal(&ann);
+    let first = ann.run(&["log", "kitchen", "--json"]).json().remove(0);
+    let then = first["arrived_at"].as_str().expect("a time");
+    bob.run(&["edit", "kitchen", &id, "tea"]).ok();
+    bob.run(&["react", "kitchen", &id, "+1"]).ok();
+    send(&bob, "later");
+    equal(&ann);
+    let past = ann.run(&["log", "kitchen", "--at", then, "--json"]).json();
+    assert_eq!(past.len(), 1);
+    assert_eq!(
+        (&past[0]["text"], &past[0]["edited"]),
+        (&"tee".into(), &false.into())
+    );
+    assert_eq!(past[0]["reactions"], serde_json::json!({}));
+    assert_eq!(ann.run(&["log", "kitchen", "--at", "2001-01-01"]).ok(), "");
+    ann.run(&["log", "kitchen", "--at", then, "--follow"]).refused(2);
+
+    let shown = ann.run(&["show", "kitchen", &id, "--json"]).json().remove(0);
+    assert_eq!((&shown["text"], &shown["via"]), (&"tea".into(), &"bob".into()));
+    assert_eq!(shown["on_disks"], serde_json::json!(["ann", "bob"]));
+    assert_eq!(shown["versions"][0]["text"], "tee");
+    let shown = ann.run(&["show", "kitchen", &id]).ok();
+    for part in ["2 of 2: ann, bob", "from bob", "tee", "+1 bob"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    ann.run(&["show", "kitchen", "f00/1"]).refused(3);
+}
+
+#[test]
 fn what_is_set_wrongly_is_refused_with_the_reason() {
     let ann = Machine::new("ann");
     ann.run(&["new", "kitchen"]).ok();

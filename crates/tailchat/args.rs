@@ -126,6 +126,12 @@ pub(crate) enum Command {
                       tailchat log kitchen --at 2026-11-01"
     )]
     Log(LogArgs),
+    /// Say all that is known of a message
+    #[command(
+        after_help = "When it was written and when it arrived, by whom it came, on whose disks it is, its earlier texts.\n\n\
+                      Example: tailchat show kitchen 9b11219d/1"
+    )]
+    Show(ShowArgs),
     /// Find messages by what they say, the newest first
     #[command(
         after_help = "WORDS may be: words, all of which have to be there, whatever their case and accents; \"words in a row\";\n\
@@ -314,6 +320,14 @@ pub(crate) struct EditArgs {
     pub(crate) message: String,
     /// The new text; `-`, or nothing in a pipe, reads standard input
     pub(crate) text: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct ShowArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+    /// The message's ID or the beginning of it
+    pub(crate) message: String,
 }
 
 #[derive(Args)]

@@ -116,6 +116,7 @@ async fn dispatch(command: Command, everywhere: &Everywhere, out: &mut Output) -
         Command::Alias(args) => commands::room::alias(args, everywhere).await,
         Command::Ignore(args) => commands::room::ignore(args, everywhere).await,
         Command::Mute(args) => commands::room::mute(args, everywhere).await,
+        Command::Show(args) => commands::show::show(args, everywhere, out).await,
         Command::Search(args) => commands::search::search(args, everywhere, out).await,
         Command::Log(args) => commands::log::log(args, everywhere, out).await,
         Command::Import(args) => commands::import::import(args, everywhere, out).await,

@@ -4,7 +4,7 @@ use anyhow::Result;
 use jiff::{Timestamp, Zoned};
 use tailchat_node::control::{Code, Failure};
 use tailchat_tui::time;
-pub(crate) use tailchat_tui::time::{ago, day_and_minute, day_in_words};
+pub(crate) use tailchat_tui::time::{ago, day_and_minute, day_and_second, day_in_words};
 
 /// Milliseconds since 1970 as RFC 3339 in UTC with milliseconds.
 pub(crate) fn utc(ms: i64) -> String {

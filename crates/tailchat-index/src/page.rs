@@ -110,10 +110,10 @@ impl Index {
     ///
     /// # Errors
     /// [`IndexError`]
-    pub fn message(&self, room: RoomId, id: MessageId) -> Result<Option<Line>, IndexError> {
+    pub fn message(&self, room: RoomId, id: MessageId) -> Result<Option<(Place, Line)>, IndexError> {
         let place = self.place_of_message(room, id)?;
         let lines = self.lines_at(room, place.as_slice())?;
-        Ok(lines.into_iter().next().map(|(_, line)| line))
+        Ok(lines.into_iter().next())
     }
 
     /// Where a message stands; of a forked actor's two by one ID, where the first does.

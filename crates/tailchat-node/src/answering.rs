@@ -10,6 +10,19 @@ use crate::requests::{busy, no_message};
 use crate::session::{AfterDisk, AfterIndex, AfterPost, Pending, SessionId};
 
 impl Node {
+    /// Asks the index for the message that a request names, and says what follows.
+    pub(crate) fn look_for_message(
+        &mut self,
+        session: SessionId,
+        room: &str,
+        message: String,
+        after: impl FnOnce(RoomId, String) -> AfterIndex,
+    ) -> Result<Pending, Failure> {
+        let room = self.resolve(room)?;
+        let asked = self.ask_for_message(session, room, &message)?;
+        Ok(Pending::Index(asked, after(room, message)))
+    }
+
     /// Asks the index for a message by ID or the unique beginning of one.
     pub(crate) fn ask_for_message(
         &mut self,
@@ -58,7 +71,11 @@ impl Node {
                 Ok(Pending::items(versions.into_iter().map(version)))
             }
             (AfterIndex::AmendLine { room, message, what }, Found::Line(line)) => {
-                self.amend(id, (room, message), line.as_ref(), what)
+                let line = line.as_ref().map(|(_, line)| line);
+                self.amend(id, (room, message), line, what)
+            }
+            (AfterIndex::ShowLine { room }, Found::Line(Some((place, line)))) => {
+                Ok(self.line_found(room, &place, &line))
             }
             (AfterIndex::Pins { room }, Found::Pinned(lines)) => Ok(self.pins_found(room, &lines)),
             (AfterIndex::Search, Found::Hits(hits, unread)) => Ok(self.searched(&hits, &unread)),
@@ -98,6 +115,14 @@ impl Node {
                 let message = the_message(messages, &message)?;
                 let asked = self.ask_index(id, room, Question::Versions(message));
                 Ok(Pending::Index(asked.ok_or_else(busy)?, AfterIndex::VersionsOf))
+            }
+            AfterIndex::Show { room, message } => {
+                let message = the_message(messages, &message)?;
+                let asked = self.ask_index(id, room, Question::Line(message));
+                Ok(Pending::Index(
+                    asked.ok_or_else(busy)?,
+                    AfterIndex::ShowLine { room },
+                ))
             }
             AfterIndex::Amend { room, message, what } => {
                 let message = the_message(messages, &message)?;

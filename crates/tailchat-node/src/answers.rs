@@ -71,14 +71,32 @@ impl<'a> View<'a> {
 
     /// Members whose disks hold the entry, ourselves included if `own`.
     pub(crate) fn holders(&self, entry: MessageId, own: bool) -> u32 {
+        u32::try_from(self.other_holders(entry).len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(u32::from(own))
+    }
+
+    fn other_holders(&self, entry: MessageId) -> BTreeSet<PersonId> {
         let devices = self.engine.holders(self.id, entry);
         let mut people: BTreeSet<PersonId> = devices
             .filter_map(|device| self.people.get(&device).copied())
             .collect();
         people.remove(&self.me);
-        u32::try_from(people.len())
-            .unwrap_or(u32::MAX)
-            .saturating_add(u32::from(own))
+        people
+    }
+
+    /// The names of the members whose disks hold the entry, our own first.
+    pub(crate) fn holders_by_name(&self, entry: MessageId) -> Vec<String> {
+        let others = self.other_holders(entry);
+        let (mine, theirs): (Vec<_>, Vec<_>) = self
+            .members
+            .iter()
+            .filter(|member| member.person == self.me || others.contains(&member.person))
+            .partition(|member| member.person == self.me);
+        let members = mine.into_iter().chain(theirs);
+        members
+            .map(|member| self.tell_apart(&member.name, member.person))
+            .collect()
     }
 
     /// The name of whoever wrote a line, or brought it in.

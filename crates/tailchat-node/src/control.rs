@@ -79,6 +79,13 @@ pub enum Request {
         /// What.
         what: Amending,
     },
+    /// What is known of one message: itself as [`Item::Message`], then on whose disks it is, as [`Item::Holders`].
+    Show {
+        /// In which room.
+        room: String,
+        /// Its ID, or the unique beginning of one.
+        message: String,
+    },
     /// The texts that a message has had, as [`Item::Version`], the first one first; none if it was never edited.
     Versions {
         /// In which room.

@@ -65,7 +65,7 @@ pub(crate) enum Found {
     Lines(Vec<(Place, Line)>),
     Page(Page),
     Messages(Vec<MessageId>),
-    Line(Option<Line>),
+    Line(Option<(Place, Line)>),
     /// In order.
     Pinned(Vec<(Place, Line)>),
     Versions(Vec<Version>),

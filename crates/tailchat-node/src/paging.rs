@@ -95,6 +95,16 @@ impl Node {
         }
     }
 
+    /// A message with all that is known of it.
+    pub(crate) fn line_found(&self, room: RoomId, place: &Place, line: &Line) -> Pending {
+        let Some(view) = self.view(room) else {
+            return Pending::from(left());
+        };
+        let message = view.message(place, line);
+        let holders = view.holders_by_name(place.id);
+        Pending::items([Item::Message(Box::new(message)), Item::Holders(holders)])
+    }
+
     pub(crate) fn disks_of(&self, room: &str, ids: &[String]) -> Result<Pending, Failure> {
         let room = self.resolve(room)?;
         let Some(view) = self.view(room) else {

@@ -92,32 +92,33 @@ impl Node {
                 on,
                 wait,
             } => {
-                let id = self.resolve(&room)?;
                 let deadline = Deadline::of(wait, self.now().uptime).unwrap_or(Deadline(None));
                 if let Some(reply_to) = reply_to {
-                    let asked = self.ask_for_message(session, id, &reply_to)?;
-                    let reply = AfterIndex::Reply {
-                        room: id,
+                    let after = |room, reply_to| AfterIndex::Reply {
+                        room,
                         texts,
                         action,
                         reply_to,
                         on,
                         deadline,
                     };
-                    return Ok(Pending::Index(asked, reply));
+                    return self.look_for_message(session, &room, reply_to, after);
                 }
+                let id = self.resolve(&room)?;
                 let drafts = Self::text_drafts(texts, action, None)?;
                 self.post(session, id, drafts, AfterPost::Sent { on, deadline })
             }
             Request::Amend { room, message, what } => {
-                let room = self.resolve(&room)?;
-                let asked = self.ask_for_message(session, room, &message)?;
-                Ok(Pending::Index(asked, AfterIndex::Amend { room, message, what }))
+                let after = |room, message| AfterIndex::Amend { room, message, what };
+                self.look_for_message(session, &room, message, after)
             }
             Request::Versions { room, message } => {
-                let room = self.resolve(&room)?;
-                let asked = self.ask_for_message(session, room, &message)?;
-                Ok(Pending::Index(asked, AfterIndex::Versions { room, message }))
+                let after = |room, message| AfterIndex::Versions { room, message };
+                self.look_for_message(session, &room, message, after)
+            }
+            Request::Show { room, message } => {
+                let after = |room, message| AfterIndex::Show { room, message };
+                self.look_for_message(session, &room, message, after)
             }
             Request::Import { room, messages } => self.import(&room, messages),
             Request::Check { room, repair } => {

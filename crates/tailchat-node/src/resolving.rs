@@ -123,6 +123,7 @@ impl Request {
             | Self::Ignore { room, .. }
             | Self::Amend { room, .. }
             | Self::Versions { room, .. }
+            | Self::Show { room, .. }
             | Self::Page { room, .. }
             | Self::Read { room, .. }
             | Self::Disks { room, .. }

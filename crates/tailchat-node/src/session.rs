@@ -129,6 +129,10 @@ pub(crate) enum AfterIndex {
     Versions { room: RoomId, message: String },
     /// Those of this message.
     VersionsOf,
+    /// The message that this text names is told, with all that is known of it.
+    Show { room: RoomId, message: String },
+    /// This one.
+    ShowLine { room: RoomId },
     /// Something is said of this message.
     AmendLine {
         room: RoomId,

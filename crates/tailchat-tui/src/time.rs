@@ -26,6 +26,12 @@ pub fn day_and_minute(ms: i64, zone: &TimeZone) -> String {
     written(ms, zone, "%Y-%m-%d %H:%M")
 }
 
+/// The local day and time, to the second.
+#[must_use]
+pub fn day_and_second(ms: i64, zone: &TimeZone) -> String {
+    written(ms, zone, "%Y-%m-%d %H:%M:%S")
+}
+
 /// How long ago, roughly.
 #[must_use]
 pub fn ago(ms: i64, now_ms: i64) -> String {

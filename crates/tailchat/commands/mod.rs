@@ -14,6 +14,7 @@ pub(crate) mod rooms;
 pub(crate) mod search;
 pub(crate) mod send;
 pub(crate) mod serve;
+pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod ui;
 

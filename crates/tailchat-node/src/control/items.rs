@@ -50,6 +50,8 @@ pub enum Item {
         /// Members.
         of: u32,
     },
+    /// The names of the members on whose disks a message is, as far as this peer has heard; our own is the first.
+    Holders(Vec<String>),
     /// What is being written in a room and was not sent yet.
     Draft(String),
     /// A message that was posted.
