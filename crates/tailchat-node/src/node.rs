@@ -1,6 +1,8 @@
 //! The loop of a running peer: everything that can wake it becomes an event for the engine or a question of a
 //! client, and the engine's effects are carried out in their order. Translates; decides nothing.
 
+mod stopping;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -17,7 +19,6 @@ use tailchat_core::timeline::Told::{Amendment, Line, News};
 use tailchat_core::timeline::told_by;
 use tailchat_index::Position;
 use tailchat_net::{Net, NetEvent};
-use tailchat_store::marker::{CleanRoom, CleanStop};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -34,8 +35,6 @@ use crate::unread::{Counted, ReaderOf};
 pub(crate) const ASKS_MAX: usize = 64;
 /// Outcomes of disks that may wait for the loop; a disk whose outcome does not fit waits.
 const OUTCOMES_MAX: usize = 64;
-/// How long a clean stop waits for writes under way.
-const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// A room that is open.
 pub(crate) struct OpenRoom {
@@ -519,63 +518,6 @@ impl Node {
             let _ = open.jobs.try_send(Job::Close { done: sender });
         }
         at_rest
-    }
-
-    /// Lets writes under way end, tells the peers, and leaves the mark by which actors are continued.
-    async fn stop(mut self, mut wakes: Wakes) {
-        let deadline = tokio::time::Instant::now() + STOP_WITHIN;
-        while self.engine.is_writing() {
-            while let Some((room, outcome)) = self.held.pop_front() {
-                self.take_outcome(room, outcome);
-            }
-            tokio::select! {
-                Some((room, outcome)) = wakes.outcomes.recv() => self.disk_did(room, outcome),
-                () = tokio::time::sleep_until(deadline) => break,
-            }
-        }
-        let clean = !self.engine.is_writing();
-        self.serve_sessions();
-        self.feed(Event::Stopping);
-        if let Some(net) = self.net.take() {
-            // Its events are of no use any more, but a full channel would hold it up.
-            let drain = async { while wakes.net.recv().await.is_some() {} };
-            tokio::select! { () = net.shutdown() => {}, () = drain => {} }
-        }
-        let stop = self.tips();
-        let ids: Vec<_> = self.rooms.keys().copied().collect();
-        for id in ids {
-            let _ = tokio::time::timeout(STOP_WITHIN, self.close_room(id)).await;
-        }
-        let now = self.now();
-        drop(wakes.told);
-        let _ = tokio::time::timeout(STOP_WITHIN, self.index.close()).await;
-        let wall_ms = now.wall_ms;
-        if clean && let Err(err) = self.folder.mark_clean_stop(stop, wall_ms).await {
-            // Nothing is lost by that: the next posts take fresh actors, as after a crash.
-            tracing::warn!("the mark of a clean stop is not written: {err}");
-        }
-    }
-
-    /// Where our actors stand.
-    fn tips(&self) -> CleanStop {
-        let rooms = self
-            .rooms
-            .iter()
-            .filter(|(_, open)| !open.failed)
-            .filter_map(|(id, _)| {
-                let status = self.engine.room_status(*id)?;
-                let actor = status.actor?;
-                let tip = status.durable.tip(actor);
-                Some(CleanRoom {
-                    alias: id.alias(),
-                    actor,
-                    seq: tip.seq,
-                    tip: tip.hash,
-                })
-            });
-        CleanStop {
-            rooms: rooms.collect(),
-        }
     }
 }
 
