@@ -37,7 +37,7 @@ fn every_command_explains_itself_with_an_example() {
     let commands = [
         "new", "join", "rooms", "leave", "members", "send", "mute", "edit", "delete", "react", "pin", "pins",
         "topic", "rename", "alias", "ignore", "log", "show", "search", "read", "import", "export", "peers",
-        "status", "serve", "check", "demo", "name",
+        "status", "serve", "check", "demo", "link", "name",
     ];
     for command in commands {
         let help = ann.run(&[command, "--help"]).ok();

@@ -5,7 +5,6 @@
     reason = "a test that finds something else has failed"
 )]
 
-#[expect(dead_code, reason = "other tests use more of it")]
 mod rig;
 #[path = "rig/running.rs"]
 #[expect(dead_code, reason = "other tests use more of it")]
@@ -95,6 +94,70 @@ fn whoever_is_ignored_counts_nowhere_and_is_shown_on_demand() {
 }
 
 #[test]
+fn a_linked_device_writes_as_the_same_person_once_both_have_said_so() {
+    let (ann, anns, bob) = joined();
+    let (_bobs, _) = serve(&bob);
+    let first = send(&ann, "from the desk");
+    let code = ann.run(&["link", "--quiet"]).ok();
+    let laptop = Machine::new("someone");
+    // Of two codes only the last one is good; and nobody takes it who is somebody already.
+    bob.run(&["link", code.trim()]).refused(2);
+    ann.run(&["link", code.trim()]).refused(2);
+    laptop.run(&["link", &code.trim()[..80]]).refused(2);
+    // What it says of itself counts for nothing as long as the other one does not say the same.
+    assert_eq!(anns.stop("TERM"), 0);
+    laptop.run_with(&["link", "-"], code.as_bytes()).ok();
+    let (_laptops, address) = serve(&laptop);
+    bob.run(&["peers", "add", &address]).ok();
+    equal(&laptop);
+    let apart = |machine: &Machine| machine.run(&["members", "kitchen", "--json"]).json();
+    assert_eq!(apart(&bob).len(), 3);
+    assert!(
+        apart(&bob)
+            .iter()
+            .filter(|member| member["name"]
+                .as_str()
+                .is_some_and(|name| name.starts_with("ann~")))
+            .count()
+            == 2
+    );
+    laptop.run(&["edit", "kitchen", &first, "forged"]).refused(2);
+
+    let (_anns, address) = serve(&ann);
+    laptop.run(&["peers", "add", &address]).ok();
+    let both = |machine: &Machine| {
+        let members = machine.run(&["members", "kitchen", "--json"]).json();
+        members.len() == 2
+            && members
+                .iter()
+                .any(|member| member["name"] == "ann" && member["devices"] == 2)
+    };
+    let began = std::time::Instant::now();
+    while !(both(&ann) && both(&bob) && both(&laptop)) {
+        assert!(
+            began.elapsed() < std::time::Duration::from_secs(30),
+            "{}",
+            bob.run(&["members", "kitchen"]).out
+        );
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    laptop.run(&["edit", "kitchen", &first, "from the sofa"]).ok();
+    equal(&ann);
+    assert!(
+        ann.run(&["log", "kitchen"])
+            .ok()
+            .contains("<ann> from the sofa (edited)")
+    );
+    // It is used now: no third one comes in by it.
+    let third = Machine::new("third");
+    third.run(&["link", code.trim()]).ok();
+    let (_thirds, address) = serve(&third);
+    ann.run(&["peers", "add", &address]).ok();
+    equal(&third);
+    assert_eq!(ann.run(&["members", "kitchen", "--json"]).json().len(), 3);
+}
+
+#[test]
 fn two_people_of_one_name_are_told_apart() {
     let (ann, _anns, bob) = joined();
     let (_bobs, _) = serve(&bob);
@@ -108,9 +171,9 @@ fn two_people_of_one_name_are_told_apart() {
             .iter()
             .find(|person| person["name"].as_str().is_some_and(|of| of.starts_with(name)));
         let person = person.expect("a member");
-        let id = person["person"].as_str().expect("an ID");
-        assert_eq!(person["name"], format!("{name}~{}", &id[..4]));
-        format!("{name}~{}", &id[..4])
+        let told_apart = person["name"].as_str().expect("a name");
+        assert_eq!(told_apart.len(), name.len() + 5, "{told_apart}");
+        told_apart.to_owned()
     };
     let (anns, bobs) = (called("ann"), called("Ann"));
     for machine in [&ann, &bob] {

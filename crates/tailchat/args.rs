@@ -203,6 +203,15 @@ pub(crate) enum Command {
     /// Watch two peers on this machine drift apart and converge
     #[command(after_help = "Takes about ten seconds and leaves nothing behind.\n\nExample: tailchat demo")]
     Demo,
+    /// Let another device of yours write as you
+    #[command(
+        after_help = "Without a CODE this device prints one; take it on the other one, in a fresh folder, once: it is in your rooms\n\
+                      then, under your name. Each says so in its log, so both have to meet in a room before others count\n\
+                      them as one. Whoever has the code can be you: keep it to yourself. `-` reads it from standard input.\n\n\
+                      Examples: tailchat link | ssh laptop tailchat link -\n          \
+                      tailchat link tailchat-link:link1..."
+    )]
+    Link(LinkArgs),
     /// Print or set your name
     #[command(after_help = "Example: tailchat name ann")]
     Name(NameArgs),
@@ -490,6 +499,12 @@ pub(crate) struct CheckArgs {
     /// Set damaged blocks aside, so that peers fill the gap
     #[arg(long)]
     pub(crate) repair: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct LinkArgs {
+    /// What `tailchat link` printed on your other device; `-` reads it from standard input
+    pub(crate) code: Option<String>,
 }
 
 #[derive(Args)]

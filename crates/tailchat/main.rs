@@ -134,6 +134,7 @@ async fn dispatch(command: Command, everywhere: &Everywhere, out: &mut Output) -
         Command::Serve => commands::serve::serve(everywhere, out).await,
         Command::Check(args) => commands::check::check(args, everywhere, out).await,
         Command::Demo => commands::demo::demo(out).await,
+        Command::Link(args) => commands::link::link(args, everywhere, out).await,
         Command::Name(args) => commands::name(args, everywhere, out).await,
     }
 }

@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use crate::block::Arrival;
+use crate::devices::Writer;
 use crate::entry::Body;
-use crate::ids::{ActorId, MessageId, PersonId};
+use crate::ids::{ActorId, MessageId};
 use crate::roster::Roster;
 use crate::timeline::{Line, Place, Says};
 
@@ -157,12 +158,12 @@ pub struct Reactions {
 }
 
 /// An actor without a profile stands for itself.
-type Who = Result<PersonId, ActorId>;
+type Who = Result<Writer, ActorId>;
 
 impl Reactions {
     /// Takes the next one in.
-    pub fn take(&mut self, person: Option<PersonId>, by: ActorId, with: &str, on: bool) {
-        let key = (person.ok_or(by), with.into());
+    pub fn take(&mut self, writer: Option<Writer>, by: ActorId, with: &str, on: bool) {
+        let key = (writer.ok_or(by), with.into());
         self.taken += 1;
         if on {
             self.standing.entry(key).or_insert((self.taken, by));
@@ -195,8 +196,9 @@ impl Reactions {
 mod tests {
     use super::*;
     use crate::change::Parts;
-    use crate::entry::{Edit, Entry, Imported, Profile, Reaction, Stamp, Text};
-    use crate::ids::DeviceId;
+    use crate::devices::LinkProof;
+    use crate::entry::{Edit, Entry, Imported, Link, Profile, Reaction, Stamp, Text};
+    use crate::ids::{DeviceId, PersonId};
     use crate::timeline::Timeline;
 
     const HERE: Arrival = Arrival {
@@ -230,14 +232,22 @@ mod tests {
         })
     }
 
-    /// What the actor of a person writes, at these orders.
+    /// What the actor of a person writes, at these orders; all devices of a person vouch for each other.
     fn wrote(actor: u8, person: u8, said: &[(u64, Body)]) -> Parts {
         let profile = Profile {
             person: PersonId([person; 32]),
             device: DeviceId([actor; 16]),
             name: format!("person {person}"),
         };
+        let links = (1..5).map(|device| {
+            let link = Link {
+                device: DeviceId([device; 16]),
+                proof: LinkProof([0; 16]),
+            };
+            (0, Body::Link(link))
+        });
         let all = std::iter::once((0, Body::Profile(profile))).chain(said.iter().cloned());
+        let all = all.chain(links);
         let entries = all.map(|(order, body)| {
             let stamp = Stamp { order, sent_at_ms: 0 };
             Entry { stamp, body }.encode()

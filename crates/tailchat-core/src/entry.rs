@@ -5,6 +5,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::devices::LinkProof;
 use crate::ids::{DeviceId, MessageId, PersonId};
 use crate::limits::{NAME_LEN_MAX, ORDER_MAX, REACTION_LEN_MAX, TEXT_LEN_MAX, TOPIC_LEN_MAX};
 
@@ -53,6 +54,8 @@ pub enum Body {
     Topic(String),
     /// A message is to be found at once by everybody, or no longer.
     Pin(Pin),
+    /// Another device is the same person's.
+    Link(Link),
     /// A kind that this version does not know, or a body that does not decode.
     Unknown {
         /// The kind byte.
@@ -129,6 +132,15 @@ pub struct Pin {
     pub on: bool,
 }
 
+/// Another device of the same person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Which device.
+    pub device: DeviceId,
+    /// What shows that device that it was linked with its own code.
+    pub proof: LinkProof,
+}
+
 const PROFILE: u8 = 1;
 pub(crate) const TEXT: u8 = 2;
 pub(crate) const ACTION: u8 = 3;
@@ -141,6 +153,7 @@ const DELETE: u8 = 9;
 const REACTION: u8 = 10;
 const TOPIC: u8 = 11;
 const PIN: u8 = 12;
+const LINK: u8 = 13;
 
 #[derive(Serialize, Deserialize)]
 struct Stamped<T> {
@@ -167,6 +180,7 @@ impl Entry {
             Body::Reaction(reaction) => self.stamped(REACTION, reaction),
             Body::Topic(topic) => self.stamped(TOPIC, topic),
             Body::Pin(pin) => self.stamped(PIN, pin),
+            Body::Link(link) => self.stamped(LINK, link),
             Body::Unknown { kind } => vec![*kind],
         }
     }
@@ -199,6 +213,7 @@ impl Entry {
             REACTION => read(rest, Body::Reaction),
             TOPIC => read(rest, Body::Topic),
             PIN => read(rest, Body::Pin),
+            LINK => read(rest, Body::Link),
             _ => None,
         };
         entry
@@ -228,7 +243,12 @@ impl Entry {
                     !reaction.with.is_empty() && reaction.with.len() <= REACTION_LEN_MAX
                 }
                 Body::Topic(topic) => topic.len() <= TOPIC_LEN_MAX,
-                Body::Leave | Body::Repeat(_) | Body::Delete(_) | Body::Pin(_) | Body::Unknown { .. } => true,
+                Body::Leave
+                | Body::Repeat(_)
+                | Body::Delete(_)
+                | Body::Pin(_)
+                | Body::Link(_)
+                | Body::Unknown { .. } => true,
             }
     }
 }
@@ -377,6 +397,10 @@ mod tests {
             with: "+1".into(),
             on: true,
         };
+        let link = Link {
+            device: DeviceId([2; 16]),
+            proof: LinkProof([3; 16]),
+        };
         are_golden([
             (
                 at(1, 1, Body::Edit(edit)),
@@ -394,6 +418,10 @@ mod tests {
             (
                 at(1, 1, Body::Pin(Pin { of: id, on: true })),
                 format!("0c0100{}ac0201", "aa".repeat(16)),
+            ),
+            (
+                at(1, 1, Body::Link(link)),
+                format!("0d0100{}{}", "02".repeat(16), "03".repeat(16)),
             ),
         ]);
     }

@@ -59,6 +59,16 @@ hex_id! {
     ChangeHash, 32
 }
 
+/// What two devices share since one was linked by the other's code; never sent, and `Debug` does not show it.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkToken(pub [u8; 32]);
+
+impl fmt::Debug for LinkToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LinkToken(..)")
+    }
+}
+
 impl DeviceId {
     /// The `via` of what was written here or read from a file: no peer brought it.
     pub const NONE: Self = Self([0; 16]);

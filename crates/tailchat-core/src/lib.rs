@@ -5,6 +5,7 @@
 pub mod amend;
 pub mod block;
 pub mod change;
+pub mod devices;
 pub mod document;
 pub mod engine;
 pub mod entry;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::devices::{Devices, LinkProof, Writer};
 use crate::entry::Profile;
 use crate::ids::{ActorId, DeviceId, MessageId, PersonId};
 use crate::timeline::Place;
@@ -13,7 +14,7 @@ use crate::timeline::Place;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// Who.
-    pub person: PersonId,
+    pub writer: Writer,
     /// The name given last.
     pub name: String,
     /// The data folders with which the person writes.
@@ -49,6 +50,15 @@ pub enum News {
         /// What it says; empty if there is none any more.
         topic: String,
     },
+    /// An actor calls another device its person's.
+    Link {
+        /// The actor.
+        by: ActorId,
+        /// The other device.
+        device: DeviceId,
+        /// What it shows for it.
+        proof: LinkProof,
+    },
     /// An entry of a forked actor was posted again: its ID and [`crate::entry::entry_sum`].
     Repeated(MessageId, u32),
 }
@@ -66,23 +76,39 @@ pub struct Roster {
     topic: Option<(Place, String)>,
     /// The entries of forked actors that were posted again.
     repeated: BTreeSet<(MessageId, u32)>,
-    /// The person of each actor's first entry: whose its messages are, whatever it says later.
-    writers: BTreeMap<ActorId, (Place, PersonId)>,
+    devices: Devices,
+}
+
+/// What news came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Messages are whose they were.
+    Plainly,
+    /// It is known now whose the messages of an actor are: those that came before it, if any did, have to be judged again.
+    Begun,
+    /// Devices turned out to be one person's, or no longer: who may amend what has to be judged again.
+    Regrouped,
 }
 
 impl Roster {
     /// Takes in what an entry says.
-    pub fn hear(&mut self, news: News) {
+    pub fn hear(&mut self, news: News) -> Heard {
         match news {
             News::Profile { place, profile } => {
                 let by = place.id.actor;
-                if place.id.index == 0 {
-                    let first = self.writers.entry(by).or_insert((place, profile.person));
-                    *first = (*first).min((place, profile.person));
-                }
+                let writer = Writer {
+                    person: profile.person,
+                    device: profile.device,
+                };
                 let mut last = self.profiles.remove(&by);
                 keep_last(&mut last, place, profile);
                 self.profiles.extend(last.map(|last| (by, last)));
+                if place.id.index == 0 {
+                    return self.devices.begin(by, place, writer);
+                }
+            }
+            News::Link { by, device, proof } => {
+                return self.devices.link(by, device, proof);
             }
             News::Leave { place } => {
                 let last = self.leaves.entry(place.id.actor).or_insert(place);
@@ -94,6 +120,7 @@ impl Roster {
                 self.repeated.insert((of, sum));
             }
         }
+        Heard::Plainly
     }
 
     /// The room's name, if anybody gave it one that has arrived.
@@ -115,11 +142,27 @@ impl Roster {
         self.profiles.get(&actor).map(|(_, profile)| profile)
     }
 
-    /// Whose the messages of an actor are, if its first entry said so and has arrived. Nothing that comes later changes
-    /// that, so what follows from it is the same in whatever order entries come.
+    /// Whose the messages of an actor are, if its first entry said so and has arrived.
     #[must_use]
-    pub fn writer(&self, actor: ActorId) -> Option<PersonId> {
-        self.writers.get(&actor).map(|(_, person)| *person)
+    pub fn writer(&self, actor: ActorId) -> Option<Writer> {
+        self.devices.writer(actor)
+    }
+
+    /// Who a device is, together with those that it vouches for and that vouch for it.
+    #[must_use]
+    pub fn whole(&self, own: Writer) -> Writer {
+        self.devices.root(own)
+    }
+
+    /// Every device that calls this one its person's, with what it shows for it.
+    pub fn links_to(&self, own: Writer) -> impl Iterator<Item = (DeviceId, LinkProof)> {
+        self.devices.links_to(own)
+    }
+
+    /// Whether a device calls another one its person's.
+    #[must_use]
+    pub fn says_link(&self, own: Writer, device: DeviceId) -> bool {
+        self.devices.says(own, device)
     }
 
     /// Whether what both actors wrote is the same person's.
@@ -132,11 +175,14 @@ impl Roster {
     /// is meant.
     #[must_use]
     pub fn namesakes(&self) -> BTreeSet<String> {
-        let mut people: BTreeMap<String, PersonId> = BTreeMap::new();
+        let mut people: BTreeMap<String, Writer> = BTreeMap::new();
         let mut shared = BTreeSet::new();
-        for (_, profile) in self.profiles.values() {
+        for (actor, (_, profile)) in &self.profiles {
+            let Some(writer) = self.writer(*actor) else {
+                continue;
+            };
             let key = Self::name_key(&profile.name);
-            if *people.entry(key.clone()).or_insert(profile.person) != profile.person {
+            if *people.entry(key.clone()).or_insert(writer) != writer {
                 shared.insert(key);
             }
         }
@@ -165,7 +211,13 @@ impl Roster {
         by_device.map(|(actor, _)| *actor)
     }
 
-    /// Every actor with which a person has written, on whatever device.
+    /// Every actor of a writer, on whatever device.
+    pub fn actors_of_writer(&self, writer: Writer) -> impl Iterator<Item = ActorId> {
+        let actors = self.profiles.keys().copied();
+        actors.filter(move |actor| self.writer(*actor) == Some(writer))
+    }
+
+    /// Every actor that says it is a person's, whoever else says so.
     pub fn actors_of_person(&self, person: PersonId) -> impl Iterator<Item = ActorId> {
         let of_person = self
             .profiles
@@ -180,7 +232,7 @@ impl Roster {
         &self.repeated
     }
 
-    /// The people in the room, by ID: those with a device that has a profile and has not left since.
+    /// The people in the room: those with a device that has a profile and has not left since.
     #[must_use]
     pub fn members(&self) -> Vec<Member> {
         // Of each device the last word over all its actors, then of each person the last name.
@@ -193,14 +245,16 @@ impl Roster {
                 *last = word;
             }
         }
-        let mut people: BTreeMap<PersonId, (Place, Member)> = BTreeMap::new();
+        let mut people: BTreeMap<Writer, (Place, Member)> = BTreeMap::new();
         for (device, (place, present, profile)) in devices {
             if !present {
                 continue;
             }
-            let (last, member) = people.entry(profile.person).or_insert_with(|| {
+            let person = profile.person;
+            let writer = self.whole(Writer { person, device });
+            let (last, member) = people.entry(writer).or_insert_with(|| {
                 let member = Member {
-                    person: profile.person,
+                    writer,
                     name: String::new(),
                     devices: BTreeSet::new(),
                 };

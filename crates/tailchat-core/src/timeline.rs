@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::amend::{Amendment, Amends, Since};
 use crate::block::Arrival;
 use crate::change::Parts;
-use crate::entry::{Body, Entry, Imported, Stamp, Text, entry_sum};
+use crate::entry::{Body, Entry, Imported, Link, Stamp, Text, entry_sum};
 use crate::ids::{ActorId, MessageId};
 use crate::limits::ORDER_AHEAD_MAX_MS;
-use crate::roster::{News, Roster};
+use crate::roster::{Heard, News, Roster};
 
 /// An entry's place: by order, then by author and number, the same on every peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -205,6 +205,7 @@ fn tell_entry(id: MessageId, bytes: &[u8], arrival: Arrival, told: &mut Vec<Told
     match entry.body {
         Body::Profile(profile) => told.push(Told::News(News::Profile { place, profile })),
         Body::Leave => told.push(Told::News(News::Leave { place })),
+        Body::Link(Link { device, proof }) => told.push(Told::News(News::Link { by, device, proof })),
         // Shown under the ID and at the place of what it repeats: with the entry itself it is one line.
         Body::Repeat(repeat) => {
             let sum = entry_sum(&repeat.entry);
@@ -249,7 +250,7 @@ fn tell_what_may_repeat(place: Place, by: ActorId, entry: Entry, arrival: Arriva
                 what,
             }));
         }
-        Body::Profile(_) | Body::Leave | Body::Repeat(_) => return None,
+        Body::Profile(_) | Body::Leave | Body::Link(_) | Body::Repeat(_) => return None,
     };
     let line = Line {
         author: by,
@@ -302,9 +303,7 @@ impl Timeline {
         for told in told_by(parts, arrival) {
             match told {
                 Told::News(news) => {
-                    let writer = matches!(&news, News::Profile { place, .. } if place.id.index == 0);
-                    self.roster.hear(news);
-                    if writer {
+                    if self.roster.hear(news) != Heard::Plainly {
                         let amended: Vec<_> = self.amendments.keys().copied().collect();
                         amended.into_iter().for_each(|of| self.amend(of));
                     }

@@ -107,6 +107,38 @@ impl Index {
         Ok(changed)
     }
 
+    /// Judges again what some say of others' lines, since devices turned out to be one person's.
+    pub(crate) fn amend_again(
+        &mut self,
+        row: &RoomRow,
+        changed: &mut BTreeSet<Place>,
+    ) -> Result<(), IndexError> {
+        let doing = "read what was said of lines";
+        let query = "SELECT DISTINCT p.bytes, m.number, m.actor FROM amend m JOIN party p ON p.id = m.actor
+                     WHERE m.room = ? AND m.kind IN (?, ?)";
+        let mut statement = self.db.prepare_cached(query).doing(doing)?;
+        let read = |found: &Row<'_>| {
+            let id = MessageId {
+                actor: ActorId(found.get(0)?),
+                index: found.get(1)?,
+            };
+            Ok((id, found.get(2)?))
+        };
+        let found = statement
+            .query_map(params![row.id, KIND_EDIT, KIND_DELETE], read)
+            .doing(doing)?;
+        let messages: Vec<(MessageId, i64)> = found.collect::<Result<_, _>>().doing(doing)?;
+        drop(statement);
+        for (message, actor) in messages {
+            for place in self.places_of_message(row.id, actor, message)? {
+                if self.amend_newcomer(row, &place)? {
+                    changed.insert(place);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// What was said of a message and had come by then, in order.
     pub(crate) fn said_of(
         &self,

@@ -9,6 +9,7 @@ use tailchat_core::change::Parts;
 use tailchat_core::entry::Entry;
 use tailchat_core::ids::{ActorId, RoomId};
 use tailchat_core::mention::mentioned;
+use tailchat_core::roster::Heard;
 use tailchat_core::state::Tip;
 use tailchat_core::timeline::{Line, Place, Says, Told, told_by};
 
@@ -91,7 +92,10 @@ impl Index {
                     }
                     Told::News(news) => {
                         heard = true;
-                        row.roster.hear(news);
+                        // An actor's first entry comes before all that it says of others.
+                        if row.roster.hear(news) == Heard::Regrouped {
+                            self.amend_again(&row, &mut amended)?;
+                        }
                     }
                 }
             }

@@ -17,7 +17,7 @@ use tailchat_core::state::Tip;
 use tailchat_core::timeline::{Says, Timeline};
 use tailchat_index::{Asked, Folded, From, Index, Opening};
 
-use rig::{ALL, HERE, ROOM, change, entries, entry, expected, fold, lines, text};
+use rig::{ALL, HERE, ROOM, chains, change, entries, entry, expected, fold, lines, text};
 
 /// The same changes, each actor's in their order.
 fn in_chains(changes: Vec<Parts>) -> Vec<Parts> {
@@ -57,7 +57,7 @@ proptest! {
 
     #[test]
     fn built_in_any_order_and_any_portions_it_is_what_the_timeline_is(
-        chains in proptest::collection::vec(proptest::collection::vec(entries(), 1..6), 4),
+        chains in proptest::collection::vec(chains(), 4),
         swaps in proptest::collection::vec(any::<(prop::sample::Index, prop::sample::Index)>(), 0..20),
         portion in 1..7_usize,
     ) {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
+#[expect(dead_code, reason = "other tests use more of it")]
 mod rig;
 
 use std::collections::BTreeSet;

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tailchat_core::amend::{Amends, Felt};
-use tailchat_core::engine::{Engine, PeerState, PeerStatus};
-use tailchat_core::ids::{ActorId, DeviceId, MessageId, PersonId, RoomId};
+use tailchat_core::devices::Writer;
+use tailchat_core::engine::{Engine, Identity, PeerState, PeerStatus};
+use tailchat_core::ids::{ActorId, DeviceId, MessageId, RoomId};
 use tailchat_core::roster::{Member, Roster};
 use tailchat_core::timeline::{Line, Place, Says};
 
@@ -12,11 +13,11 @@ use crate::control::{
     AddressItem, MemberItem, MessageItem, MessageKind, PeerItem, REACTED_MAX, ReactionItem, RoomItem,
     Standing, StatusItem,
 };
+use crate::invite::Invite;
 use crate::node::OpenRoom;
 use crate::unread::Counts;
 
-/// Digits of a person's ID behind a name that others go by, too. Whoever has the same ones by chance, one in 65,536, is
-/// told apart by `members`.
+/// Digits of an ID behind a name that others go by, too. One in 65,536 has the same ones by chance.
 const NAMESAKE_DIGITS: usize = 4;
 
 /// What a person calls a room: their own name for it, or else everybody's.
@@ -35,16 +36,25 @@ pub(crate) fn known_as(id: RoomId, roster: &Roster) -> String {
     }
 }
 
+/// Who we are in a room, on all our devices.
+pub(crate) fn us(identity: &Identity, roster: &Roster) -> Writer {
+    roster.whole(Writer {
+        person: identity.person,
+        device: identity.device,
+    })
+}
+
 /// What many items of one room need alike.
 pub(crate) struct View<'a> {
     id: RoomId,
     room: &'a OpenRoom,
     engine: &'a Engine,
     members: Vec<Member>,
-    people: BTreeMap<DeviceId, PersonId>,
+    people: BTreeMap<DeviceId, Writer>,
     /// Names that say too little: [`Roster::namesakes`].
     namesakes: BTreeSet<String>,
-    me: PersonId,
+    /// Ourselves, on all our devices.
+    me: Writer,
 }
 
 impl<'a> View<'a> {
@@ -52,7 +62,7 @@ impl<'a> View<'a> {
         let members = room.roster.members();
         let people = members
             .iter()
-            .flat_map(|m| m.devices.iter().map(|device| (*device, m.person)))
+            .flat_map(|m| m.devices.iter().map(|device| (*device, m.writer)))
             .collect();
         Self {
             id,
@@ -61,7 +71,7 @@ impl<'a> View<'a> {
             members,
             people,
             namesakes: room.roster.namesakes(),
-            me: engine.identity().person,
+            me: us(engine.identity(), &room.roster),
         }
     }
 
@@ -76,9 +86,9 @@ impl<'a> View<'a> {
             .saturating_add(u32::from(own))
     }
 
-    fn other_holders(&self, entry: MessageId) -> BTreeSet<PersonId> {
+    fn other_holders(&self, entry: MessageId) -> BTreeSet<Writer> {
         let devices = self.engine.holders(self.id, entry);
-        let mut people: BTreeSet<PersonId> = devices
+        let mut people: BTreeSet<Writer> = devices
             .filter_map(|device| self.people.get(&device).copied())
             .collect();
         people.remove(&self.me);
@@ -91,11 +101,11 @@ impl<'a> View<'a> {
         let (mine, theirs): (Vec<_>, Vec<_>) = self
             .members
             .iter()
-            .filter(|member| member.person == self.me || others.contains(&member.person))
-            .partition(|member| member.person == self.me);
+            .filter(|member| member.writer == self.me || others.contains(&member.writer))
+            .partition(|member| member.writer == self.me);
         let members = mine.into_iter().chain(theirs);
         members
-            .map(|member| self.tell_apart(&member.name, member.person))
+            .map(|member| self.tell_apart(&member.name, Some(member.writer)))
             .collect()
     }
 
@@ -106,7 +116,7 @@ impl<'a> View<'a> {
 
     fn name_of(&self, actor: ActorId) -> String {
         match self.room.roster.profile(actor) {
-            Some(profile) => self.tell_apart(&profile.name, profile.person),
+            Some(profile) => self.tell_apart(&profile.name, self.room.roster.writer(actor)),
             None => actor.to_string().chars().take(8).collect(),
         }
     }
@@ -114,18 +124,23 @@ impl<'a> View<'a> {
     /// What every actor is called whose profile has arrived.
     pub(crate) fn names(&self) -> impl Iterator<Item = (ActorId, String)> {
         let profiles = self.room.roster.profiles();
-        profiles.map(|(actor, profile)| (actor, self.tell_apart(&profile.name, profile.person)))
+        profiles.map(|(actor, profile)| {
+            (
+                actor,
+                self.tell_apart(&profile.name, self.room.roster.writer(actor)),
+            )
+        })
     }
 
-    /// A person's name, with the beginning of their ID if others go by it, too.
-    fn tell_apart(&self, name: &str, person: PersonId) -> String {
-        match !self.namesakes.is_empty() && self.namesakes.contains(&Roster::name_key(name)) {
-            true => format!(
-                "{name}~{}",
-                person.to_string().get(..NAMESAKE_DIGITS).unwrap_or_default()
-            ),
-            false => name.to_owned(),
-        }
+    /// A person's name, with the beginning of their least device's ID if others go by it, too: whoever only says they
+    /// are that person has the person's ID.
+    fn tell_apart(&self, name: &str, writer: Option<Writer>) -> String {
+        let shared = !self.namesakes.is_empty() && self.namesakes.contains(&Roster::name_key(name));
+        let Some(writer) = writer.filter(|_| shared) else {
+            return name.to_owned();
+        };
+        let device = writer.device.to_string();
+        format!("{name}~{}", device.get(..NAMESAKE_DIGITS).unwrap_or_default())
     }
 
     pub(crate) fn message(&self, place: &Place, line: &Line) -> MessageItem {
@@ -155,7 +170,7 @@ impl<'a> View<'a> {
             Says::Unreadable { .. } => (MessageKind::Unreadable, String::new(), None, None),
         };
         let profile = self.room.roster.profile(line.author);
-        let mine = profile.is_some_and(|profile| profile.person == self.me);
+        let mine = self.is_us(line.author);
         let person = profile.filter(|_| nick.is_none());
         let ignored = profile.is_some_and(|profile| self.room.facts.ignored.contains(&profile.person));
         let person = person.map(|profile| profile.person.to_string());
@@ -227,15 +242,17 @@ impl<'a> View<'a> {
             .find(|member| member.devices.contains(&device));
         member.map_or_else(
             || device.to_string().chars().take(8).collect(),
-            |member| self.tell_apart(&member.name, member.person),
+            |member| self.tell_apart(&member.name, Some(member.writer)),
         )
     }
 
     pub(crate) fn room(&self, invite_peers: &[String]) -> RoomItem {
         let status = self.engine.room_status(self.id);
         let peers = status.as_ref().map_or(&[][..], |status| &status.peers);
-        let query: Vec<String> = invite_peers.iter().map(|peer| format!("peer={peer}")).collect();
-        let mark = if query.is_empty() { "" } else { "?" };
+        let invite = Invite {
+            room: self.id,
+            peers: invite_peers.to_vec(),
+        };
         // Who joins has missed nothing.
         let counts = match self.room.facts.newcomer {
             true => Counts::default(),
@@ -246,12 +263,12 @@ impl<'a> View<'a> {
             name: room_name(self.id, self.room),
             topic: self.room.roster.topic().unwrap_or_default().to_owned(),
             known_as: (!self.room.facts.alias.is_empty()).then(|| known_as(self.id, &self.room.roster)),
-            invite: format!("tailchat:{}{mark}{}", self.id, query.join("&")),
+            invite: invite.to_string(),
             messages: status.as_ref().map_or(0, |status| status.durable.messages()),
             members: self.members(),
             connected: peers.len() as u64,
             behind: peers.iter().map(|peer| peer.behind).max().unwrap_or(0),
-            met: self.members.iter().any(|member| member.person != self.me),
+            met: self.members.iter().any(|member| member.writer != self.me),
             unread: counts.unread,
             mentions: counts.mentions,
             draft: !self.room.facts.draft.is_empty(),
@@ -267,13 +284,13 @@ impl<'a> View<'a> {
             .collect();
         let seen: BTreeMap<DeviceId, i64> = self.engine.last_seen(self.id).collect();
         let item = |member: &Member| MemberItem {
-            name: self.tell_apart(&member.name, member.person),
-            ignored: self.room.facts.ignored.contains(&member.person),
-            person: member.person.to_string(),
+            name: self.tell_apart(&member.name, Some(member.writer)),
+            ignored: self.room.facts.ignored.contains(&member.writer.person),
+            person: member.writer.person.to_string(),
             devices: member.devices.len() as u64,
-            online: member.person == self.me
+            online: member.writer == self.me
                 || member.devices.iter().any(|device| connected.contains(device)),
-            me: member.person == self.me,
+            me: member.writer == self.me,
             last_seen_ms: member
                 .devices
                 .iter()

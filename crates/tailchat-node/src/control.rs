@@ -214,6 +214,14 @@ pub enum Request {
         /// Whether to mend what can be mended here: damaged blocks are set aside, so that peers fill the gap.
         repair: bool,
     },
+    /// Gives a code with which another device writes as the same person, as [`Item::LinkCode`]; one that was given before
+    /// and not used is void.
+    Link,
+    /// Becomes the person whose device gave the code, with a folder that is in no room; answered by [`Item::Linked`].
+    TakeLink {
+        /// The code.
+        code: String,
+    },
     /// Takes another name, durably.
     Name {
         /// The name.

@@ -3,9 +3,8 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
 use tailchat_core::engine::Identity;
-use tailchat_core::ids::{DeviceId, PersonId, RoomId};
+use tailchat_core::ids::{DeviceId, RoomId};
 use tailchat_store::error::StoreError;
 use tailchat_store::folder::{Folder, FolderError};
 use tailchat_store::log::room_dir;
@@ -14,31 +13,24 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
 use crate::control::{Code, Failure};
+use crate::identity::{self, Known, KnownLink};
 use crate::indexing::{self, IndexHandle, Told};
 use crate::journal::JournalError;
-use crate::node::{Done, random};
+use crate::node::Done;
 use crate::opening::{self, Begun, Later, Loaded};
 use crate::session::SessionId;
 
 /// Work for the folder that may wait. One more is refused: `Remember` comes again, a command is told.
 const WORK_MAX: usize = 64;
 
-/// The fact that says who writes here.
-const IDENTITY: &str = "identity";
 /// The fact that lists addresses.
 const ADDRESSES: &str = "addresses";
-
-#[derive(Serialize, Deserialize)]
-struct IdentityFact {
-    person: PersonId,
-    device: DeviceId,
-    name: String,
-}
 
 /// What a folder holds at the start.
 pub(crate) struct Start {
     pub(crate) folder: FolderHandle,
     pub(crate) identity: Identity,
+    pub(crate) links: Vec<KnownLink>,
     pub(crate) rooms: Vec<Loaded>,
     /// Rooms that the index does not know, so that reading them takes a while.
     pub(crate) later: Vec<Later>,
@@ -72,9 +64,9 @@ enum Work {
     Remember {
         addrs: Vec<String>,
     },
-    SaveName {
-        identity: IdentityFact,
-        session: SessionId,
+    SaveIdentity {
+        identity: Known,
+        session: Option<SessionId>,
         done: mpsc::Sender<Done>,
     },
     OpenRoom {
@@ -112,7 +104,8 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
         locked: matches!(err, FolderError::Locked { .. }),
         failure: Failure::new(code_of(&err), err.to_string()),
     })?;
-    let identity = identity(&mut folder, name, default_name)?;
+    let known = identity::open(&mut folder, name, default_name)?;
+    let (identity, links) = (known.identity(), known.links);
     let damaged = |err: StoreError| Failure::new(Code::Damaged, err.to_string());
     let mut warnings = Vec::new();
     let addresses = match folder.read_fact(ADDRESSES) {
@@ -160,6 +153,7 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
     Ok(Start {
         folder: FolderHandle::start(folder, index.handle.clone()),
         identity,
+        links,
         rooms,
         later,
         index: index.handle,
@@ -168,50 +162,6 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
         closed,
         warnings,
     })
-}
-
-fn identity(folder: &mut Folder, name: Option<&str>, default_name: &str) -> Result<Identity, Failure> {
-    let fact = folder
-        .read_fact(IDENTITY)
-        .map_err(|err| Failure::new(Code::Damaged, unknown_self(folder, &err)))?;
-    let known = match fact {
-        Some(fact) => Some(
-            serde_json::from_slice::<IdentityFact>(&fact)
-                .map_err(|err| Failure::new(Code::Damaged, unknown_self(folder, &err)))?,
-        ),
-        None => None,
-    };
-    let renamed = name.is_some_and(|name| known.as_ref().is_none_or(|known| known.name != name));
-    let fresh = known.is_none();
-    let mut fact = known.unwrap_or_else(|| IdentityFact {
-        person: PersonId(random()),
-        device: DeviceId(random()),
-        name: default_name.to_owned(),
-    });
-    if let Some(name) = name {
-        name.clone_into(&mut fact.name);
-    }
-    if fresh || renamed {
-        save_identity(folder, &fact).map_err(|why| Failure::new(Code::Failed, why))?;
-    }
-    Ok(Identity {
-        person: fact.person,
-        device: fact.device,
-        name: fact.name,
-    })
-}
-
-fn unknown_self(folder: &Folder, err: &dyn std::error::Error) -> String {
-    format!(
-        "who you are cannot be read ({err}); restore the file from a backup, or remove it from {} to go on with your \
-         rooms as a new member",
-        folder.path().join("facts").display()
-    )
-}
-
-fn save_identity(folder: &mut Folder, fact: &IdentityFact) -> Result<(), String> {
-    let bytes = serde_json::to_vec(fact).map_err(|err| err.to_string())?;
-    folder.write_fact(IDENTITY, &bytes).map_err(|err| err.to_string())
 }
 
 fn code_of(err: &FolderError) -> Code {
@@ -327,26 +277,19 @@ impl FolderHandle {
         });
     }
 
-    /// Saves the name; [`Done::NameSaved`] follows. Whether it could be asked for.
-    pub(crate) fn save_name(
+    /// Saves who writes here; [`Done::Identified`] follows. Whether it could be asked for.
+    pub(crate) fn save_identity(
         &self,
-        identity: &Identity,
-        name: String,
-        session: SessionId,
+        identity: Known,
+        session: Option<SessionId>,
         done: mpsc::Sender<Done>,
     ) -> bool {
-        let identity = IdentityFact {
-            person: identity.person,
-            device: identity.device,
-            name,
+        let work = Work::SaveIdentity {
+            identity,
+            session,
+            done,
         };
-        self.work
-            .try_send(Work::SaveName {
-                identity,
-                session,
-                done,
-            })
-            .is_ok()
+        self.work.try_send(work).is_ok()
     }
 
     /// Leaves the mark of a clean stop and lets go of the folder.
@@ -374,13 +317,13 @@ fn carry_out(folder: &mut Folder, index: &IndexHandle, work: Work) -> Option<(mp
             }
             None
         }
-        Work::SaveName {
+        Work::SaveIdentity {
             identity,
             session,
             done,
         } => {
-            let result = save_identity(folder, &identity);
-            Some((done, Done::NameSaved { session, result }))
+            let result = identity.save(folder);
+            Some((done, Done::Identified { session, result }))
         }
         Work::OpenRoom {
             room,

@@ -1,5 +1,6 @@
 //! Invites and addresses as people write them. Knows no network.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
@@ -18,6 +19,15 @@ pub struct Invite {
     pub room: RoomId,
     /// Where members may be, `HOST[:PORT]`.
     pub peers: Vec<String>,
+}
+
+impl fmt::Display for Invite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tailchat:{}", self.room)?;
+        let marks = std::iter::once('?').chain(std::iter::repeat('&'));
+        let mut peers = marks.zip(&self.peers);
+        peers.try_for_each(|(mark, peer)| write!(f, "{mark}peer={peer}"))
+    }
 }
 
 impl FromStr for Invite {

@@ -1,12 +1,13 @@
 //! Coming into rooms and leaving them, and the name that is shown there. Owns no state but the sessions.
 
-use tailchat_core::engine::{Draft, Event};
+use tailchat_core::engine::{Draft, Event, Identity};
 use tailchat_core::entry::{Body, Profile};
 use tailchat_core::ids::RoomId;
 use tailchat_core::limits::{NAME_LEN_MAX, TOPIC_LEN_MAX};
 use tailchat_store::log::room_dir;
 
-use crate::control::{Code, Describing, Failure, Request, Wait};
+use crate::control::{Code, Describing, Failure, Item, Request, Wait};
+use crate::identity::{Known, KnownLink};
 use crate::invite::{self, Invite};
 use crate::node::{Done, Node, random};
 use crate::opening::Loaded;
@@ -75,8 +76,9 @@ impl Node {
             self.keep_facts(room, None);
         }
         let deadline = Deadline::of(wait, self.now().uptime);
-        // A fresh actor introduces itself, and a known one has; there is nothing more to say.
-        self.post(session, room, Vec::new(), AfterPost::Joined { deadline })
+        // A fresh actor introduces itself, and a known one has; nobody but a linked device has more to say.
+        let drafts = self.link_drafts(room);
+        self.post(session, room, drafts, AfterPost::Joined { deadline })
             .unwrap_or_else(Pending::from)
     }
 
@@ -105,11 +107,7 @@ impl Node {
                 self.finish(session, result);
                 self.begin_waiting();
             }
-            Done::NameSaved {
-                session,
-                result: Ok(()),
-            } => self.name_saved(session),
-            Done::NameSaved { session, result } => self.finish(session, result),
+            Done::Identified { session, result } => self.identity_saved(session, result),
         }
     }
 
@@ -217,26 +215,72 @@ impl Node {
 
     pub(crate) fn rename(&mut self, session: SessionId, name: &str) -> Result<Pending, Failure> {
         let name = checked_name(name)?;
-        if self
+        let identity = Identity {
+            name,
+            ..self.engine.identity().clone()
+        };
+        self.become_known(session, identity, self.links.clone(), None)
+    }
+
+    /// Has saved who writes here, then goes by it.
+    pub(crate) fn become_known(
+        &mut self,
+        session: SessionId,
+        identity: Identity,
+        links: Vec<KnownLink>,
+        answer: Option<Item>,
+    ) -> Result<Pending, Failure> {
+        let known = Known {
+            person: identity.person,
+            device: identity.device,
+            name: identity.name,
+            links,
+        };
+        match self
             .folder
-            .save_name(self.engine.identity(), name.clone(), session, self.done.clone())
+            .save_identity(known.clone(), Some(session), self.done.clone())
         {
-            Ok(Pending::Disk(AfterDisk::Made { name }))
-        } else {
-            Err(busy())
+            true => {
+                let known = Box::new(known);
+                Ok(Pending::Disk(AfterDisk::Identified { known, answer }))
+            }
+            false => Err(busy()),
         }
     }
 
-    pub(crate) fn name_saved(&mut self, id: SessionId) {
-        let Some(Pending::Disk(AfterDisk::Made { name })) =
-            self.sessions.get(&id).map(|session| &session.state)
-        else {
+    fn identity_saved(&mut self, session: Option<SessionId>, result: Result<(), String>) {
+        let Some(id) = session else {
+            if let Err(why) = result {
+                tracing::warn!("a linked device is not remembered yet: {why}");
+            }
             return;
         };
-        let name = name.clone();
-        self.feed(Event::Renamed { name: name.clone() });
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        let state = std::mem::replace(&mut session.state, Pending::Disk(AfterDisk::Answer));
+        match (state, result) {
+            (Pending::Disk(AfterDisk::Identified { known, answer }), Ok(())) => {
+                self.identified(id, *known, answer);
+            }
+            (Pending::Disk(AfterDisk::Identified { .. }), result) => self.finish(id, result),
+            (other, _) => self.put(id, other),
+        }
+    }
+
+    fn identified(&mut self, id: SessionId, known: Known, answer: Option<Item>) {
+        let renamed = known.name != self.engine.identity().name;
+        self.links = known.links;
+        let (person, name) = (known.person, known.name);
+        self.feed(Event::Identified {
+            person,
+            name: name.clone(),
+        });
+        self.put(id, Pending::items(answer));
+        if !renamed {
+            return;
+        }
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
-        self.put(id, Pending::items([]));
         for room in rooms {
             let draft = self.profile(name.clone());
             if let Ok(state) = self.post(id, room, vec![draft], AfterPost::Named) {

@@ -14,7 +14,7 @@ use tailchat_core::engine::{ArrivedChange, ConnId, Effect, Engine, Event, Now, T
 use tailchat_core::handshake::Role;
 use tailchat_core::ids::{Instance, RoomId};
 use tailchat_core::limits::{FRAME_MAX, TICK};
-use tailchat_core::roster::Roster;
+use tailchat_core::roster::{self, Roster};
 use tailchat_core::timeline::Told::{Amendment, Line, News};
 use tailchat_core::timeline::told_by;
 use tailchat_index::Position;
@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::facts::RoomFacts;
 use crate::folder::{FolderHandle, Start};
+use crate::identity::KnownLink;
 use crate::indexing::{AskedIndex, BACKLOG_MAX, IndexHandle, Life, Question, Told};
 use crate::opening::{Later, Loaded};
 use crate::preview::Previewed;
@@ -68,9 +69,9 @@ pub(crate) enum Done {
         session: SessionId,
         result: Result<(), String>,
     },
-    /// The name was saved.
-    NameSaved {
-        session: SessionId,
+    /// Who writes here was saved.
+    Identified {
+        session: Option<SessionId>,
         result: Result<(), String>,
     },
 }
@@ -81,6 +82,8 @@ pub(crate) struct Node {
     pub(crate) rooms: BTreeMap<RoomId, OpenRoom>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) folder: FolderHandle,
+    /// Our other devices.
+    pub(crate) links: Vec<KnownLink>,
     pub(crate) listening: Vec<SocketAddr>,
     pub(crate) serving: bool,
     /// Why rooms that are in the folder are not open.
@@ -139,6 +142,7 @@ impl Node {
             rooms: BTreeMap::new(),
             sessions: BTreeMap::new(),
             folder: start.folder,
+            links: start.links,
             listening: net.as_ref().map(Net::listening).unwrap_or_default(),
             serving,
             closed: start.closed,
@@ -437,12 +441,15 @@ impl Node {
         let Some(open) = self.rooms.get_mut(&room) else {
             return;
         };
-        let mut lines = Vec::new();
+        let (mut lines, mut linked) = (Vec::new(), false);
         for arrived in changes.iter() {
             for told in told_by(&arrived.change.parts, arrived.arrival) {
                 match told {
                     Line(place, line) => lines.push((place, line)),
-                    News(news) => open.roster.hear(news),
+                    News(news) => {
+                        linked |= matches!(news, roster::News::Link { .. });
+                        open.roster.hear(news);
+                    }
                     // The index says what it comes to.
                     Amendment(_) => {}
                 }
@@ -458,6 +465,9 @@ impl Node {
         self.unread_changed(room);
         self.follow(room, &lines);
         self.tell_watchers(room, &lines);
+        if linked {
+            self.links_heard(room);
+        }
     }
 
     /// Opens a room that was loaded.
@@ -499,7 +509,7 @@ impl Node {
             },
         );
         self.feed(Event::RoomOpened { room: id, opened });
-        self.lines_changed(id);
+        self.links_heard(id);
     }
 
     /// Closes a room and gives what tells when its disk is at rest.

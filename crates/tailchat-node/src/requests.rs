@@ -125,13 +125,6 @@ impl Node {
                 let rooms = self.resolve_all(room.as_deref())?;
                 Ok(self.check_next(session, rooms, repair, VecDeque::new()))
             }
-            Request::Name { name } => self.rename(session, &name),
-            Request::AddPeer { addr } => {
-                let addr = invite::with_port(&addr)?;
-                self.feed(Event::AddressAdded { addr });
-                Ok(Pending::items([]))
-            }
-            Request::ForgetPeer { addr } => self.forget_peer(&addr),
             Request::Export { room, format } => self.export(session, &room, format),
             Request::Page {
                 room,
@@ -141,12 +134,28 @@ impl Node {
             } => self.page_around(session, &room, at, (before, after)),
             Request::Search(search) => self.search(session, search),
             Request::Read { room, what } => self.read(session, &room, &what),
+            Request::Pins { room } => self.pins(session, &room),
+            setting => self.set_up(session, setting),
+        }
+    }
+
+    /// What is set: of rooms, of ourselves, of addresses.
+    fn set_up(&mut self, session: SessionId, request: Request) -> Result<Pending, Failure> {
+        match request {
             Request::Describe { room, what } => self.describe(session, &room, what),
             Request::Alias { room, name } => self.alias(session, &room, &name),
             Request::Ignore { room, member, on } => self.ignore(session, &room, &member, on),
-            Request::Pins { room } => self.pins(session, &room),
             Request::Mute { room, on } => self.mute(session, &room, on),
             Request::SetDraft { room, text } => self.set_draft(session, &room, text),
+            Request::Link => self.link(session),
+            Request::TakeLink { code } => self.take_link(session, &code),
+            Request::Name { name } => self.rename(session, &name),
+            Request::AddPeer { addr } => {
+                let addr = invite::with_port(&addr)?;
+                self.feed(Event::AddressAdded { addr });
+                Ok(Pending::items([]))
+            }
+            Request::ForgetPeer { addr } => self.forget_peer(&addr),
             question => self.look_up(question),
         }
     }

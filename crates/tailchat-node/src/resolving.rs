@@ -111,7 +111,9 @@ impl Request {
             Self::Hello | Self::New { .. } | Self::Peers | Self::AddPeer { .. } | Self::ForgetPeer { .. } => {
                 Concerned::Nothing
             }
-            Self::Rooms | Self::Name { .. } | Self::Watch => Concerned::All,
+            Self::Rooms | Self::Name { .. } | Self::Link | Self::TakeLink { .. } | Self::Watch => {
+                Concerned::All
+            }
             Self::Status { room, .. } | Self::Check { room, .. } => {
                 room.as_deref().map_or(Concerned::All, Concerned::Room)
             }

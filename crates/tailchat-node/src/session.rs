@@ -11,6 +11,7 @@ use tailchat_index::From;
 use tokio::sync::oneshot;
 
 use crate::control::{Amending, Answer, Code, Failure, Import, Item, Request, RoomItem, Wait};
+use crate::identity::Known;
 use crate::indexing::AskedIndex;
 use crate::watching::Watching;
 
@@ -94,6 +95,8 @@ pub(crate) enum Pending {
 pub(crate) enum AfterDisk {
     /// A new room is to be named.
     Made { name: String },
+    /// Somebody is known as this from then on, and is told so.
+    Identified { known: Box<Known>, answer: Option<Item> },
     /// A joined room is to be introduced to, and waited for.
     Joined { peers: Vec<String>, wait: Wait },
     /// The answer comes from the disk's outcome.

@@ -8,6 +8,7 @@ use tailchat_core::ids::{ActorId, MessageId, RoomId};
 use tailchat_core::read::ReadState;
 use tailchat_index::Reader;
 
+use crate::answers::us;
 use crate::control::{Code, Failure, PAGE_MAX, Reading};
 use crate::indexing::AskedIndex;
 use crate::node::Node;
@@ -77,7 +78,7 @@ impl Node {
     pub(crate) fn reader_of(&self, room: RoomId) -> Option<ReaderOf> {
         let open = self.rooms.get(&room)?;
         let identity = self.engine.identity();
-        let mut silent: BTreeSet<_> = open.roster.actors_of_person(identity.person).collect();
+        let mut silent: BTreeSet<_> = open.roster.actors_of_writer(us(identity, &open.roster)).collect();
         for person in &open.facts.ignored {
             silent.extend(open.roster.actors_of_person(*person));
         }

@@ -195,7 +195,8 @@ impl World {
             Post | Burst | LongText | Import | EmptyPost | NameRoom | Amend => self.post(no, what),
             Rename => {
                 let name = format!("peer {no}, {}", self.dice.below(100));
-                self.tell(no, Event::Renamed { name })
+                let person = self.peer(no).identity.person;
+                self.tell(no, Event::Identified { person, name })
             }
             Partition | OneWay => {
                 self.partition(what);

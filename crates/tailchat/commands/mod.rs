@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod join;
+pub(crate) mod link;
 pub(crate) mod log;
 pub(crate) mod peers;
 pub(crate) mod room;

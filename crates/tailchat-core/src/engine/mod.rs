@@ -132,8 +132,10 @@ pub enum Event {
         /// What, in order. Only if the disk fails in between, a first part may be in the room all the same.
         drafts: Vec<Draft>,
     },
-    /// The person took another name.
-    Renamed {
+    /// The person took another name, or this device turned out to be somebody's.
+    Identified {
+        /// Who they are.
+        person: PersonId,
         /// The name.
         name: String,
     },
@@ -420,7 +422,10 @@ impl Engine {
             Event::RoomOpened { room, opened } => self.open_room(room, opened, t),
             Event::RoomClosed { room } => self.close_room(room, t),
             Event::Posted { room, ticket, drafts } => self.post(room, ticket, drafts, t),
-            Event::Renamed { name } => self.identity.name = name,
+            Event::Identified { person, name } => {
+                self.identity.person = person;
+                self.identity.name = name;
+            }
             Event::Listening { port } => self.listen_port = port,
             Event::AddressAdded { addr } => self.book.add(addr, t),
             Event::AddressForgotten { addr } => self.book.forget(&addr, t),

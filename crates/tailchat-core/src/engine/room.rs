@@ -236,7 +236,7 @@ impl Draft {
             Body::RoomName(name) => name.len(),
             Body::Topic(topic) => topic.len(),
             Body::Profile(profile) => profile.name.len(),
-            Body::Leave | Body::Delete(_) | Body::Pin(_) | Body::Unknown { .. } => 0,
+            Body::Leave | Body::Delete(_) | Body::Pin(_) | Body::Link(_) | Body::Unknown { .. } => 0,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The fold, in any order; places and how they are spelt.
 
 use super::*;
-use crate::entry::{Edit, Pin, Profile, Reaction, Repeat};
+use crate::devices::LinkProof;
+use crate::entry::{Edit, Link, Pin, Profile, Reaction, Repeat};
 use crate::ids::{DeviceId, PersonId};
 use proptest::prelude::*;
 
@@ -90,6 +91,18 @@ fn members_come_go_and_come_back_and_a_person_counts_once() {
             .map(|member| (member.name, member.devices.len()))
             .collect()
     };
+    // A device that only names a person is not theirs: the other one has to say so, too.
+    let link = |order, device| {
+        let device = DeviceId([device; 16]);
+        let proof = LinkProof([0; 16]);
+        entry(order, Body::Link(Link { device, proof }))
+    };
+    changes.push(change(2, 1, vec![link(5, 1)]));
+    assert_eq!(
+        names(&changes),
+        [("ann".to_owned(), 1), ("ann's laptop".to_owned(), 1)]
+    );
+    changes.push(change(1, 1, vec![link(5, 2)]));
     assert_eq!(names(&changes), [("ann's laptop".to_owned(), 2)]);
     // Bob is back after a crash, with a fresh actor.
     changes.push(change(4, 0, vec![profile(6, 2, 3, "bob")]));
@@ -156,7 +169,8 @@ fn bodies() -> impl Strategy<Value = Vec<u8>> {
     let order = 0..6_u64;
     prop_oneof![
         (order.clone(), "[ab]").prop_map(|(order, name)| text(order, &name)),
-        (order.clone(), 0..3_u8, "[ab]").prop_map(|(order, who, name)| profile(order, who, who, &name)),
+        (order.clone(), 0..2_u8, 0..3_u8, "[ab]")
+            .prop_map(|(order, person, device, name)| profile(order, person, device, &name)),
         order.clone().prop_map(|order| entry(order, Body::Leave)),
         (order.clone(), 0..3_u8, 0..4_u64, "[ab]", 0..6_u8).prop_map(|(order, actor, index, with, kind)| {
             let of = MessageId {
@@ -179,6 +193,10 @@ fn bodies() -> impl Strategy<Value = Vec<u8>> {
         }),
         (order.clone(), "[ab]").prop_map(|(order, name)| entry(order, Body::RoomName(name))),
         (order.clone(), "[ab]").prop_map(|(order, topic)| entry(order, Body::Topic(topic))),
+        (order.clone(), 0..3_u8).prop_map(|(order, device)| {
+            let (device, proof) = (DeviceId([device; 16]), LinkProof([0; 16]));
+            entry(order, Body::Link(Link { device, proof }))
+        }),
         (order, 0..3_u8, 0..3_u64, "[ab]").prop_map(|(order, actor, index, name)| {
             let of = MessageId {
                 actor: ActorId([actor; 16]),

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use tailchat_core::block::Arrival;
 use tailchat_core::change::Parts;
-use tailchat_core::entry::{Body, Edit, Entry, Imported, Pin, Profile, Reaction, Repeat, Stamp, Text};
+use tailchat_core::devices::LinkProof;
+use tailchat_core::entry::{Body, Edit, Entry, Imported, Link, Pin, Profile, Reaction, Repeat, Stamp, Text};
 use tailchat_core::ids::{ActorId, DeviceId, MessageId, PersonId, RoomId};
 use tailchat_core::timeline::{Line, Place, Timeline};
 use tailchat_index::{Asked, Folded, From, Index, Position};
@@ -62,10 +63,14 @@ pub(crate) fn entries() -> impl Strategy<Value = Vec<u8>> {
         "[ab]".prop_map(Body::RoomName),
         "[ab]".prop_map(Body::Topic),
         (id(), any::<bool>()).prop_map(|(of, on)| Body::Pin(Pin { of, on })),
-        (0..3_u8, "[ab]").prop_map(|(who, name)| Body::Profile(Profile {
-            person: PersonId([who; 32]),
-            device: DeviceId([who; 16]),
+        (0..2_u8, 0..3_u8, "[ab]").prop_map(|(person, device, name)| Body::Profile(Profile {
+            person: PersonId([person; 32]),
+            device: DeviceId([device; 16]),
             name
+        })),
+        (0..3_u8).prop_map(|device| Body::Link(Link {
+            device: DeviceId([device; 16]),
+            proof: LinkProof([0; 16])
         })),
         Just(Body::Leave),
         (id(), "[ab]").prop_map(|(of, text)| Body::Edit(Edit { of, text })),
@@ -77,6 +82,18 @@ pub(crate) fn entries() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(order, of, repeated)| entry(order, 5, Body::Repeat(Repeat { of, entry: repeated })));
     let unknown = proptest::collection::vec(any::<u8>(), 1..6);
     prop_oneof![4 => stamped, 2 => repeat, 1 => unknown]
+}
+
+/// What one actor writes. Most begin by saying who they are, few people and few devices, so that those meet, too.
+pub(crate) fn chains() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let profile = (0..2_u8, 0..3_u8).prop_map(|(person, device)| {
+        let (person, device) = (PersonId([person; 32]), DeviceId([device; 16]));
+        let name = "a".into();
+        entry(0, 0, Body::Profile(Profile { person, device, name }))
+    });
+    let first = proptest::option::weighted(0.8, profile);
+    (first, proptest::collection::vec(entries(), 1..6))
+        .prop_map(|(first, rest)| first.into_iter().chain(rest).collect())
 }
 
 pub(crate) fn lines(index: &Index, asked: &Asked) -> Vec<(Place, Line)> {

@@ -52,6 +52,15 @@ pub enum Item {
     },
     /// The names of the members on whose disks a message is, as far as this peer has heard; our own is the first.
     Holders(Vec<String>),
+    /// What another device takes to write as the same person.
+    LinkCode(String),
+    /// This device writes as somebody from now on.
+    Linked {
+        /// Their name.
+        name: String,
+        /// Invites to their rooms.
+        invites: Vec<String>,
+    },
     /// What is being written in a room and was not sent yet.
     Draft(String),
     /// A message that was posted.
