@@ -424,8 +424,12 @@ pub(crate) struct ImportArgs {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ImportFormat {
-    /// A channel's log, a file a day
+    /// An IRC log of any of these forms, told by its first lines
     Irc,
+    /// A log of WeeChat's
+    Weechat,
+    /// A log of irssi's
+    Irssi,
     /// One JSON object a line
     Jsonl,
 }
