@@ -448,8 +448,12 @@ pub(crate) struct ExportArgs {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormat {
+    /// Markdown, for people
+    Md,
     /// One JSON object a line
     Jsonl,
+    /// One page for a browser that needs nothing else
+    Html,
     /// The room's Automerge document
     Automerge,
 }

@@ -9,8 +9,8 @@ use tailchat_core::roster::{Member, Roster};
 use tailchat_core::timeline::{Line, Place, Says};
 
 use crate::control::{
-    AddressItem, MemberItem, MessageItem, MessageKind, PeerItem, REACTED_MAX, ReactionItem, RoomItem,
-    Standing, StatusItem,
+    AddressItem, EXPORTED_MAX, MemberItem, MessageItem, MessageKind, PeerItem, REACTED_MAX, ReactionItem,
+    RoomItem, Standing, StatusItem,
 };
 use crate::node::OpenRoom;
 use crate::unread::Counts;
@@ -181,7 +181,7 @@ impl<'a> View<'a> {
                 .since
                 .reactions
                 .iter()
-                .map(|felt| self.reaction(felt))
+                .map(|felt| self.reaction(felt, REACTED_MAX))
                 .collect(),
             on: self.holders(place.id, true),
             of: u32::try_from(self.members.len()).unwrap_or(u32::MAX),
@@ -210,8 +210,22 @@ impl<'a> View<'a> {
         felt.is_some_and(|felt| felt.by.iter().any(|by| self.is_us(*by)))
     }
 
-    fn reaction(&self, felt: &Felt) -> ReactionItem {
-        let named = felt.by.iter().take(REACTED_MAX);
+    /// A message with the names that a file has room for.
+    pub(crate) fn exported(&self, place: &Place, line: &Line) -> MessageItem {
+        let mut left = EXPORTED_MAX;
+        let reactions = line.since.reactions.iter().map(|felt| {
+            let reaction = self.reaction(felt, left);
+            left -= reaction.by.len();
+            reaction
+        });
+        MessageItem {
+            reactions: reactions.collect(),
+            ..self.message(place, line)
+        }
+    }
+
+    fn reaction(&self, felt: &Felt, names: usize) -> ReactionItem {
+        let named = felt.by.iter().take(names);
         ReactionItem {
             with: felt.with.to_string(),
             count: felt.by.len() as u64,
