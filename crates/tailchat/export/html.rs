@@ -179,5 +179,5 @@ fn colour(message: &MessageItem) -> u64 {
     let hash = who.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    hash % COLOURS
+    (hash >> 32) % COLOURS
 }

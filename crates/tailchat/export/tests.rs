@@ -167,25 +167,25 @@ fn a_page_shows_all_sorts_of_messages() {
     <p class="n">Times are UTC. Names in italics are of people elsewhere, whose messages were brought in.</p>
     <section>
     <h2>Sunday, 22 November 2026</h2>
-    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-1"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-1"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div><b class="c0" dir="auto">ann</b> <p dir="auto">tea is ready</p><p dir="auto">  # in the *kitchen*
+    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-1"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-1"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div><b class="c5" dir="auto">ann</b> <p dir="auto">tea is ready</p><p dir="auto">  # in the *kitchen*
     see <a href="https://a.example/?b&amp;c=_d_" rel="noopener noreferrer nofollow">https://a.example/?b&amp;c=_d_</a>.</p></div></div>
-    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-2"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-2"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div>* <b class="c0" dir="auto">bob</b> <p dir="auto">pours</p> <i>edited</i></div></div>
+    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-2"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-2"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div>* <b class="c5" dir="auto">bob</b> <p dir="auto">pours</p> <i>edited</i></div></div>
     </section>
     <section>
     <h2>Monday, 23 November 2026</h2>
-    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-3"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-3"><time datetime="2026-11-23T00:00:00.000Z">00:00</time></a><div><b class="c0" dir="auto">ann</b> <a class="q" dir="auto" href="#m9b11219d64d1073f58f514bc973daa94-1"><b>ann</b> tea is ready …</a><p dir="auto">thanks</p><details><summary>👍 2</summary>ann, b*b</details><details><summary>tea 70</summary>cy, 69 more</details></div></div>
+    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-3"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-3"><time datetime="2026-11-23T00:00:00.000Z">00:00</time></a><div><b class="c5" dir="auto">ann</b> <a class="q" dir="auto" href="#m9b11219d64d1073f58f514bc973daa94-1"><b>ann</b> tea is ready …</a><p dir="auto">thanks</p><details><summary>👍 2</summary>ann, b*b</details><details><summary>tea 70</summary>cy, 69 more</details></div></div>
     </section>
     <section>
     <h2>Sunday, 22 November 2026</h2>
-    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-4"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-4"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div><b class="c0" dir="auto">bob</b> <p dir="auto">so:</p><pre>
+    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-4"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-4"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div><b class="c5" dir="auto">bob</b> <p dir="auto">so:</p><pre>
     let a = &quot;&lt;/pre&gt;```&quot;;
     </pre> <i>edited</i></div></div>
-    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-5"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-5"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div><b class="c0" dir="auto">ann</b> <a class="q" dir="auto" href="#m9b11219d64d1073f58f514bc973daa94-77"><b></b> an earlier message</a><i>deleted</i></div></div>
-    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-6"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-6"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div><b class="e c11" dir="auto">&lt;cy&gt;</b> <p dir="auto">1. &amp; &lt;b&gt;not bold&lt;/b&gt;
+    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-5"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-5"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div><b class="c5" dir="auto">ann</b> <a class="q" dir="auto" href="#m9b11219d64d1073f58f514bc973daa94-77"><b></b> an earlier message</a><i>deleted</i></div></div>
+    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-6"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-6"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div><b class="e c5" dir="auto">&lt;cy&gt;</b> <p dir="auto">1. &amp; &lt;b&gt;not bold&lt;/b&gt;
     ---</p></div></div>
-    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-7"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-7"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div>* <b class="e c9" dir="auto">cy</b> </div></div>
-    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-8"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-8"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div><b class="c9" dir="auto">dee</b> <i>an entry that this version of tailchat cannot read</i></div></div>
-    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-9"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-9"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div><b class="c0" dir="auto">ann</b> <a class="q" dir="auto" href="#m9b11219d64d1073f58f514bc973daa94-4"><b>bob</b> so: …</a><pre>
+    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-7"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-7"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div>* <b class="e c11" dir="auto">cy</b> </div></div>
+    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-8"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-8"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div><b class="c4" dir="auto">dee</b> <i>an entry that this version of tailchat cannot read</i></div></div>
+    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-9"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-9"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div><b class="c5" dir="auto">ann</b> <a class="q" dir="auto" href="#m9b11219d64d1073f58f514bc973daa94-4"><b>bob</b> so: …</a><pre>
     code alone</pre></div></div>
     </section>
     </main>
