@@ -212,14 +212,11 @@ impl<'a> View<'a> {
 
     /// A message with the names that a file has room for.
     pub(crate) fn exported(&self, place: &Place, line: &Line) -> MessageItem {
-        let mut left = EXPORTED_MAX;
-        let reactions = line.since.reactions.iter().map(|felt| {
-            let reaction = self.reaction(felt, left);
-            left -= reaction.by.len();
-            reaction
-        });
+        let felt = &line.since.reactions;
+        let names = shares(felt.iter().map(|felt| felt.by.len()), EXPORTED_MAX);
+        let named = felt.iter().zip(names);
         MessageItem {
-            reactions: reactions.collect(),
+            reactions: named.map(|(felt, names)| self.reaction(felt, names)).collect(),
             ..self.message(place, line)
         }
     }
@@ -328,6 +325,15 @@ impl<'a> View<'a> {
     }
 }
 
+/// How many of each of these there is room for, the first ones before the rest.
+fn shares(of: impl Iterator<Item = usize>, mut left: usize) -> impl Iterator<Item = usize> {
+    of.map(move |wanted| {
+        let share = wanted.min(left);
+        left -= share;
+        share
+    })
+}
+
 fn standing(state: PeerState) -> Standing {
     match state {
         PeerState::Unknown => Standing::Unknown,
@@ -370,4 +376,16 @@ pub(crate) fn addresses<'a>(
         }
     }
     items.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exported_message_names_all_who_reacted_as_far_as_there_is_room() {
+        let names = |of: &[usize]| shares(of.iter().copied(), EXPORTED_MAX).collect::<Vec<_>>();
+        assert_eq!(names(&[REACTED_MAX + 1, 3]), [REACTED_MAX + 1, 3]);
+        assert_eq!(names(&[2, EXPORTED_MAX, 3]), [2, EXPORTED_MAX - 2, 0]);
+    }
 }
