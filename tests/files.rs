@@ -193,7 +193,6 @@ fn what_is_no_chat_is_refused_before_anything_is_brought_in() {
         (bad("2024-03-02.txt", &utf16), "iconv"),
         (bad("tea.txt", b"[09:14] <ann> hi\n"), "YYYY-MM-DD"),
         (bad("notes.txt", b"hi\n"), "none of its first lines"),
-        (bad("empty.txt", b""), "none of its first lines"),
         (
             ann.path("missing.txt").to_str().expect("a path").to_owned(),
             "missing.txt",
@@ -203,6 +202,22 @@ fn what_is_no_chat_is_refused_before_anything_is_brought_in() {
             .run(&["import", "kitchen", "--format", "irc", good, &file])
             .refused(2);
         assert!(said.contains(why), "{said}");
+    }
+    assert_eq!(log(&ann), "");
+    let empty = bad("empty.txt", b"\n");
+    ann.run(&["import", "kitchen", "--format", "irc", good, &empty])
+        .ok();
+}
+
+#[test]
+fn a_log_of_another_form_than_was_named_fails() {
+    let ann = kitchen();
+    let file = Path::new(LOGS).join("irssi.log");
+    let file = file.to_str().expect("a path");
+    for format in ["weechat", "jsonl"] {
+        let ran = ann.run(&["import", "kitchen", "--format", format, file]);
+        assert_eq!(ran.code, 1, "{}", ran.err);
+        assert!(ran.err.contains("9 lines of another form"), "{}", ran.err);
     }
     assert_eq!(log(&ann), "");
 }

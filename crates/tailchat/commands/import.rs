@@ -52,6 +52,11 @@ pub(crate) async fn import(args: ImportArgs, everywhere: &Everywhere, out: &mut 
     if out.is_json() {
         out.object(&counts)?;
     }
+    if counts.unparsable > 0 && counts.messages + counts.actions + counts.channel + counts.too_long == 0 {
+        let why = "no line is of the form that --format names, so nothing was brought in; `--format irc` tells by itself \
+                   which IRC program wrote a log";
+        return Err(Failure::new(Code::Failed, why).into());
+    }
     Ok(())
 }
 
@@ -125,11 +130,12 @@ fn open(path: &Path, format: ImportFormat) -> Result<(Lines<Box<dyn BufRead>>, R
     let lines = Lines::open(input).map_err(|error| refused(error.to_string()))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let day = date_of(&name);
+    let first = lines.first();
     let form = match format {
         ImportFormat::Jsonl => return Ok((lines, Reader::jsonl())),
         ImportFormat::Weechat => Form::Weechat,
         ImportFormat::Irssi => Form::Irssi,
-        ImportFormat::Irc => match (Form::of(&lines.first()), day) {
+        ImportFormat::Irc => match (Form::of(&first), day) {
             (Some(form @ (Form::Weechat | Form::Irssi)), _) => form,
             (Some(Form::Channel) | None, Some(_)) => Form::Channel,
             (Some(Form::Channel), None) => {
@@ -137,6 +143,8 @@ fn open(path: &Path, format: ImportFormat) -> Result<(Lines<Box<dyn BufRead>>, R
                            nothing of it was brought in";
                 return Err(refused(why.to_owned()).into());
             }
+            // A log in which nothing was written yet.
+            (None, None) if first.iter().all(|line| line.trim().is_empty()) => Form::Irssi,
             (None, None) => {
                 let why = "none of its first lines is one of an IRC log, and its name does not begin with a date; \
                            nothing of it was brought in";
