@@ -130,29 +130,33 @@ fn open(path: &Path, format: ImportFormat) -> Result<(Lines<Box<dyn BufRead>>, R
     let lines = Lines::open(input).map_err(|error| refused(error.to_string()))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let day = date_of(&name);
-    let first = lines.first();
     let form = match format {
         ImportFormat::Jsonl => return Ok((lines, Reader::jsonl())),
         ImportFormat::Weechat => Form::Weechat,
         ImportFormat::Irssi => Form::Irssi,
-        ImportFormat::Irc => match (Form::of(&first), day) {
-            (Some(form @ (Form::Weechat | Form::Irssi)), _) => form,
-            (Some(Form::Channel) | None, Some(_)) => Form::Channel,
-            (Some(Form::Channel), None) => {
-                let why = "a channel's log says the hour only, so its name has to begin with the date, YYYY-MM-DD; \
-                           nothing of it was brought in";
-                return Err(refused(why.to_owned()).into());
-            }
-            // A log in which nothing was written yet.
-            (None, None) if first.iter().all(|line| line.trim().is_empty()) => Form::Irssi,
-            (None, None) => {
-                let why = "none of its first lines is one of an IRC log, and its name does not begin with a date; \
-                           nothing of it was brought in";
-                return Err(refused(why.to_owned()).into());
-            }
-        },
+        ImportFormat::Irc => {
+            told_form(&lines.first(), day.is_some()).map_err(|why| refused(why.to_owned()))?
+        }
     };
     Ok((lines, Reader::irc(form, day)))
+}
+
+/// The form of a log that begins with these lines, or why there is none.
+fn told_form(first: &[String], has_day: bool) -> Result<Form, &'static str> {
+    match Form::of(first) {
+        Some(form @ (Form::Weechat | Form::Irssi)) => Ok(form),
+        Some(Form::Channel) | None if has_day => Ok(Form::Channel),
+        Some(Form::Channel) => Err(
+            "a channel's log says the hour only, so its name has to begin with the date, YYYY-MM-DD; nothing of it was \
+             brought in",
+        ),
+        // A log in which nothing was written yet.
+        None if first.iter().all(|line| line.trim().is_empty()) => Ok(Form::Irssi),
+        None => Err(
+            "none of its first lines is one of an IRC log, and its name does not begin with a date; nothing of it was \
+             brought in",
+        ),
+    }
 }
 
 async fn read(
