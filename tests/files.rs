@@ -65,6 +65,8 @@ fn all_sorts() -> Machine {
     let secret = send(&ann, "a secret");
     ann.run(&["delete", "kitchen", &secret]).ok();
     send(&ann, "/me pours");
+    ann.run(&["topic", "kitchen", "tea, and <b>more</b>"]).ok();
+    ann.run(&["pin", "kitchen", &tea]).ok();
     send(&ann, "```\n<i>code</i>\n```");
     ann
 }
@@ -253,10 +255,10 @@ fn a_pipe_is_a_file_like_any_other() {
 fn markdown_has_every_sort_of_message() {
     let page = export(&all_sorts(), "md");
     for part in [
-        "# kitchen\n\nTimes are UTC.",
+        "# kitchen\n\ntea, and \\<b>more\\</b>\n\nTimes are UTC.",
         "\n## Friday, 1 March 2024\n\n12:34 ann: hello\n\n12:34 bob: hello\n\n12:35 \\* bob waves\n\n",
         "\n## Saturday, 2 March 2024\n\n00:01 ann: good night\n\n",
-        " **ann**: tea is \\<b>ready\\</b>\\\nsee <https://a.example/?b&c> *(edited)*\\\n(👍 ann)\n\n",
+        " **ann**: tea is \\<b>ready\\</b>\\\nsee <https://a.example/?b&c> *(edited)* *(pinned)*\\\n(👍 ann)\n\n",
         " **ann**:\n\n> ann: tea is \\<b>ready\\</b> …\n\nthanks\n\n",
         " **ann**: *(deleted)*\n\n",
         " \\* **ann** pours\n\n",
@@ -273,6 +275,8 @@ fn a_page_for_browsers_has_every_sort_of_message() {
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
     for part in [
         "<title>kitchen</title>",
+        "<p dir=\"auto\">tea, and &lt;b&gt;more&lt;/b&gt;</p>",
+        "<i>pinned</i>",
         "<h2>Friday, 1 March 2024</h2>",
         "tea is &lt;b&gt;ready&lt;/b&gt;\n",
         "<a href=\"https://a.example/?b&amp;c\" rel=\"noopener noreferrer nofollow\">",
@@ -317,10 +321,13 @@ fn members_that_are_equal_write_equal_files() {
     let addr = listening["listening"].as_str().expect("an address");
     let room = invite.as_str().expect("an ID");
     bob.run(&["join", room, "--peer", addr, "--wait", "30"]).ok();
-    // By now ann has bob's profile, too.
+    // What bob calls the room and whom he ignores is his alone; by now ann has his profile, too.
+    bob.run(&["alias", "kitchen", "cellar"]).ok();
+    bob.run(&["ignore", "cellar", "ann"]).ok();
     let formats = ["jsonl", "md", "html"];
     let anns = formats.map(|format| export(&ann, format));
-    assert_eq!(formats.map(|format| export(&bob, format)), anns);
+    let bobs = formats.map(|format| bob.run(&["export", "cellar", "--format", format]).ok());
+    assert_eq!(bobs, anns);
     assert!(
         !anns.concat().contains(room),
         "a file tells the way into the room"

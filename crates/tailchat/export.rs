@@ -9,7 +9,7 @@ mod markdown;
 mod written;
 
 use anyhow::Result;
-use tailchat_node::control::MessageItem;
+use tailchat_node::control::{MessageItem, RoomItem};
 
 /// Writes one room: its beginning, then each message in order, then its end. Holds no history but the beginnings of
 /// some recent messages, which answers quote.
@@ -33,12 +33,14 @@ impl Writer {
         Self::Html(html::Page::default())
     }
 
-    /// What stands before all messages of the room of that name.
-    pub(crate) fn begin(&self, room: &str) -> String {
+    /// What stands before all messages of the room.
+    pub(crate) fn begin(&self, room: &RoomItem) -> String {
+        // One's own name for a room is nobody else's.
+        let name = room.known_as.as_ref().unwrap_or(&room.name);
         match self {
             Self::Jsonl => String::new(),
-            Self::Markdown(_) => markdown::Page::begin(room),
-            Self::Html(_) => html::Page::begin(room),
+            Self::Markdown(_) => markdown::Page::begin(name, &room.topic),
+            Self::Html(_) => html::Page::begin(name, &room.topic),
         }
     }
 

@@ -60,7 +60,7 @@ pub(crate) async fn export(args: ExportArgs, everywhere: &Everywhere, out: &mut 
 /// The bytes that a part of the answer adds to the file.
 fn written(item: Item, writer: Option<&mut Writer>) -> Result<Vec<u8>> {
     match (item, writer) {
-        (Item::Room(room), Some(writer)) => Ok(writer.begin(&room.name).into_bytes()),
+        (Item::Room(room), Some(writer)) => Ok(writer.begin(&room).into_bytes()),
         (Item::Message(message), Some(writer)) => Ok(writer.message(&message)?.into_bytes()),
         (Item::Bytes(hex), _) => bytes(&hex),
         _ => Ok(Vec::new()),

@@ -26,9 +26,13 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    pub(super) fn begin(room: &str) -> String {
-        let title = text::name(room);
+    pub(super) fn begin(name: &str, topic: &str) -> String {
+        let title = text::name(name);
         let title = escaped(&title);
+        let topic = match topic.trim() {
+            "" => String::new(),
+            topic => format!("<p dir=\"auto\">{}</p>\n", inline(&text::visible(topic))),
+        };
         format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
@@ -36,7 +40,7 @@ impl Page {
              <meta name=\"referrer\" content=\"no-referrer\">\n\
              <meta name=\"color-scheme\" content=\"light dark\">\n\
              <title>{title}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n\
-             <h1 dir=\"auto\">{title}</h1>\n\
+             <h1 dir=\"auto\">{title}</h1>\n{topic}\
              <p class=\"n\">Times are UTC. Names in italics are of people elsewhere, whose messages were brought in.</p>\n",
             include_str!("page.css")
         )
@@ -118,6 +122,9 @@ fn says(message: &MessageItem) -> String {
     }
     if message.edited {
         out.push_str(" <i>edited</i>");
+    }
+    if message.pinned {
+        out.push_str(" <i>pinned</i>");
     }
     out
 }

@@ -22,6 +22,7 @@ struct SharedObject<'a> {
     edited: bool,
     deleted: bool,
     reactions: BTreeMap<&'a str, Vec<&'a str>>,
+    pinned: bool,
     /// How many people more reacted than are named.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     reactions_unnamed: BTreeMap<&'a str, u64>,
@@ -42,6 +43,7 @@ pub(super) fn line(message: &MessageItem) -> Result<String> {
         edited: message.edited,
         deleted: message.deleted,
         reactions: reactions(message),
+        pinned: message.pinned,
         reactions_unnamed: unnamed.collect(),
     })
 }

@@ -9,6 +9,9 @@ use super::blocks::{Block, blocks};
 use super::links::{Piece, pieces};
 use super::written::{Written, clock, is_action, is_from_elsewhere};
 
+/// Ends a line, and not the paragraph.
+const BREAK: &str = "\\\n";
+
 /// A page that is being written.
 #[derive(Default)]
 pub(crate) struct Page {
@@ -24,10 +27,18 @@ enum Part {
 }
 
 impl Page {
-    pub(super) fn begin(room: &str) -> String {
-        let title = escaped(&text::name(room)).replace('#', "\\#");
+    pub(super) fn begin(name: &str, topic: &str) -> String {
+        let title = escaped(&text::name(name)).replace('#', "\\#");
+        let topic = text::visible(topic);
+        let topic: Vec<String> = topic
+            .split('\n')
+            .filter(|line| !line.trim().is_empty())
+            .map(begun)
+            .collect();
+        let end = if topic.is_empty() { "" } else { "\n\n" };
+        let topic = topic.join(BREAK) + end;
         format!(
-            "# {title}\n\nTimes are UTC. Names in bold are members'; the other names are of people elsewhere, whose \
+            "# {title}\n\n{topic}Times are UTC. Names in bold are members'; the other names are of people elsewhere, whose \
              messages were brought in.\n\n"
         )
     }
@@ -39,8 +50,7 @@ impl Page {
         }
         for part in self.parts(message) {
             match part {
-                // A backslash at the end of a line breaks it.
-                Part::Lines(lines) => out.push_str(&lines.join("\\\n")),
+                Part::Lines(lines) => out.push_str(&lines.join(BREAK)),
                 Part::Whole(whole) => out.push_str(&whole),
             }
             out.push_str("\n\n");
@@ -78,6 +88,9 @@ impl Page {
         }
         if message.edited {
             say(&mut parts, "*(edited)*");
+        }
+        if message.pinned {
+            say(&mut parts, "*(pinned)*");
         }
         if !message.reactions.is_empty() {
             let felt: Vec<String> = message.reactions.iter().map(reaction).collect();

@@ -29,6 +29,8 @@ fn message(index: u64, author: &str, text: &str) -> MessageItem {
         on: 77,
         of: 78,
         unread: true,
+        ignored: true,
+        pinned: false,
         place: "place".into(),
     }
 }
@@ -57,6 +59,7 @@ fn all_sorts() -> Vec<MessageItem> {
         MessageItem {
             kind: MessageKind::Action,
             edited: true,
+            pinned: true,
             ..message(2, "bob", "pours")
         },
         MessageItem {
@@ -90,8 +93,31 @@ fn all_sorts() -> Vec<MessageItem> {
     ]
 }
 
-fn page(mut writer: Writer, messages: &[MessageItem]) -> String {
-    let mut page = writer.begin("kit#chen <1>");
+fn room(topic: &str) -> RoomItem {
+    RoomItem {
+        room: "room1secret".into(),
+        name: "an alias".into(),
+        invite: "tailchat:room1secret".into(),
+        messages: 77,
+        members: 78,
+        connected: 0,
+        behind: 0,
+        met: false,
+        unread: 0,
+        mentions: 0,
+        draft: false,
+        muted: false,
+        topic: topic.into(),
+        known_as: Some("kit#chen <1>".into()),
+    }
+}
+
+fn page(writer: Writer, messages: &[MessageItem]) -> String {
+    page_about("of <tea>\n- and so on", writer, messages)
+}
+
+fn page_about(topic: &str, mut writer: Writer, messages: &[MessageItem]) -> String {
+    let mut page = writer.begin(&room(topic));
     for message in messages {
         page.push_str(&writer.message(message).unwrap());
     }
@@ -103,6 +129,9 @@ fn markdown_reads_as_it_was_said() {
     assert_snapshot!(page(Writer::markdown(), &all_sorts()), @r###"
     # kit\#chen \<1>
 
+    of \<tea>\
+    \- and so on
+
     Times are UTC. Names in bold are members'; the other names are of people elsewhere, whose messages were brought in.
 
     ## Sunday, 22 November 2026
@@ -112,7 +141,7 @@ fn markdown_reads_as_it_was_said() {
       \# in the \*kitchen\*\
     see <https://a.example/?b&c=_d_>.
 
-    23:59 \* **bob** pours *(edited)*
+    23:59 \* **bob** pours *(edited)* *(pinned)*
 
     ## Monday, 23 November 2026
 
@@ -164,12 +193,14 @@ fn a_page_shows_all_sorts_of_messages() {
     assert_snapshot!(body.unwrap(), @r###"
     <main>
     <h1 dir="auto">kit#chen &lt;1&gt;</h1>
+    <p dir="auto">of &lt;tea&gt;
+    - and so on</p>
     <p class="n">Times are UTC. Names in italics are of people elsewhere, whose messages were brought in.</p>
     <section>
     <h2>Sunday, 22 November 2026</h2>
     <div class="m" id="m9b11219d64d1073f58f514bc973daa94-1"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-1"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div><b class="c5" dir="auto">ann</b> <p dir="auto">tea is ready</p><p dir="auto">  # in the *kitchen*
     see <a href="https://a.example/?b&amp;c=_d_" rel="noopener noreferrer nofollow">https://a.example/?b&amp;c=_d_</a>.</p></div></div>
-    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-2"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-2"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div>* <b class="c5" dir="auto">bob</b> <p dir="auto">pours</p> <i>edited</i></div></div>
+    <div class="m" id="m9b11219d64d1073f58f514bc973daa94-2"><a class="t" href="#m9b11219d64d1073f58f514bc973daa94-2"><time datetime="2026-11-22T23:59:59.000Z">23:59</time></a><div>* <b class="c5" dir="auto">bob</b> <p dir="auto">pours</p> <i>edited</i> <i>pinned</i></div></div>
     </section>
     <section>
     <h2>Monday, 23 November 2026</h2>
@@ -197,8 +228,8 @@ fn a_page_shows_all_sorts_of_messages() {
 #[test]
 fn json_lines_have_what_all_members_share() {
     assert_snapshot!(page(Writer::Jsonl, &all_sorts()[1..3]), @r###"
-    {"id":"9b11219d64d1073f58f514bc973daa94/2","author":"bob","sent_at":"2026-11-22T23:59:59.000Z","kind":"action","text":"pours","reply_to":null,"edited":true,"deleted":false,"reactions":{}}
-    {"id":"9b11219d64d1073f58f514bc973daa94/3","author":"ann","sent_at":"2026-11-23T00:00:00.000Z","kind":"text","text":"thanks","reply_to":"9b11219d64d1073f58f514bc973daa94/1","edited":false,"deleted":false,"reactions":{"tea":["cy"],"👍":["ann","b*b"]},"reactions_unnamed":{"tea":69}}
+    {"id":"9b11219d64d1073f58f514bc973daa94/2","author":"bob","sent_at":"2026-11-22T23:59:59.000Z","kind":"action","text":"pours","reply_to":null,"edited":true,"deleted":false,"reactions":{},"pinned":true}
+    {"id":"9b11219d64d1073f58f514bc973daa94/3","author":"ann","sent_at":"2026-11-23T00:00:00.000Z","kind":"text","text":"thanks","reply_to":"9b11219d64d1073f58f514bc973daa94/1","edited":false,"deleted":false,"reactions":{"tea":["cy"],"👍":["ann","b*b"]},"pinned":false,"reactions_unnamed":{"tea":69}}
     "###);
 }
 
@@ -208,6 +239,8 @@ fn no_file_tells_what_one_member_alone_knows() {
         let file = page(writer, &all_sorts());
         for local in [
             "room1secret",
+            "alias",
+            "ignored",
             "1970-01-01",
             "77,",
             "78",
@@ -367,7 +400,7 @@ fn events(message: &MessageItem) -> (String, Vec<Event<'static>>) {
     let mut begins = message.clone();
     begins.id = "9b11219d64d1073f58f514bc973daa94/0".into();
     begins.reply_to = None;
-    let file = page(Writer::markdown(), &[begins, message.clone()]);
+    let file = page_about(&message.text, Writer::markdown(), &[begins, message.clone()]);
     let events = Parser::new_ext(&file, additions())
         .map(Event::into_static)
         .collect();
@@ -450,7 +483,7 @@ proptest! {
 
     #[test]
     fn no_text_becomes_a_tag_an_attribute_or_another_scheme(message in sorts()) {
-        let page = page(Writer::html(), &[message.clone(), message]);
+        let page = page_about(&message.text.clone(), Writer::html(), &[message.clone(), message]);
         for tag in tags(&page) {
             prop_assert!(is_ours(tag), "<{tag}> in {page}");
         }
