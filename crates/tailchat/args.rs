@@ -174,18 +174,28 @@ pub(crate) enum Command {
     )]
     Mute(MuteArgs),
     /// Bring in messages from elsewhere; the same file again adds nothing
-    #[command(
-        after_help = "irc: lines `[HH:MM] <nick> text` and `[HH:MM]  * nick acts`, in UTC, the date being the file's name\n\
-                      (YYYY-MM-DD.txt); `=== ...`, what the channel says, is left out.\n\
-                      jsonl: one object a line with `author`, `sent_at` and `text`, as `export` writes it; `-` reads stdin.\n\
-                      A folder stands for its files.\n\n\
-                      Example: tailchat import kitchen --format irc logs/2004-12-25.txt"
-    )]
+    #[command(after_help = "irc: told by a file's first lines, one of\n  \
+                        `[HH:MM] <nick> text`, `[HH:MM]  * nick acts`: a channel's log of one day, its name beginning\n  \
+                        with the date (YYYY-MM-DD.txt); `=== ...`, what the channel says, is left out\n  \
+                        weechat: what its logger writes, `2024-03-01 12:34:56 @nick text` with tabs between\n  \
+                        irssi: `12:34 <@nick> text` below `--- Log opened ...` and `--- Day changed ...`\n\
+                      jsonl: one object a line with `author`, `sent_at` and `text`, as `export` writes it\n\n\
+                      A folder stands for its files, `-` for standard input. Times without a zone are UTC. Signs of rank\n\
+                      before a nick and the codes of colours are left out; joins, notices and whatever is no message\n\
+                      are counted on standard error. UTF-8 and UTF-16 with its mark are read, and a line that is not UTF-8\n\
+                      as Windows-1252, which is counted, too.\n\n\
+                      Examples: tailchat import kitchen --format irc logs/2004-12-25.txt ~/.local/share/weechat/logs\n          \
+                      zcat irssi.log.gz | tailchat import kitchen --format irssi -")]
     Import(ImportArgs),
     /// Write out everything that a room's members share
     #[command(
-        after_help = "automerge: the room's document; any Automerge library opens it.\n\n\
-                      Example: tailchat export kitchen --format jsonl -o kitchen.jsonl"
+        after_help = "md: Markdown; whatever people wrote stays text, but for code between fences and links\n\
+                      html: one page that needs nothing else, runs nothing, and is readable on a phone, too\n\
+                      jsonl: one object a line, which `import` reads\n\
+                      automerge: the room's document; any Automerge library opens it\n\n\
+                      Times are UTC, and members who are equal write equal files. What stood in FILE is replaced when the\n\
+                      new file is whole.\n\n\
+                      Example: tailchat export kitchen --format html -o kitchen.html"
     )]
     Export(ExportArgs),
     /// List the addresses of peers, add or forget one
@@ -433,8 +443,12 @@ pub(crate) struct ImportArgs {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ImportFormat {
-    /// A channel's log, a file a day
+    /// An IRC log of any of these forms, told by its first lines
     Irc,
+    /// A log of WeeChat's
+    Weechat,
+    /// A log of irssi's
+    Irssi,
     /// One JSON object a line
     Jsonl,
 }
@@ -453,8 +467,12 @@ pub(crate) struct ExportArgs {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormat {
+    /// Markdown, for people
+    Md,
     /// One JSON object a line
     Jsonl,
+    /// One page for a browser that needs nothing else
+    Html,
     /// The room's Automerge document
     Automerge,
 }

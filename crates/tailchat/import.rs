@@ -1,14 +1,20 @@
-//! Messages from elsewhere, read line by line: a channel's logs and JSON lines. Pure: knows text and dates, no files
-//! and no rooms.
+//! Messages from elsewhere, read line by line: IRC logs and JSON lines. Pure: knows text and dates, no files and no
+//! rooms.
+
+mod irc;
+pub(crate) mod lines;
 
 use std::collections::HashMap;
 
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 use tailchat_core::limits::{NAME_LEN_MAX, TEXT_LEN_MAX};
 use tailchat_node::control::Import;
+
+pub(crate) use irc::Form;
+use irc::Log;
 
 /// What was found, and what became of it; the fields are what `--json` prints.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -19,28 +25,20 @@ pub(crate) struct Counts {
     pub(crate) messages: u64,
     /// Messages in the third person.
     pub(crate) actions: u64,
-    /// Lines in which the channel itself speaks; left out.
+    /// Lines in which the channel, a notice or the IRC program speaks; left out.
     pub(crate) channel: u64,
-    /// Lines without anything, or with a nick and nothing else; left out.
+    /// Lines without anything, or with a nick and nothing else, and messages that were deleted; left out.
     pub(crate) blank: u64,
     /// Lines of another form; left out.
     pub(crate) unparsable: u64,
-    /// Lines that were not UTF-8 and were read as Latin-1.
+    /// Lines that were not UTF-8 and were read as Windows-1252, the larger Latin-1.
     pub(crate) latin1: u64,
     /// Messages that are new in the room.
     pub(crate) added: u64,
     /// Messages that the room had already.
     pub(crate) known: u64,
-    /// Messages whose text or nick is longer than a room takes; left out.
+    /// Messages whose text or nick is longer than a room takes, and lines without an end; left out.
     pub(crate) too_long: u64,
-}
-
-/// Where lines come from, and with what a line is completed.
-pub(crate) enum Source {
-    /// A channel's log of one day.
-    Irc(Date),
-    /// JSON lines.
-    Jsonl,
 }
 
 /// Reads one file's lines, in order.
@@ -48,6 +46,12 @@ pub(crate) struct Reader {
     source: Source,
     /// How many messages of this file had a time.
     ranks: HashMap<i64, u64>,
+}
+
+/// What the lines are.
+enum Source {
+    Irc(Log),
+    Jsonl,
 }
 
 /// A message as a line says it.
@@ -59,6 +63,7 @@ struct Said {
     text: String,
 }
 
+/// What a line is.
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
     Said(Said),
@@ -68,20 +73,39 @@ enum Line {
 }
 
 impl Reader {
-    pub(crate) fn new(source: Source) -> Self {
+    /// For a log of that form. `day` is the day of lines that tell none.
+    pub(crate) fn irc(form: Form, day: Option<Date>) -> Self {
+        Self::new(Source::Irc(Log::new(form, day)))
+    }
+
+    /// For JSON lines.
+    pub(crate) fn jsonl() -> Self {
+        Self::new(Source::Jsonl)
+    }
+
+    fn new(source: Source) -> Self {
         Self {
             source,
             ranks: HashMap::new(),
         }
     }
 
-    /// Reads a line without its line break, and counts it.
-    pub(crate) fn line(&mut self, bytes: &[u8], counts: &mut Counts) -> Option<Import> {
-        let line = decoded(bytes, counts);
-        let line = line.strip_suffix('\r').unwrap_or(&line);
-        let read = match self.source {
-            Source::Irc(date) => irc(line, date),
-            Source::Jsonl => jsonl(line),
+    /// Reads a line, and counts it.
+    pub(crate) fn line(&mut self, line: lines::Line, counts: &mut Counts) -> Option<Import> {
+        let line = match line {
+            lines::Line::Text(line) => line,
+            lines::Line::Guessed(line) => {
+                counts.latin1 += 1;
+                line
+            }
+            lines::Line::TooLong => {
+                counts.too_long += 1;
+                return None;
+            }
+        };
+        let read = match &mut self.source {
+            Source::Irc(log) => log.line(&line),
+            Source::Jsonl => jsonl(&line),
         };
         let said = match read {
             // Before 1970 nobody chatted, and no room takes it.
@@ -99,6 +123,10 @@ impl Reader {
                 return None;
             }
         };
+        self.message(said, counts)
+    }
+
+    fn message(&mut self, said: Said, counts: &mut Counts) -> Option<Import> {
         let rank = self.ranks.entry(said.sent_at_ms).or_default();
         let import = Import {
             sent_at_ms: said.sent_at_ms,
@@ -121,71 +149,6 @@ impl Reader {
     }
 }
 
-/// IRC says nothing of encodings; what is not UTF-8 was most often Latin-1.
-fn decoded(bytes: &[u8], counts: &mut Counts) -> String {
-    match str::from_utf8(bytes) {
-        Ok(line) => line.to_owned(),
-        Err(_) => {
-            counts.latin1 += 1;
-            bytes.iter().copied().map(char::from).collect()
-        }
-    }
-}
-
-/// `[HH:MM] <nick> text`, `[HH:MM]  * nick acts`, or `=== ` and what the channel says. The date is the file's, also
-/// where a clock goes back: the logs of a day begin and end in that day.
-fn irc(line: &str, date: Date) -> Line {
-    if line.starts_with("===") {
-        return Line::Channel;
-    }
-    if line.trim().is_empty() {
-        return Line::Blank;
-    }
-    irc_message(line, date).unwrap_or(Line::Unparsable)
-}
-
-fn irc_message(line: &str, date: Date) -> Option<Line> {
-    let (clock, rest) = line.strip_prefix('[')?.split_once("] ")?;
-    let sent_at_ms = utc_ms(date.to_datetime(clock_time(clock)?))?;
-    let (nick, text, action) = match rest.strip_prefix('<') {
-        Some(rest) => {
-            let (nick, text) = rest.split_once('>')?;
-            (nick, text, false)
-        }
-        None => {
-            let act = rest.trim_start().strip_prefix("* ")?;
-            let end = act.find(' ').unwrap_or(act.len());
-            let (nick, text) = act.split_at(end);
-            (nick, text, true)
-        }
-    };
-    if nick.trim().is_empty() {
-        return None;
-    }
-    let Some(text) = text.strip_prefix(' ') else {
-        // A nick alone said nothing; other letters right after it are of no form that we know.
-        return text.is_empty().then_some(Line::Blank);
-    };
-    Some(Line::Said(Said {
-        sent_at_ms,
-        nick: nick.to_owned(),
-        action,
-        text: text.to_owned(),
-    }))
-}
-
-/// `HH:MM` or `HH:MM:SS`.
-fn clock_time(clock: &str) -> Option<Time> {
-    let mut parts = clock.split(':').map(|part| part.parse::<i8>().ok());
-    let hour = parts.next()??;
-    let minute = parts.next()??;
-    let second = parts.next().unwrap_or(Some(0))?;
-    if parts.next().is_some() {
-        return None;
-    }
-    Time::new(hour, minute, second, 0).ok()
-}
-
 /// The date that a log's name begins with, `YYYY-MM-DD`.
 pub(crate) fn date_of(file_name: &str) -> Option<Date> {
     file_name.get(..10)?.parse().ok()
@@ -204,6 +167,8 @@ struct Object {
     action: bool,
     #[serde(default)]
     kind: Option<String>,
+    #[serde(default)]
+    deleted: bool,
 }
 
 #[derive(Deserialize)]
@@ -219,14 +184,17 @@ fn jsonl(line: &str) -> Line {
     if line.trim().is_empty() {
         return Line::Blank;
     }
-    json_message(line).map_or(Line::Unparsable, Line::Said)
+    json_message(line).unwrap_or(Line::Unparsable)
 }
 
-fn json_message(line: &str) -> Option<Said> {
+fn json_message(line: &str) -> Option<Line> {
     let object: Object = serde_json::from_str(line).ok()?;
     let kind = object.kind.as_deref().unwrap_or("text");
     if kind == "unreadable" || object.author.trim().is_empty() {
         return None;
+    }
+    if object.deleted {
+        return Some(Line::Blank);
     }
     let sent_at_ms = match object.sent_at {
         Moment::Millis(ms) => ms,
@@ -235,12 +203,12 @@ fn json_message(line: &str) -> Option<Said> {
             Err(_) => utc_ms(text.parse().ok()?)?,
         },
     };
-    Some(Said {
+    Some(Line::Said(Said {
         sent_at_ms,
         nick: object.author,
         action: object.action || matches!(kind, "action" | "imported_action"),
         text: object.text,
-    })
+    }))
 }
 
 fn utc_ms(moment: DateTime) -> Option<i64> {
@@ -252,18 +220,21 @@ fn utc_ms(moment: DateTime) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn read(source: Source, lines: &[&[u8]]) -> (Vec<Import>, Counts) {
+    fn read(mut reader: Reader, lines: &[&[u8]]) -> (Vec<Import>, Counts) {
         let mut counts = Counts::default();
-        let mut reader = Reader::new(source);
-        let imports = lines
-            .iter()
-            .filter_map(|line| reader.line(line, &mut counts))
-            .collect();
+        let file = lines.join(&b'\n');
+        let mut lines = lines::Lines::open(file.as_slice()).unwrap();
+        let lines = std::iter::from_fn(|| lines.next().unwrap());
+        let imports = lines.filter_map(|line| reader.line(line, &mut counts)).collect();
         (imports, counts)
     }
 
-    fn irc_day() -> Source {
-        Source::Irc(date_of("2004-12-25.txt").unwrap())
+    fn day(name: &str) -> Reader {
+        Reader::irc(Form::Channel, date_of(name))
+    }
+
+    fn irc_day() -> Reader {
+        day("2004-12-25.txt")
     }
 
     #[test]
@@ -320,14 +291,11 @@ mod tests {
 
     #[test]
     fn what_is_older_than_1970_is_left_out_and_counted() {
-        let day = || Source::Irc(date_of("1960-02-29.txt").unwrap());
-        assert_eq!(read(day(), &[b"[23:59] <a> x"]).1.unparsable, 1);
+        let old = day("1960-02-29.txt");
+        assert_eq!(read(old, &[b"[23:59] <a> x"]).1.unparsable, 1);
         let line = br#"{"author":"ann","sent_at":-1,"text":"hi"}"#;
-        assert_eq!(read(Source::Jsonl, &[line]).1.unparsable, 1);
-        let (imports, counts) = read(
-            Source::Irc(date_of("1970-01-01.txt").unwrap()),
-            &[b"[00:00] <a> x"],
-        );
+        assert_eq!(read(Reader::jsonl(), &[line]).1.unparsable, 1);
+        let (imports, counts) = read(day("1970-01-01.txt"), &[b"[00:00] <a> x"]);
         assert_eq!((imports.len(), counts.unparsable), (1, 0));
     }
 
@@ -343,7 +311,7 @@ mod tests {
     #[test]
     fn our_own_export_and_its_cousins_are_read() {
         let (imports, counts) = read(
-            Source::Jsonl,
+            Reader::jsonl(),
             &[
                 br#"{"id":"a/1","author":"ann","sent_at":"2026-11-22T15:04:05.123Z","kind":"text","text":"hi","reply_to":null}"#,
                 br#"{"nick":"bob","time":1795359845123,"body":"ho","action":true}"#,
@@ -351,6 +319,7 @@ mod tests {
                 br#"{"author":"ann","sent_at":"2026-11-22T15:04:05Z","kind":"unreadable","text":""}"#,
                 br#"{"author":"ann"}"#,
                 br#"nonsense"#,
+                br#"{"author":"ann","sent_at":"2026-11-22T15:04:05Z","kind":"text","text":"","deleted":true}"#,
                 b" ",
             ],
         );
@@ -366,6 +335,6 @@ mod tests {
                 (1_795_359_845_000, 0, "cy", true),
             ]
         );
-        assert_eq!((counts.unparsable, counts.blank), (3, 1));
+        assert_eq!((counts.unparsable, counts.blank), (3, 2));
     }
 }

@@ -4,6 +4,7 @@
 mod args;
 mod commands;
 mod editor;
+mod export;
 mod import;
 mod print;
 mod qr;

@@ -4,11 +4,11 @@ use anyhow::Result;
 use jiff::{Timestamp, Zoned};
 use tailchat_node::control::{Code, Failure};
 use tailchat_tui::time;
-pub(crate) use tailchat_tui::time::{ago, day_and_minute, day_and_second, day_in_words};
+pub(crate) use tailchat_tui::time::{ago, day_and_minute, day_and_second, day_in_words, moment};
 
 /// Milliseconds since 1970 as RFC 3339 in UTC with milliseconds.
 pub(crate) fn utc(ms: i64) -> String {
-    time::moment(ms).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    moment(ms).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 /// Now, in milliseconds since 1970.

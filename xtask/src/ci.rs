@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: one table of steps, run in order. Knows no check itself; every step can be repeated by hand.
 
 use std::fs;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -9,6 +10,16 @@ use crate::{tidy, workspace};
 
 /// The line of README.md, inside a fence opened by ```` ```sh ````, that tells a person how to run the tests.
 const README_TEST: &str = "cargo test";
+
+/// Installs exactly what tests/automerge-js/package-lock.json names, and runs nothing of it.
+const NPM: &[&str] = &[
+    "ci",
+    "--prefix",
+    "tests/automerge-js",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+];
 
 struct Step {
     name: &'static str,
@@ -23,6 +34,9 @@ enum Work {
     },
     /// `cargo xtask tidy`, in this process.
     Tidy,
+    /// The JavaScript Automerge for the test that opens an exported document with it. Without Node there is no such
+    /// test; with Node it must not be left out for want of the package.
+    AutomergeJs,
     /// The command README.md gives for the tests, after checking that it gives it.
     ReadmeTest,
 }
@@ -54,6 +68,10 @@ const STEPS: &[Step] = &[
     Step {
         name: "tidy",
         work: Work::Tidy,
+    },
+    Step {
+        name: "javascript automerge",
+        work: Work::AutomergeJs,
     },
     Step {
         name: "tests",
@@ -135,6 +153,7 @@ impl Work {
         match self {
             Work::Cargo { env, args } => cargo(env, args),
             Work::Tidy => tidy::run(&tidy::Args::default()),
+            Work::AutomergeJs => automerge_js(),
             Work::ReadmeTest => {
                 let readme = fs::read_to_string(workspace::root()?.join("README.md"))
                     .context("README.md cannot be read, and it says how to run the tests")?;
@@ -160,6 +179,7 @@ impl Work {
                 words.join(" ")
             }
             Work::Tidy => "cargo xtask tidy".to_owned(),
+            Work::AutomergeJs => format!("npm {}", NPM.join(" ")),
             Work::ReadmeTest => README_TEST.to_owned(),
         }
     }
@@ -174,6 +194,24 @@ fn cargo(env: &[(&str, &str)], args: &[&str]) -> Result<()> {
     if !status.success() {
         bail!("cargo {} ended with {status}", args.first().unwrap_or(&""));
     }
+    Ok(())
+}
+
+fn automerge_js() -> Result<()> {
+    let node = Command::new("node")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    if !node.is_ok_and(|status| status.success()) {
+        println!("ci: javascript automerge: left out, since there is no Node here");
+        return Ok(());
+    }
+    let status = Command::new("npm")
+        .args(NPM)
+        .current_dir(workspace::root()?)
+        .status()
+        .context("npm could not be started, though there is Node; is npm installed?")?;
+    ensure!(status.success(), "npm ended with {status}");
     Ok(())
 }
 
@@ -226,6 +264,7 @@ mod tests {
                 "cargo fmt --all --check",
                 "cargo clippy --workspace --all-targets --locked -- -D warnings",
                 "cargo xtask tidy",
+                "npm ci --prefix tests/automerge-js --ignore-scripts --no-audit --no-fund",
                 "cargo test",
                 "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked",
                 "cargo run --release -q -p xtask -- sim --seeds 200",

@@ -10,8 +10,8 @@ use tailchat_core::roster::{Member, Roster};
 use tailchat_core::timeline::{Line, Place, Says};
 
 use crate::control::{
-    AddressItem, MemberItem, MessageItem, MessageKind, PeerItem, REACTED_MAX, ReactionItem, RoomItem,
-    Standing, StatusItem,
+    AddressItem, EXPORTED_MAX, MemberItem, MessageItem, MessageKind, PeerItem, REACTED_MAX, ReactionItem,
+    RoomItem, Standing, StatusItem,
 };
 use crate::invite::Invite;
 use crate::node::OpenRoom;
@@ -196,7 +196,7 @@ impl<'a> View<'a> {
                 .since
                 .reactions
                 .iter()
-                .map(|felt| self.reaction(felt))
+                .map(|felt| self.reaction(felt, REACTED_MAX))
                 .collect(),
             on: self.holders(place.id, true),
             of: u32::try_from(self.members.len()).unwrap_or(u32::MAX),
@@ -225,8 +225,19 @@ impl<'a> View<'a> {
         felt.is_some_and(|felt| felt.by.iter().any(|by| self.is_us(*by)))
     }
 
-    fn reaction(&self, felt: &Felt) -> ReactionItem {
-        let named = felt.by.iter().take(REACTED_MAX);
+    /// A message with the names that a file has room for.
+    pub(crate) fn exported(&self, place: &Place, line: &Line) -> MessageItem {
+        let felt = &line.since.reactions;
+        let names = shares(felt.iter().map(|felt| felt.by.len()), EXPORTED_MAX);
+        let named = felt.iter().zip(names);
+        MessageItem {
+            reactions: named.map(|(felt, names)| self.reaction(felt, names)).collect(),
+            ..self.message(place, line)
+        }
+    }
+
+    fn reaction(&self, felt: &Felt, names: usize) -> ReactionItem {
+        let named = felt.by.iter().take(names);
         ReactionItem {
             with: felt.with.to_string(),
             count: felt.by.len() as u64,
@@ -331,6 +342,15 @@ impl<'a> View<'a> {
     }
 }
 
+/// How many of each of these there is room for, the first ones before the rest.
+fn shares(of: impl Iterator<Item = usize>, mut left: usize) -> impl Iterator<Item = usize> {
+    of.map(move |wanted| {
+        let share = wanted.min(left);
+        left -= share;
+        share
+    })
+}
+
 fn standing(state: PeerState) -> Standing {
     match state {
         PeerState::Unknown => Standing::Unknown,
@@ -373,4 +393,16 @@ pub(crate) fn addresses<'a>(
         }
     }
     items.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exported_message_names_all_who_reacted_as_far_as_there_is_room() {
+        let names = |of: &[usize]| shares(of.iter().copied(), EXPORTED_MAX).collect::<Vec<_>>();
+        assert_eq!(names(&[REACTED_MAX + 1, 3]), [REACTED_MAX + 1, 3]);
+        assert_eq!(names(&[2, EXPORTED_MAX, 3]), [2, EXPORTED_MAX - 2, 0]);
+    }
 }

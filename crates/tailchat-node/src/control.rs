@@ -9,9 +9,9 @@ mod query;
 use serde::{Deserialize, Serialize};
 
 pub use items::{
-    AddressItem, Change, CheckItem, FoundItem, Item, MemberItem, MessageItem, MessageKind, NodeItem,
-    PageItem, PeerItem, REACTED_MAX, ReactionItem, Remaining, RoomItem, SHOWN_MAX, SearchedItem, ShownItem,
-    Standing, StatusItem,
+    AddressItem, Change, CheckItem, EXPORTED_MAX, FoundItem, Item, MemberItem, MessageItem, MessageKind,
+    NodeItem, PageItem, PeerItem, REACTED_MAX, ReactionItem, Remaining, RoomItem, SHOWN_MAX, SearchedItem,
+    ShownItem, Standing, StatusItem,
 };
 pub use query::{QUERY_PART_LEN_MAX, QUERY_PARTS_MAX, Query, QueryError, ReadTime, Sought};
 
@@ -180,8 +180,8 @@ pub enum Request {
         /// What.
         messages: Vec<Import>,
     },
-    /// Answers with everything that all peers share: as [`Item::Message`]s or, for
-    /// [`ExportFormat::Automerge`], as [`Item::Bytes`].
+    /// Answers with everything that all peers share: the room as [`Item::Room`], then [`Item::Message`]s with the names of
+    /// up to [`EXPORTED_MAX`] people who reacted to each; or, for [`ExportFormat::Automerge`], [`Item::Bytes`].
     Export {
         /// Which room.
         room: String,

@@ -125,8 +125,12 @@ impl Node {
         let wanted = found
             .iter()
             .filter(|(_, line)| is_within(line, lines.since_ms, lines.until_ms));
+        let message = |place, line| match lines.exported {
+            true => view.exported(place, line),
+            false => view.message(place, line),
+        };
         wanted
-            .map(|(place, line)| Answer::Item(Item::Message(Box::new(view.message(place, line)))))
+            .map(|(place, line)| Answer::Item(Item::Message(Box::new(message(place, line)))))
             .collect()
     }
 
@@ -138,7 +142,11 @@ impl Node {
     ) -> Result<Pending, Failure> {
         let room = self.resolve(room)?;
         match format {
-            ExportFormat::Messages => Ok(Pending::Lines(Lines::all(room, From::Start))),
+            ExportFormat::Messages => Ok(Pending::Lines(Lines {
+                exported: true,
+                ready: vec![Answer::Item(Item::Room(self.room_item(room)))],
+                ..Lines::all(room, From::Start)
+            })),
             ExportFormat::Automerge => {
                 self.job(room, Job::Export { session });
                 Ok(Pending::Disk(AfterDisk::Answer))

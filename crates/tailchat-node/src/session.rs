@@ -194,6 +194,8 @@ pub(crate) struct Lines {
     pub(crate) until_ms: Option<i64>,
     /// As of when; of now if none.
     pub(crate) known_ms: Option<i64>,
+    /// Whether they go into a file.
+    pub(crate) exported: bool,
     /// Whether only what was not read is told of the past.
     pub(crate) unread: bool,
     /// The question for the next page, if the index was asked.
@@ -217,6 +219,7 @@ impl Lines {
             since_ms: None,
             until_ms: None,
             known_ms: None,
+            exported: false,
             unread: false,
             asked: None,
             ready: Page::new(),

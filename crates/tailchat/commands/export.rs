@@ -1,34 +1,18 @@
-//! `export`: what all peers of a room share, as a file. Knows how a file is replaced whole or not at all.
+//! `export`: what all peers of a room share, as a file. Knows how a file is replaced whole or not at all; what
+//! stands in it is for [`crate::export`] to say.
 
-use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use fs_err as fs;
-use serde::Serialize;
-use tailchat_node::control::{self, Code, Failure, Item, MessageItem, MessageKind, Request};
+use tailchat_node::control::{self, Code, Failure, Item, Request};
 
-use super::log::reactions;
 use crate::args::{Everywhere, ExportArgs, ExportFormat};
-use crate::print::{Output, json_line};
+use crate::export::Writer;
+use crate::print::Output;
 use crate::reach::{Online, config, stream, with_node};
-use crate::time;
-
-/// A message without what only this peer knows of it.
-#[derive(Serialize)]
-struct SharedObject<'a> {
-    id: &'a str,
-    author: &'a str,
-    sent_at: String,
-    kind: MessageKind,
-    text: &'a str,
-    reply_to: Option<&'a str>,
-    edited: bool,
-    deleted: bool,
-    reactions: BTreeMap<&'a str, Vec<&'a str>>,
-}
 
 /// `tailchat export`.
 pub(crate) async fn export(args: ExportArgs, everywhere: &Everywhere, out: &mut Output) -> Result<()> {
@@ -38,19 +22,34 @@ pub(crate) async fn export(args: ExportArgs, everywhere: &Everywhere, out: &mut 
             "an Automerge document is not for a terminal; say where it goes with -o FILE, or use a pipe";
         return Err(Failure::new(Code::Usage, why).into());
     }
+    let mut writer = match args.format {
+        ExportFormat::Md => Some(Writer::markdown()),
+        ExportFormat::Jsonl => Some(Writer::Jsonl),
+        ExportFormat::Html => Some(Writer::html()),
+        ExportFormat::Automerge => None,
+    };
     let request = Request::Export {
         room: args.room,
-        format: match args.format {
-            ExportFormat::Jsonl => control::ExportFormat::Messages,
-            ExportFormat::Automerge => control::ExportFormat::Automerge,
+        format: match writer {
+            Some(_) => control::ExportFormat::Messages,
+            None => control::ExportFormat::Automerge,
         },
     };
     with_node(config(everywhere, Online::No)?, async |client| {
+        let end = |writer: &Option<Writer>| writer.as_ref().map_or("", Writer::end);
         let Some(path) = output else {
-            return stream(client, request, out, |item, out| out.raw(&shared(item)?)).await;
+            stream(client, request, out, |item, out| {
+                out.raw(&written(item, writer.as_mut())?)
+            })
+            .await?;
+            return out.raw(end(&writer).as_bytes());
         };
         let mut file = NewFile::beside(&path)?;
-        stream(client, request, out, |item, _| file.write(&shared(item)?)).await?;
+        stream(client, request, out, |item, _| {
+            file.write(&written(item, writer.as_mut())?)
+        })
+        .await?;
+        file.write(end(&writer).as_bytes())?;
         file.take_its_place()?;
         out.note(&format!("Written to {}.", path.display()));
         Ok(())
@@ -59,25 +58,12 @@ pub(crate) async fn export(args: ExportArgs, everywhere: &Everywhere, out: &mut 
 }
 
 /// The bytes that a part of the answer adds to the file.
-fn shared(item: Item) -> Result<Vec<u8>> {
-    match item {
-        Item::Message(message) => Ok(json_line(&object(&message))?.into_bytes()),
-        Item::Bytes(hex) => bytes(&hex),
+fn written(item: Item, writer: Option<&mut Writer>) -> Result<Vec<u8>> {
+    match (item, writer) {
+        (Item::Room(room), Some(writer)) => Ok(writer.begin(&room).into_bytes()),
+        (Item::Message(message), Some(writer)) => Ok(writer.message(&message)?.into_bytes()),
+        (Item::Bytes(hex), _) => bytes(&hex),
         _ => Ok(Vec::new()),
-    }
-}
-
-fn object(message: &MessageItem) -> SharedObject<'_> {
-    SharedObject {
-        id: &message.id,
-        author: &message.author,
-        sent_at: time::utc(message.sent_at_ms),
-        kind: message.kind,
-        text: &message.text,
-        reply_to: message.reply_to.as_deref(),
-        edited: message.edited,
-        deleted: message.deleted,
-        reactions: reactions(message),
     }
 }
 

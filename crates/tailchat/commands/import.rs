@@ -10,18 +10,16 @@ use tailchat_node::client::Client;
 use tailchat_node::control::{Code, Failure, IMPORT_MAX, Import, Item, Request};
 
 use crate::args::{Everywhere, ImportArgs, ImportFormat};
-use crate::import::{Counts, Reader, Source, date_of};
+use crate::import::lines::Lines;
+use crate::import::{Counts, Form, Reader, date_of};
 use crate::print::{Output, counted};
 use crate::reach::{Online, config, gather_one, with_node};
 
 /// Bytes of texts in one request: well below what a line of the local socket holds.
 const BATCH_LEN_MAX: usize = 1024 * 1024;
 
-/// A file to read, checked as far as its name tells.
-struct Found {
-    path: PathBuf,
-    source: Source,
-}
+/// How large a buffer files are read through.
+const BUFFER_LEN: usize = 64 * 1024;
 
 /// `tailchat import`.
 pub(crate) async fn import(args: ImportArgs, everywhere: &Everywhere, out: &mut Output) -> Result<()> {
@@ -31,7 +29,7 @@ pub(crate) async fn import(args: ImportArgs, everywhere: &Everywhere, out: &mut 
         let mut batch = Batch::new(args.room);
         let all = files.len();
         for (at, file) in files.into_iter().enumerate() {
-            read(file, &mut batch, client, &mut counts).await?;
+            read(&file, args.format, &mut batch, client, &mut counts).await?;
             counts.files += 1;
             out.progress(&format!(
                 "{} of {all} files, {} messages",
@@ -54,15 +52,21 @@ pub(crate) async fn import(args: ImportArgs, everywhere: &Everywhere, out: &mut 
     if out.is_json() {
         out.object(&counts)?;
     }
+    if counts.unparsable > 0 && counts.messages + counts.actions + counts.channel + counts.too_long == 0 {
+        let why = "no line is of the form that --format names, so nothing was brought in; `--format irc` tells by itself \
+                   which IRC program wrote a log";
+        return Err(Failure::new(Code::Failed, why).into());
+    }
     Ok(())
 }
 
-/// The files to read, all of them checked before anything is brought in.
-fn find(paths: &[PathBuf], format: ImportFormat, out: &mut Output) -> Result<Vec<Found>> {
+/// The files to read, all of them looked at before anything is brought in.
+fn find(paths: &[PathBuf], format: ImportFormat, out: &mut Output) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in paths {
         if !path.is_dir() {
-            found.push(named(path, format)?);
+            look_at(path, format)?;
+            found.push(path.clone());
             continue;
         }
         let mut inside = Vec::new();
@@ -74,20 +78,20 @@ fn find(paths: &[PathBuf], format: ImportFormat, out: &mut Output) -> Result<Vec
         }
         inside.sort();
         let all = inside.len();
-        let before = found.len();
-        found.extend(
-            inside
-                .into_iter()
-                .filter(|path| is_wanted(path, format))
-                .filter_map(|path| named(&path, format).ok()),
-        );
-        let passed_over = all - (found.len() - before);
+        inside.retain(|path| is_wanted(path, format));
+        let passed_over = all - inside.len();
         if passed_over > 0 {
             out.note(&format!(
                 "{}: {} passed over; their names are of another form.",
                 path.display(),
                 counted(passed_over as u64, "file")
             ));
+        }
+        for path in inside {
+            match look_at(&path, format) {
+                Ok(()) => found.push(path),
+                Err(error) => out.note(&format!("Passed over: {error:#}.")),
+            }
         }
     }
     Ok(found)
@@ -97,54 +101,79 @@ fn find(paths: &[PathBuf], format: ImportFormat, out: &mut Output) -> Result<Vec
 fn is_wanted(path: &Path, format: ImportFormat) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     match format {
-        ImportFormat::Irc => matches!(extension, Some("txt" | "log")),
+        ImportFormat::Irc => matches!(extension, Some("txt" | "log" | "weechatlog")),
+        ImportFormat::Weechat => matches!(extension, Some("weechatlog" | "log")),
+        ImportFormat::Irssi => matches!(extension, Some("log")),
         ImportFormat::Jsonl => matches!(extension, Some("jsonl" | "ndjson" | "json")),
     }
 }
 
-fn named(path: &Path, format: ImportFormat) -> Result<Found> {
-    let source = match format {
-        ImportFormat::Jsonl => Source::Jsonl,
-        ImportFormat::Irc => {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let date = date_of(&name).ok_or_else(|| {
-                let why = format!(
-                    "{}: a channel's log says the hour only, so its name has to begin with the date, YYYY-MM-DD; \
-                     nothing was brought in",
-                    path.display()
-                );
-                Failure::new(Code::Usage, why)
-            })?;
-            Source::Irc(date)
-        }
-    };
-    Ok(Found {
-        path: path.to_owned(),
-        source,
-    })
+/// What can be told before anything is brought in: whether it is there, a text, and of a form that we know. A pipe gives
+/// its bytes once only, so its turn comes when it is read.
+fn look_at(path: &Path, format: ImportFormat) -> Result<()> {
+    if path != Path::new("-") && !fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        open(path, format)?;
+    }
+    Ok(())
 }
 
-async fn read(file: Found, batch: &mut Batch, client: &mut Client, counts: &mut Counts) -> Result<()> {
-    let mut reader = Reader::new(file.source);
-    let mut lines: Box<dyn BufRead> = if file.path == Path::new("-") {
-        Box::new(BufReader::new(io::stdin()))
+/// The file's lines, and what reads them.
+fn open(path: &Path, format: ImportFormat) -> Result<(Lines<Box<dyn BufRead>>, Reader)> {
+    let refused = |why: String| Failure::new(Code::Usage, format!("{}: {why}", path.display()));
+    let input: Box<dyn BufRead> = if path == Path::new("-") {
+        Box::new(BufReader::with_capacity(BUFFER_LEN, io::stdin()))
     } else {
-        Box::new(BufReader::new(fs::File::open(&file.path)?))
+        // Its own words name the file.
+        let file = fs::File::open(path).map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
+        Box::new(BufReader::with_capacity(BUFFER_LEN, file))
     };
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let len = lines
-            .read_until(b'\n', &mut line)
-            .with_context(|| format!("{} cannot be read", file.path.display()))?;
-        if len == 0 {
-            return Ok(());
+    let lines = Lines::open(input).map_err(|error| refused(error.to_string()))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let day = date_of(&name);
+    let form = match format {
+        ImportFormat::Jsonl => return Ok((lines, Reader::jsonl())),
+        ImportFormat::Weechat => Form::Weechat,
+        ImportFormat::Irssi => Form::Irssi,
+        ImportFormat::Irc => {
+            told_form(&lines.first(), day.is_some()).map_err(|why| refused(why.to_owned()))?
         }
-        let line = line.strip_suffix(b"\n").unwrap_or(&line);
+    };
+    Ok((lines, Reader::irc(form, day)))
+}
+
+/// The form of a log that begins with these lines, or why there is none.
+fn told_form(first: &[String], has_day: bool) -> Result<Form, &'static str> {
+    match Form::of(first) {
+        Some(form @ (Form::Weechat | Form::Irssi)) => Ok(form),
+        Some(Form::Channel) | None if has_day => Ok(Form::Channel),
+        Some(Form::Channel) => Err(
+            "a channel's log says the hour only, so its name has to begin with the date, YYYY-MM-DD; nothing of it was \
+             brought in",
+        ),
+        // A log in which nothing was written yet.
+        None if first.iter().all(|line| line.trim().is_empty()) => Ok(Form::Irssi),
+        None => Err(
+            "none of its first lines is one of an IRC log, and its name does not begin with a date; nothing of it was \
+             brought in",
+        ),
+    }
+}
+
+async fn read(
+    path: &Path,
+    format: ImportFormat,
+    batch: &mut Batch,
+    client: &mut Client,
+    counts: &mut Counts,
+) -> Result<()> {
+    let (mut lines, mut reader) = open(path, format)?;
+    let unreadable = || format!("{} cannot be read", path.display());
+    while let Some(line) = lines.next().with_context(unreadable)? {
         if let Some(message) = reader.line(line, counts) {
             batch.push(message, client, counts).await?;
         }
     }
+    Ok(())
 }
 
 /// Messages that go together.
@@ -199,11 +228,14 @@ fn summary(counts: &Counts) -> String {
         format!("{} known already", counts.known),
     ];
     let left_out = [
-        (counts.channel, "lines of the channel itself left out"),
+        (
+            counts.channel,
+            "lines of the channel or a program left out, such as joins and notices",
+        ),
         (counts.blank, "blank lines left out"),
         (counts.unparsable, "lines of another form left out"),
         (counts.too_long, "messages too long for a room left out"),
-        (counts.latin1, "lines read as Latin-1"),
+        (counts.latin1, "lines that are not UTF-8 read as Windows-1252"),
     ];
     let told = left_out.iter().filter(|(count, _)| *count > 0);
     parts.extend(told.map(|(count, what)| format!("{count} {what}")));

@@ -143,6 +143,7 @@ const LADDER: &[Rung] = &[
             "etcetera",
             "fs-err",
             "jiff",
+            "linkify",
             "qrcode",
             "serde",
             "serde_json",

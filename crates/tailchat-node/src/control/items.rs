@@ -225,7 +225,7 @@ pub struct ReactionItem {
     pub with: String,
     /// How many people.
     pub count: u64,
-    /// Who, by name; the first [`REACTED_MAX`] of them.
+    /// Who, by name; the first [`REACTED_MAX`] of them. In an export as many as [`EXPORTED_MAX`] leaves.
     pub by: Vec<String>,
     /// Whether ourselves are among them.
     pub mine: bool,
@@ -233,6 +233,8 @@ pub struct ReactionItem {
 
 /// Names that one [`ReactionItem`] holds; of more it tells only how many.
 pub const REACTED_MAX: usize = 64;
+/// Names that all reactions to one exported message hold together; of more it tells only how many.
+pub const EXPORTED_MAX: usize = 1024;
 
 /// Where a page of a room's lines begins and ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
