@@ -19,6 +19,9 @@ pub const TEXT_LEN_MAX: usize = 64 * 1024;
 pub const NAME_LEN_MAX: usize = 64;
 /// Bytes of a reaction: an emoji with its joiners, or a word. More is refused, a received one is unreadable.
 pub const REACTION_LEN_MAX: usize = 64;
+/// Different reactions that a message shows: those that were felt first and still are. Another one is refused where it is
+/// written; a received one is kept and shows when there is space.
+pub const REACTIONS_MAX: usize = 256;
 /// Bytes of a room's topic. Setting more is refused, a received one is unreadable.
 pub const TOPIC_LEN_MAX: usize = 512;
 /// Devices that one actor calls its person's and that count: the least by their IDs, what is beyond has no effect.
