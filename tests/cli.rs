@@ -36,8 +36,8 @@ fn every_command_explains_itself_with_an_example() {
     let ann = Machine::new("ann");
     let commands = [
         "new", "join", "rooms", "leave", "members", "send", "mute", "edit", "delete", "react", "pin", "pins",
-        "topic", "rename", "alias", "ignore", "log", "show", "search", "read", "import", "export", "peers",
-        "status", "serve", "check", "demo", "link", "name",
+        "topic", "rename", "alias", "ignore", "log", "show", "search", "read", "import", "export", "bundle",
+        "merge", "peers", "status", "serve", "check", "demo", "link", "name",
     ];
     for command in commands {
         let help = ann.run(&[command, "--help"]).ok();

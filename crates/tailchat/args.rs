@@ -198,6 +198,21 @@ pub(crate) enum Command {
                       Example: tailchat export kitchen --format html -o kitchen.html"
     )]
     Export(ExportArgs),
+    /// Write what others lack of a room into a file that anything may carry
+    #[command(
+        after_help = "The file can be copied, mailed or piped; `tailchat merge` takes it in, again and in any order. Only who is in\n\
+                      the room can take it in, but it is not encrypted: who gets the file can read what is in it.\n\
+                      T as for `log`.\n\n\
+                      Examples: tailchat bundle kitchen -o /media/stick/kitchen.bundle\n          \
+                      tailchat bundle kitchen --for bob | ssh host tailchat merge -"
+    )]
+    Bundle(BundleArgs),
+    /// Take in what `bundle` wrote
+    #[command(
+        after_help = "Several bundles in one file are a bundle, too. What is there already is passed over.\n\n\
+                      Example: tailchat merge /media/stick/kitchen.bundle"
+    )]
+    Merge(MergeArgs),
     /// List the addresses of peers, add or forget one
     #[command(after_help = "Example: tailchat peers add 100.101.102.103")]
     Peers(PeersArgs),
@@ -463,6 +478,27 @@ pub(crate) struct ExportArgs {
     /// Where to; standard output if not given, or `-`
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct BundleArgs {
+    /// A room's name, the beginning of one, or its ID
+    pub(crate) room: String,
+    /// Only what this member's disks are not known to have
+    #[arg(long = "for", value_name = "PEER", conflicts_with = "since")]
+    pub(crate) member: Option<String>,
+    /// Only what arrived here, or was sent, at that time or later
+    #[arg(long, value_name = "T")]
+    pub(crate) since: Option<String>,
+    /// Where to; standard output if not given, or `-`
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct MergeArgs {
+    /// A bundle; `-` reads it from standard input
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

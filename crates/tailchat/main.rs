@@ -122,6 +122,8 @@ async fn dispatch(command: Command, everywhere: &Everywhere, out: &mut Output) -
         Command::Log(args) => commands::log::log(args, everywhere, out).await,
         Command::Import(args) => commands::import::import(args, everywhere, out).await,
         Command::Export(args) => commands::export::export(args, everywhere, out).await,
+        Command::Bundle(args) => commands::bundle::bundle(args, everywhere, out).await,
+        Command::Merge(args) => commands::bundle::merge(args, everywhere, out).await,
         Command::Peers(args) => match args.command {
             None => commands::peers::list(everywhere, out).await,
             Some(PeersCommand::Add { addr }) => {

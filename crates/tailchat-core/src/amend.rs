@@ -10,7 +10,6 @@ use crate::block::Arrival;
 use crate::devices::Writer;
 use crate::entry::Body;
 use crate::ids::{ActorId, MessageId};
-use crate::limits::REACTIONS_MAX;
 use crate::roster::Roster;
 use crate::timeline::{Line, Place, Says};
 
@@ -173,7 +172,7 @@ impl Reactions {
         }
     }
 
-    /// Those that stand, [`REACTIONS_MAX`] different ones at most.
+    /// Those that stand.
     #[must_use]
     pub fn felt(self) -> Vec<Felt> {
         let mut standing: Vec<_> = self.standing.into_iter().collect();
@@ -189,7 +188,6 @@ impl Reactions {
                 felt.by.push(by);
             }
         }
-        felt.truncate(REACTIONS_MAX);
         felt
     }
 }
@@ -377,17 +375,5 @@ mod tests {
             .map(|felt| (&*felt.with, felt.by.len()))
             .collect();
         assert_eq!(felt, [("+1", 1), ("tea", 2)]);
-    }
-
-    #[test]
-    fn of_very_many_reactions_the_first_ones_show_and_make_space() {
-        let many = (0..REACTIONS_MAX as u64 + 2).map(|n| (n + 2, feel(FIRST, &format!("r{n}"), true)));
-        let mut said: Vec<_> = std::iter::once((1, text("look"))).chain(many).collect();
-        let felt = |said: &[(u64, Body)]| line(&[wrote(1, 1, said)]).since.reactions;
-        assert_eq!(felt(&said).len(), REACTIONS_MAX);
-        said.push((9_000, feel(FIRST, "r0", false)));
-        let felt = felt(&said);
-        assert_eq!((felt.len(), &*felt[0].with), (REACTIONS_MAX, "r1"));
-        assert_eq!(felt.last().map(|felt| &*felt.with), Some("r256"));
     }
 }

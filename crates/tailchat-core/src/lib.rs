@@ -4,6 +4,7 @@
 
 pub mod amend;
 pub mod block;
+pub mod bundle;
 pub mod change;
 pub mod devices;
 pub mod document;

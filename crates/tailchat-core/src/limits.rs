@@ -19,9 +19,6 @@ pub const TEXT_LEN_MAX: usize = 64 * 1024;
 pub const NAME_LEN_MAX: usize = 64;
 /// Bytes of a reaction: an emoji with its joiners, or a word. More is refused, a received one is unreadable.
 pub const REACTION_LEN_MAX: usize = 64;
-/// Different reactions that a message shows: those that were felt first and still are. Another one is refused where it is
-/// written; a received one is kept and shows when there is space.
-pub const REACTIONS_MAX: usize = 256;
 /// Bytes of a room's topic. Setting more is refused, a received one is unreadable.
 pub const TOPIC_LEN_MAX: usize = 512;
 /// Devices that one actor calls its person's and that count: the least by their IDs, what is beyond has no effect.
@@ -58,6 +55,8 @@ pub const FRAME_HELLO_MAX: usize = 256;
 pub const FRAME_UNPROVED_MAX: usize = 8 * 1024;
 /// Bytes of a frame once a room is proved. The connection is closed at more.
 pub const FRAME_MAX: usize = 1024 * 1024 + 64 * 1024;
+/// Bytes of one piece of a bundle: what fits a frame fits a piece. A reader refuses more before it makes room.
+pub const BUNDLE_PIECE_LEN_MAX: usize = FRAME_MAX;
 /// Tags that a peer may offer over a connection's life. The connection is closed at more.
 pub const TAGS_MAX: usize = 4096;
 /// Tags in one Offer frame; further rooms are offered in another.

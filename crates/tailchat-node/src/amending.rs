@@ -5,7 +5,7 @@ use tailchat_core::amend::Amends;
 use tailchat_core::engine::Draft;
 use tailchat_core::entry::{Body, Edit, Pin, Reaction};
 use tailchat_core::ids::{MessageId, RoomId};
-use tailchat_core::limits::{REACTION_LEN_MAX, REACTIONS_MAX};
+use tailchat_core::limits::REACTION_LEN_MAX;
 use tailchat_core::text;
 use tailchat_core::timeline::{Line, Says};
 
@@ -81,11 +81,6 @@ impl Node {
             Amends::Pin(on) if line.since.pinned == on => return Ok(None),
             Amends::Pin(on) => Body::Pin(Pin { of, on }),
             Amends::Reaction { with, on } if view.feels(line, &with) == on => return Ok(None),
-            Amends::Reaction { with, on: true } if !has_space_for(&with, line) => {
-                return refused(format!(
-                    "the message has {REACTIONS_MAX} different reactions, more are not shown; take one that is there"
-                ));
-            }
             Amends::Reaction { with, on } => Body::Reaction(Reaction {
                 of,
                 with: with.into(),
@@ -94,12 +89,6 @@ impl Node {
         };
         Ok(Some(Draft { body, stamp: None }))
     }
-}
-
-/// Whether one more reaction would be shown.
-fn has_space_for(with: &str, line: &Line) -> bool {
-    let felt = &line.since.reactions;
-    felt.len() < REACTIONS_MAX || felt.iter().any(|felt| &*felt.with == with)
 }
 
 fn checked(what: Amending) -> Result<Amends, Failure> {

@@ -3,15 +3,16 @@
 //! [`Answer::Item`]s and then one [`Answer::Done`] or [`Answer::Failed`]. Closing the connection cancels.
 //! Knows no socket and no terminal.
 
+pub mod hex;
 mod items;
 mod query;
 
 use serde::{Deserialize, Serialize};
 
 pub use items::{
-    AddressItem, Change, CheckItem, EXPORTED_MAX, FoundItem, Item, MemberItem, MessageItem, MessageKind,
-    NodeItem, PageItem, PeerItem, REACTED_MAX, ReactionItem, Remaining, RoomItem, SHOWN_MAX, SearchedItem,
-    ShownItem, Standing, StatusItem,
+    AddressItem, Change, CheckItem, EXPORTED_MAX, FoundItem, Item, MemberItem, MergedItem, MessageItem,
+    MessageKind, NodeItem, PageItem, PeerItem, REACTED_MAX, ReactionItem, Remaining, RoomItem, SHOWN_MAX,
+    SearchedItem, ShownItem, Standing, StatusItem,
 };
 pub use query::{QUERY_PART_LEN_MAX, QUERY_PARTS_MAX, Query, QueryError, ReadTime, Sought};
 
@@ -188,6 +189,15 @@ pub enum Request {
         /// How.
         format: ExportFormat,
     },
+    /// Writes changes of a room as a bundle: its bytes as [`Item::Bytes`], then one [`Item::Bundled`].
+    Bundle {
+        /// Which room.
+        room: String,
+        /// Which changes.
+        what: Bundled,
+    },
+    /// Takes in a piece of a bundle; answered by one [`Item::Merged`] when what was new in it is durable.
+    Merge(MergeRequest),
     /// Lists addresses and connected peers as [`Item::Address`].
     Peers,
     /// Dials an address, now and for ever.
@@ -363,6 +373,32 @@ pub struct Import {
     pub action: bool,
     /// What it says.
     pub text: String,
+}
+
+/// Which changes of a room a bundle has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bundled {
+    /// All that are here.
+    All,
+    /// Those that this member's disks are not known to hold: a name, or the beginning of the ID that `members` prints.
+    For(String),
+    /// Of each author those from the first on that arrived here, or holds something sent, at this time or later, in
+    /// milliseconds since 1970.
+    Since(i64),
+}
+
+/// A piece of a bundle, as [`tailchat_core::bundle::Cutter`] cuts it off; bytes in hexadecimal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeRequest {
+    /// The head of its section.
+    pub head: String,
+    /// Its number in the section, from 0.
+    pub number: u64,
+    /// Its code.
+    pub code: String,
+    /// Its body; empty if it is the section's end.
+    pub body: String,
 }
 
 /// What an export looks like.

@@ -2,13 +2,20 @@
 //! call it, whom they would rather not read. In the
 //! room's log, never told to peers. Knows how it is spelt; decides nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tailchat_core::ids::{ActorId, PersonId};
+use tailchat_core::ids::{ActorId, DeviceId, PersonId};
 use tailchat_core::read::ReadState;
+
+/// Of members' disks, so many chains' ends are kept; what further disks hold is forgotten at a stop, and a bundle for
+/// their members has more than it needs.
+const HELD_MAX: usize = 4096;
+
+/// How far disks hold each actor's changes.
+pub(crate) type Held = BTreeMap<DeviceId, BTreeMap<ActorId, u64>>;
 
 /// A room's local facts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +34,8 @@ pub(crate) struct RoomFacts {
     pub(crate) alias: String,
     /// Whose messages are folded away and never count.
     pub(crate) ignored: BTreeSet<PersonId>,
+    /// What other members' disks are known to hold.
+    pub(crate) held: Held,
 }
 
 /// As JSON; what a version before did not have yet is empty.
@@ -42,6 +51,62 @@ struct Written {
     alias: String,
     /// People, in hexadecimal.
     ignored: Vec<String>,
+    #[serde(skip_serializing_if = "WrittenHeld::is_empty")]
+    held: WrittenHeld,
+}
+
+/// What disks hold, each actor spelt once.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct WrittenHeld {
+    /// In hexadecimal.
+    actors: Vec<String>,
+    /// Each device, in hexadecimal, with actors by place and their last changes.
+    disks: Vec<(String, Vec<(usize, u64)>)>,
+}
+
+impl WrittenHeld {
+    fn is_empty(&self) -> bool {
+        self.disks.is_empty()
+    }
+}
+
+impl From<&Held> for WrittenHeld {
+    fn from(held: &Held) -> Self {
+        let mut written = Self::default();
+        let (mut places, mut left) = (BTreeMap::new(), HELD_MAX);
+        for (device, ends) in held {
+            if ends.len() > left {
+                continue;
+            }
+            left -= ends.len();
+            let ends = ends.iter().map(|(actor, seq)| {
+                let place = *places.entry(*actor).or_insert_with(|| {
+                    written.actors.push(actor.to_string());
+                    written.actors.len() - 1
+                });
+                (place, *seq)
+            });
+            let ends = ends.collect();
+            written.disks.push((device.to_string(), ends));
+        }
+        written
+    }
+}
+
+impl From<WrittenHeld> for Held {
+    fn from(written: WrittenHeld) -> Self {
+        let actor = |place: usize| written.actors.get(place)?.parse::<ActorId>().ok();
+        let ends = |ends: Vec<(usize, u64)>| {
+            let ends = ends.into_iter();
+            ends.filter_map(|(place, seq)| Some((actor(place)?, seq)))
+                .collect()
+        };
+        let disks = written.disks.into_iter();
+        disks
+            .filter_map(|(device, held)| Some((device.parse().ok()?, ends(held))))
+            .collect()
+    }
 }
 
 impl RoomFacts {
@@ -59,6 +124,7 @@ impl RoomFacts {
             muted: self.muted,
             alias: self.alias.clone(),
             ignored: self.ignored.iter().map(ToString::to_string).collect(),
+            held: (&self.held).into(),
         };
         serde_json::to_vec(&written).unwrap_or_default()
     }
@@ -90,6 +156,7 @@ impl RoomFacts {
                 .iter()
                 .filter_map(|person| person.parse().ok())
                 .collect(),
+            held: written.held.into(),
         }
     }
 }
@@ -113,9 +180,34 @@ mod tests {
         read.mark(ActorId([7; 16]), 12..13).unwrap();
         read.mark(ActorId([8; 16]), 0..1).unwrap();
         assert_eq!(RoomFacts::decode(Some(&facts.encode())), facts);
+        facts.held.insert(
+            DeviceId([1; 16]),
+            [(ActorId([7; 16]), 5), (ActorId([8; 16]), 1)].into(),
+        );
+        facts
+            .held
+            .insert(DeviceId([2; 16]), [(ActorId([8; 16]), 3)].into());
+        facts.held.insert(DeviceId([3; 16]), BTreeMap::new());
+        assert_eq!(RoomFacts::decode(Some(&facts.encode())), facts);
         let old = RoomFacts::decode(Some(br#"{"left":true}"#));
         assert!(old.left && old.draft.is_empty());
         assert_eq!(RoomFacts::decode(Some(b"rubbish")), RoomFacts::default());
         assert_eq!(RoomFacts::decode(None), RoomFacts::default());
+    }
+
+    #[test]
+    fn of_more_disks_than_are_kept_some_are_forgotten_whole() {
+        let ends = || (0..1000).map(|n: u128| (ActorId(n.to_le_bytes()), 9)).collect();
+        let held: Held = (0..6).map(|n| (DeviceId([n; 16]), ends())).collect();
+        let facts = RoomFacts {
+            held,
+            ..RoomFacts::default()
+        };
+        let kept = RoomFacts::decode(Some(&facts.encode())).held;
+        assert_eq!(kept.len(), 4);
+        assert!(
+            kept.iter()
+                .all(|(device, ends)| facts.held.get(device) == Some(ends))
+        );
     }
 }

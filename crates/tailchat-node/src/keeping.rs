@@ -88,7 +88,7 @@ impl Node {
     }
 
     /// Who in a room is meant: by name, or by the beginning of the ID that `members` prints.
-    fn member(&self, room: RoomId, text: &str) -> Result<PersonId, Failure> {
+    pub(crate) fn member(&self, room: RoomId, text: &str) -> Result<PersonId, Failure> {
         let members = self
             .view(room)
             .map(|view| view.member_items())

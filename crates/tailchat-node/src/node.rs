@@ -238,6 +238,7 @@ impl Node {
             Effect::Show { room, changes } => self.show(room, changes),
             Effect::Accepted { ticket, ids } => self.posted(ticket, Ok(ids)),
             Effect::Rejected { ticket, why } => self.posted(ticket, Err(why)),
+            Effect::Merged { ticket, merged } => self.merged(ticket, merged),
             Effect::Remember { addrs } => self.folder.remember(addrs),
             Effect::LoadPreview { room, load, lines } => self.load_preview(room, load, lines),
             Effect::Preview { room, lines, .. } => self.show_preview(room, lines),
@@ -289,7 +290,10 @@ impl Node {
                 block: Vec::new(),
             }),
             Job::SetFacts { session, .. } => self.facts_set(session, room, Err(why.into())),
-            Job::Export { session } | Job::Check { session, .. } => {
+            Job::Export { session }
+            | Job::Check { session, .. }
+            | Job::Bundle { session, .. }
+            | Job::Begins { session, .. } => {
                 self.fail(session, crate::control::Code::Failed, why);
             }
             Job::Sealed(_) | Job::Close { .. } => {}
@@ -432,6 +436,12 @@ impl Node {
                 }
             }
             Outcome::FactsSet { session, result } => self.facts_set(session, room, result),
+            Outcome::Bundled { session, ask, result } => self.bundled(session, ask, result),
+            Outcome::Begin {
+                session,
+                since_ms,
+                result,
+            } => self.bundle_from(session, (room, since_ms), result),
             Outcome::Exported { session, result } => self.exported(session, result),
             Outcome::Checked { session, result } => self.checked(session, room, result),
         }
@@ -514,6 +524,7 @@ impl Node {
 
     /// Closes a room and gives what tells when its disk is at rest.
     pub(crate) fn close_room(&mut self, id: RoomId) -> oneshot::Receiver<()> {
+        self.keep_held(id);
         self.feed(Event::RoomClosed { room: id });
         self.room_changed(id);
         if self

@@ -4,7 +4,7 @@ use tailchat_core::ids::RoomId;
 use tailchat_core::timeline::{Line, Place};
 use tailchat_index::{Asked, From};
 
-use crate::control::{Answer, Code, ExportFormat, Failure, Item};
+use crate::control::{Answer, Code, ExportFormat, Failure, Item, hex};
 use crate::indexing::{AskedIndex, Question};
 use crate::node::Node;
 use crate::requests::left;
@@ -157,14 +157,17 @@ impl Node {
     pub(crate) fn exported(&mut self, id: SessionId, result: Result<Vec<u8>, String>) {
         match result {
             Ok(bytes) => {
-                let pieces = bytes
-                    .chunks(BYTES_ITEM_LEN / 2)
-                    .map(|piece| Item::Bytes(piece.iter().map(|byte| format!("{byte:02x}")).collect()));
-                self.put(id, Pending::items(pieces));
+                self.put(id, Pending::items(file_items(&bytes)));
             }
             Err(why) => self.fail(id, Code::Damaged, why),
         }
     }
+}
+
+/// Pieces of a file as items.
+pub(crate) fn file_items(bytes: &[u8]) -> impl Iterator<Item = Item> {
+    let pieces = bytes.chunks(BYTES_ITEM_LEN / 2);
+    pieces.map(|piece| Item::Bytes(hex::encode(piece)))
 }
 
 fn is_within(line: &Line, since_ms: Option<i64>, until_ms: Option<i64>) -> bool {

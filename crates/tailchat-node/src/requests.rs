@@ -126,6 +126,8 @@ impl Node {
                 Ok(self.check_next(session, rooms, repair, VecDeque::new()))
             }
             Request::Export { room, format } => self.export(session, &room, format),
+            Request::Bundle { room, what } => self.bundle(session, &room, what),
+            Request::Merge(merge) => self.merge(&merge),
             Request::Page {
                 room,
                 at,
@@ -278,6 +280,7 @@ impl Node {
 
     /// Gives every waiting client what there is for it now.
     pub(crate) fn serve_sessions(&mut self) {
+        self.merge_waiting();
         let waiting: Vec<_> = self
             .sessions
             .iter()
@@ -318,7 +321,12 @@ impl Node {
                 *state = Pending::items(items);
                 self.page(id, state)
             }
-            Pending::Disk(_) | Pending::Index(..) | Pending::Opening(_) => Vec::new(),
+            Pending::Bundle(bundling) => self.bundle_page(id, bundling),
+            Pending::Disk(_)
+            | Pending::Index(..)
+            | Pending::Opening(_)
+            | Pending::Brought(_)
+            | Pending::Merging(_) => Vec::new(),
             Pending::Turn(room, messages) => {
                 if !self.is_importing(*room) {
                     *state = self.import_next(id, *room, std::mem::take(messages));

@@ -5,6 +5,7 @@ use tailchat_core::ids::RoomId;
 use tailchat_store::log::room_dir;
 
 use crate::answers::{known_as, room_name};
+use crate::bundling::head_of;
 use crate::control::{Code, Failure, LogRequest, Request};
 use crate::invite::Invite;
 use crate::node::{Node, OpenRoom};
@@ -24,6 +25,7 @@ impl Node {
                     |(id, open): (&RoomId, &OpenRoom)| names(*id, open).iter().any(|name| name == text);
                 text.parse().is_ok_and(|id| self.rooms.contains_key(&id)) || self.rooms.iter().any(named)
             }
+            Concerned::Tagged(head) => head_of(head).is_none_or(|head| self.room_of(&head).is_some()),
         }
     }
 
@@ -75,7 +77,7 @@ impl Node {
     }
 
     /// The room that was asked for is not here, or it is one of those that could not be opened.
-    fn no_room(&self, which: &str) -> Failure {
+    pub(crate) fn no_room(&self, which: &str) -> Failure {
         if self.closed.is_empty() {
             return no_room(which);
         }
@@ -98,6 +100,8 @@ enum Concerned<'a> {
     All,
     Room(&'a str),
     Invited(&'a str),
+    /// A room that only a bundle's head tells.
+    Tagged(&'a str),
 }
 
 impl Request {
@@ -111,6 +115,7 @@ impl Request {
             Self::Hello | Self::New { .. } | Self::Peers | Self::AddPeer { .. } | Self::ForgetPeer { .. } => {
                 Concerned::Nothing
             }
+            Self::Merge(merge) => Concerned::Tagged(&merge.head),
             Self::Rooms | Self::Name { .. } | Self::Link | Self::TakeLink { .. } | Self::Watch => {
                 Concerned::All
             }
@@ -136,6 +141,7 @@ impl Request {
             | Self::Send { room, .. }
             | Self::Log(LogRequest { room, .. })
             | Self::Import { room, .. }
+            | Self::Bundle { room, .. }
             | Self::Export { room, .. } => Concerned::Room(room),
         }
     }

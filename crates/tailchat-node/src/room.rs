@@ -2,19 +2,21 @@
 //! asked for first is durable first. A thread and not a task, since between a write and its outcome every
 //! hand-over would count. Sealing runs beside it. Decides nothing.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tailchat_core::block::SeqRange;
 use tailchat_core::engine::{ArrivedChange, Batch, Load};
-use tailchat_core::ids::RoomId;
+use tailchat_core::ids::{ActorId, RoomId};
 use tailchat_index::Position;
 use tailchat_store::disk::RealDisk;
 use tailchat_store::log::Sealed;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::audit::Checked;
+use crate::bundling::BundleAsk;
 use crate::journal::{Journal, JournalError};
 use crate::session::SessionId;
 
@@ -37,6 +39,17 @@ pub(crate) enum Job {
     SetFacts {
         facts: Vec<u8>,
         session: Option<SessionId>,
+    },
+    /// The next of what a bundle is to have.
+    Bundle {
+        session: SessionId,
+        ask: BundleAsk,
+        wanted: Vec<SeqRange>,
+    },
+    /// Where each actor's changes begin that came at this time or later.
+    Begins {
+        session: SessionId,
+        since_ms: i64,
     },
     Export {
         session: SessionId,
@@ -68,6 +81,17 @@ pub(crate) enum Outcome {
     FactsSet {
         session: Option<SessionId>,
         result: Result<(), String>,
+    },
+    Bundled {
+        session: SessionId,
+        ask: BundleAsk,
+        /// A block's bytes.
+        result: Result<Vec<u8>, String>,
+    },
+    Begin {
+        session: SessionId,
+        since_ms: i64,
+        result: Result<BTreeMap<ActorId, u64>, String>,
     },
     Exported {
         session: SessionId,
@@ -196,6 +220,16 @@ impl Worker {
             Job::SetFacts { facts, session } => Outcome::FactsSet {
                 session,
                 result: in_words(journal.set_facts(facts)),
+            },
+            Job::Bundle { session, ask, wanted } => Outcome::Bundled {
+                session,
+                ask,
+                result: in_words(journal.answer(&wanted)),
+            },
+            Job::Begins { session, since_ms } => Outcome::Begin {
+                session,
+                since_ms,
+                result: in_words(journal.begins_since(since_ms)),
             },
             Job::Export { session } => {
                 let result = in_words(journal.document().map(|document| document.save()));

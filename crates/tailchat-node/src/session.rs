@@ -10,6 +10,7 @@ use tailchat_core::timeline::{Line, Place};
 use tailchat_index::From;
 use tokio::sync::oneshot;
 
+use crate::bundling::{Brought, Bundling};
 use crate::control::{Amending, Answer, Code, Failure, Import, Item, Request, RoomItem, Wait};
 use crate::identity::Known;
 use crate::indexing::AskedIndex;
@@ -75,6 +76,12 @@ pub(crate) enum Pending {
     Disk(AfterDisk),
     /// A post to be durable, then on so many other disks.
     Post(Post),
+    /// Pieces of a bundle, one after the other.
+    Bundle(Box<Bundling>),
+    /// A room to have less to write, to take this in.
+    Brought(Brought),
+    /// What was brought to this room to be durable.
+    Merging(RoomId),
     /// Messages, in order, then perhaps as they come.
     Lines(Lines),
     /// All rooms' items, once this count is answered.
@@ -107,6 +114,8 @@ pub(crate) enum AfterDisk {
         repair: bool,
         found: VecDeque<Answer>,
     },
+    /// A bundle begins where the changes of this room begin that came at this time or later.
+    Begins { room: RoomId, since_ms: i64 },
     /// A room was left and is to be forgotten.
     Leave { forget: bool },
 }

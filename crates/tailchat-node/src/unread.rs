@@ -141,7 +141,14 @@ impl Node {
 
     /// Who joins has missed nothing: what was written before counts as read, once it is all here for the first time.
     pub(crate) fn settle_in(&mut self, room: RoomId) {
-        if !self.rooms.get(&room).is_some_and(|open| open.facts.newcomer) || !self.has_caught_up(room) {
+        if self.has_caught_up(room) {
+            self.count_as_read(room);
+        }
+    }
+
+    /// All that is here counts as read, if it is the first that a newcomer has.
+    pub(crate) fn count_as_read(&mut self, room: RoomId) {
+        if !self.rooms.get(&room).is_some_and(|open| open.facts.newcomer) {
             return;
         }
         let status = self.engine.room_status(room);
@@ -189,7 +196,7 @@ impl Node {
     }
 
     /// The facts are to be kept within [`KEEP_WITHIN`].
-    fn facts_changed(&mut self, room: RoomId) {
+    pub(crate) fn facts_changed(&mut self, room: RoomId) {
         let now = self.now().uptime;
         if let Some(open) = self.rooms.get_mut(&room) {
             open.unkept_since.get_or_insert(now);

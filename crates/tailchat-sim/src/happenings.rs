@@ -46,12 +46,14 @@ pub(crate) enum Happening {
     Seal,
     WorstCase,
     Address,
+    /// A bundle of a room is made and carried to another peer, where it arrives later, perhaps twice, perhaps cut off.
+    Carry,
 }
 
 use Happening::*;
 
 /// What may happen, and how often it does when it does.
-const USUAL: [(Happening, u64); 24] = [
+const USUAL: [(Happening, u64); 25] = [
     (Burst, 6),
     (LongText, 3),
     (Import, 1),
@@ -76,6 +78,7 @@ const USUAL: [(Happening, u64); 24] = [
     (Seal, 4),
     (WorstCase, 3),
     (Address, 1),
+    (Carry, 4),
 ];
 
 /// How a seed's run feels.
@@ -232,6 +235,7 @@ impl World {
                 Ok(())
             }
             Seal => self.seal(no),
+            Carry => self.carry(no),
             WorstCase => {
                 let seed = Some(self.dice.seed()).filter(|seed| seed % 2 == 0);
                 let checked = self.peer(no).check_worst_case(seed);

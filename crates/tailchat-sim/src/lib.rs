@@ -2,6 +2,7 @@
 //! the production log, driven through crashes, partitions, full disks and forks, and checked after every
 //! step. Knows no real clock, disk, socket or chance: the same seed gives the same run.
 
+mod bundles;
 mod dice;
 mod disk;
 mod ending;
@@ -89,6 +90,10 @@ pub struct Counts {
     pub forks: u64,
     /// Previews that were shown.
     pub previews: u64,
+    /// Bundles that were merged.
+    pub bundles: u64,
+    /// Messages that bundles brought first.
+    pub brought: u64,
     /// Frames that were sent.
     pub frames: u64,
     /// Virtual time, in milliseconds.
@@ -107,6 +112,8 @@ impl AddAssign for Counts {
         self.copies += more.copies;
         self.forks += more.forks;
         self.previews += more.previews;
+        self.bundles += more.bundles;
+        self.brought += more.brought;
         self.frames += more.frames;
         self.virtual_ms += more.virtual_ms;
     }
@@ -134,6 +141,11 @@ impl fmt::Display for Counts {
             f,
             ", {} blocks sealed, {} copies, {} forks, {} previews",
             self.sealed, self.copies, self.forks, self.previews
+        )?;
+        write!(
+            f,
+            ", {} bundles merged that brought {} messages first",
+            self.bundles, self.brought
         )
     }
 }

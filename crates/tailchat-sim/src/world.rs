@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tailchat_core::block::SeqRange;
+use tailchat_core::block::{SeqRange, Span};
 use tailchat_core::engine::{ConnId, Effect, Event, Load, Ticket};
 use tailchat_core::ids::{ActorId, MessageId, RoomId};
 use tailchat_core::limits::TICK;
@@ -70,6 +70,12 @@ pub(crate) enum Due {
     DiskWell {
         peer: PeerNo,
     },
+    /// A bundle arrives, as far as it was not cut off.
+    Carried {
+        peer: PeerNo,
+        room: RoomId,
+        bytes: Vec<u8>,
+    },
     Unblock,
     Happening,
 }
@@ -103,6 +109,8 @@ pub(crate) struct World {
     pub(crate) trouble: bool,
     pub(crate) posted: BTreeMap<Ticket, Posted>,
     pub(crate) accepted: Vec<Accepted>,
+    /// Blocks that bundles brought and that are not durable yet.
+    pub(crate) merging: BTreeMap<Ticket, (RoomId, Vec<Span>)>,
     /// Actors that were wrongly continued, so that they have two chains.
     pub(crate) forked: BTreeSet<ActorId>,
     /// Whether one of these goes on from an image that was put back.
@@ -134,6 +142,7 @@ impl World {
             trouble: true,
             posted: BTreeMap::new(),
             accepted: Vec::new(),
+            merging: BTreeMap::new(),
             forked: BTreeSet::new(),
             put_back: false,
             images: BTreeMap::new(),
@@ -247,6 +256,7 @@ impl World {
                 self.peer(peer).disk_ails = false;
                 Ok(())
             }
+            Due::Carried { peer, room, bytes } => self.merge(peer, room, &bytes),
             Due::Unblock => {
                 self.net.blocked.clear();
                 Ok(())
@@ -292,8 +302,10 @@ impl World {
                 Ok(())
             }
             Effect::Accepted { ticket, ids } => self.accept(no, ticket, ids),
+            Effect::Merged { ticket, merged } => self.merged(no, ticket, &merged),
             Effect::Rejected { ticket, why } => {
                 self.posted.remove(&ticket);
+                self.merging.remove(&ticket);
                 self.note(no, "rejects", ticket.0, format_args!("post {}: {why}", ticket.0));
                 Ok(())
             }

@@ -2,6 +2,7 @@
 //! node does what it is asked.
 
 pub(crate) mod amend;
+pub(crate) mod bundle;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod export;
@@ -9,6 +10,7 @@ pub(crate) mod import;
 pub(crate) mod join;
 pub(crate) mod link;
 pub(crate) mod log;
+mod new_file;
 pub(crate) mod peers;
 pub(crate) mod room;
 pub(crate) mod rooms;

@@ -15,6 +15,7 @@ use crate::wire::{Claim, RoomFrame};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Disk {
     pub(super) claims: BTreeMap<ActorId, Claim>,
+    /// When it was last heard of, in milliseconds since 1970; 0 if only a bundle told of it.
     pub(super) seen_ms: i64,
     changed_at: Duration,
 }
@@ -25,9 +26,18 @@ impl Engine {
         let Some(state) = self.rooms.get_mut(&room) else {
             return;
         };
-        if device != self.identity.device && state.note_disk(device, claims, t) {
+        if device != self.identity.device && state.note_disk(device, claims, Some(t.now.wall_ms), t) {
             t.emit(Effect::Heard { room });
         }
+    }
+
+    /// What each other member's disk is known to hold.
+    pub fn known_disks(
+        &self,
+        room: RoomId,
+    ) -> impl Iterator<Item = (DeviceId, impl Iterator<Item = &Claim>)> {
+        let disks = self.rooms.get(&room).into_iter().flat_map(|room| &room.disks);
+        disks.map(|(device, disk)| (*device, disk.claims.values()))
     }
 
     pub(super) fn pass_on_disks(&mut self, room: RoomId, t: &mut Turn<'_>) {
@@ -62,14 +72,21 @@ impl Engine {
 }
 
 impl Room {
-    pub(super) fn note_disk(&mut self, device: DeviceId, claims: &[Claim], t: &Turn<'_>) -> bool {
+    /// `heard` is when that was said, if it is said now.
+    pub(super) fn note_disk(
+        &mut self,
+        device: DeviceId,
+        claims: &[Claim],
+        heard: Option<i64>,
+        t: &Turn<'_>,
+    ) -> bool {
         if !self.disks.contains_key(&device) && self.disks.len() >= DEVICES_MAX {
             return false;
         }
         let others = self.disks.iter().filter(|(other, _)| **other != device);
         let kept: usize = others.map(|(_, disk)| disk.claims.len()).sum();
         let disk = self.disks.entry(device).or_default();
-        disk.seen_ms = t.now.wall_ms;
+        disk.seen_ms = heard.unwrap_or(disk.seen_ms);
         let news = raise(
             &mut disk.claims,
             claims,

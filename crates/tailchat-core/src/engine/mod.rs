@@ -12,6 +12,7 @@ mod disks;
 mod fork;
 mod greet;
 mod link;
+mod merge;
 mod preview;
 mod room;
 mod status;
@@ -29,10 +30,11 @@ use crate::handshake::Role;
 use crate::ids::{ActorId, DeviceId, Instance, MessageId, PersonId, RoomId};
 use crate::order::OrderClock;
 use crate::state::{Change, RoomState};
-use crate::wire::PreviewLine;
+use crate::wire::{Claim, PreviewLine};
 
 pub use dial::AddressStatus;
 pub use link::Missing;
+pub use merge::Merged;
 pub use status::{CatchUp, PeerState, PeerStatus, RoomStatus};
 
 use conn::Conn;
@@ -43,7 +45,7 @@ use room::Room;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConnId(pub u64);
 
-/// One post, numbered by the caller, to tell its outcome.
+/// One post, or one block that was brought, numbered by the caller, to tell its outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
@@ -131,6 +133,26 @@ pub enum Event {
         ticket: Ticket,
         /// What, in order. Only if the disk fails in between, a first part may be in the room all the same.
         drafts: Vec<Draft>,
+    },
+    /// Somebody brought what a member's disk held when a bundle was made.
+    VectorBrought {
+        /// Where.
+        room: RoomId,
+        /// Whose disk.
+        device: DeviceId,
+        /// What it held.
+        claims: Vec<Claim>,
+    },
+    /// Somebody brought changes in a bundle. Answered by `Merged` or `Rejected`.
+    BlockBrought {
+        /// Where.
+        room: RoomId,
+        /// Names it in the answer.
+        ticket: Ticket,
+        /// Who made the bundle.
+        via: DeviceId,
+        /// A [`crate::block::Block`]'s bytes.
+        block: Vec<u8>,
     },
     /// The person took another name, or this device turned out to be somebody's.
     Identified {
@@ -248,7 +270,14 @@ pub enum Effect {
         /// Its entries, in the order of its drafts.
         ids: Vec<MessageId>,
     },
-    /// A post was not taken.
+    /// What could be taken of a [`Event::BlockBrought`] is durable and shown.
+    Merged {
+        /// Which.
+        ticket: Ticket,
+        /// What came of it.
+        merged: Merged,
+    },
+    /// A post, or what was brought, was not taken.
     Rejected {
         /// Which.
         ticket: Ticket,
@@ -422,6 +451,13 @@ impl Engine {
             Event::RoomOpened { room, opened } => self.open_room(room, opened, t),
             Event::RoomClosed { room } => self.close_room(room, t),
             Event::Posted { room, ticket, drafts } => self.post(room, ticket, drafts, t),
+            Event::VectorBrought { room, device, claims } => self.vector_brought(room, device, &claims, t),
+            Event::BlockBrought {
+                room,
+                ticket,
+                via,
+                block,
+            } => self.block_brought(room, ticket, via, &block, t),
             Event::Identified { person, name } => {
                 self.identity.person = person;
                 self.identity.name = name;

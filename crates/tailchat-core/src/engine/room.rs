@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::disks::Disk;
 use super::fork::ForkSearch;
 use super::greet::Standing;
+use super::merge::Merging;
 use super::preview::Preview;
 use super::{Arrival, ArrivedChange, Batch, ConnId, Draft, Effect, Engine, Identity, Opened, Ticket, Turn};
 use crate::entry::{Body, Entry, Profile, entry_sum};
@@ -41,6 +42,8 @@ pub(super) struct Room {
     in_flight: Option<InFlight>,
     /// Posts that became entries which are not durable yet.
     authored: VecDeque<Authored>,
+    /// What was brought in bundles and is not durable yet.
+    pub(super) merging: Vec<Merging>,
     /// The disk failed: why, and when to try again.
     pub(super) failing: Option<(Duration, String)>,
     /// Whom we asked for what we lack, and when.
@@ -146,7 +149,8 @@ impl Engine {
         room.author_posts(&self.identity, t);
         let changes = room.next_batch();
         if changes.is_empty() {
-            return room.confirm_posts(t);
+            room.confirm_posts(t);
+            return room.confirm_merged(t);
         }
         let batch = Batch(self.next_batch);
         self.next_batch += 1;
@@ -181,6 +185,7 @@ impl Engine {
             changes: Arc::clone(&done.changes),
         });
         room.confirm_posts(t);
+        room.confirm_merged(t);
         self.spread(id, &done.changes, t);
         self.age_preview(id, t);
         t.emit(Effect::Heard { room: id });
@@ -283,7 +288,8 @@ impl Room {
     fn reject_posts(&mut self, why: &str, t: &mut Turn<'_>) {
         let authored = self.authored.drain(..).map(|post| post.ticket);
         let waiting = self.posts.drain(..).map(|post| post.ticket);
-        for ticket in authored.chain(waiting) {
+        let merging = self.merging.drain(..).map(Merging::ticket);
+        for ticket in authored.chain(waiting).chain(merging) {
             t.emit(Effect::Rejected {
                 ticket,
                 why: why.to_owned(),

@@ -116,7 +116,8 @@ impl Engine {
     /// When each other member's disk was last heard of, in milliseconds since 1970.
     pub fn last_seen(&self, id: RoomId) -> impl Iterator<Item = (DeviceId, i64)> {
         let disks = self.rooms.get(&id).into_iter().flat_map(|room| &room.disks);
-        disks.map(|(device, disk)| (*device, disk.seen_ms))
+        let heard = disks.filter(|(_, disk)| disk.seen_ms != 0);
+        heard.map(|(device, disk)| (*device, disk.seen_ms))
     }
 
     /// The addresses that are dialled.

@@ -57,7 +57,7 @@ impl Engine {
         };
         raise(link.holds.get_or_insert_default(), claims, ACTORS_MAX);
         if let Some((device, _)) = link.peer {
-            state.note_disk(device, claims, t);
+            state.note_disk(device, claims, Some(t.now.wall_ms), t);
         }
         let differs = |claim: &&Claim| {
             let tip = state.durable.tip(claim.actor);
@@ -68,15 +68,7 @@ impl Engine {
             .filter(differs)
             .map(|claim| (claim.actor, claim.seq))
             .collect();
-        if let Some(mine) = state.mine {
-            // Somebody else has written as us: a copy of this folder, or we are a restored one ourselves.
-            let further = claims
-                .iter()
-                .any(|claim| claim.actor == mine && claim.seq > state.accepted.tip(mine).seq);
-            if further {
-                state.mine = None;
-            }
-        }
+        state.give_up_continued(claims);
         for (actor, seq) in forks {
             self.fork_found(id, room, actor, seq, t);
         }
@@ -213,6 +205,16 @@ impl Engine {
 }
 
 impl Room {
+    /// No longer writes with an actor with which somebody else has written: a copy of this folder, or we are a
+    /// restored one ourselves.
+    pub(super) fn give_up_continued(&mut self, claims: &[Claim]) {
+        let accepted = &self.accepted;
+        self.mine.take_if(|mine| {
+            let further = |claim: &Claim| claim.actor == *mine && claim.seq > accepted.tip(*mine).seq;
+            claims.iter().any(further)
+        });
+    }
+
     /// Whether nobody is being asked for changes, and there is room for them.
     pub(super) fn may_ask(&self) -> bool {
         self.asking.is_none() && self.failing.is_none() && self.pending_len <= PENDING_LEN_MAX

@@ -7,7 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tailchat_core::block::{Block, SeqRange};
 use tailchat_core::engine::{
-    ArrivedChange, ConnId, Draft, Effect, Engine, Event, Identity, Now, Opened, PeerState, RoomStatus, Ticket,
+    ArrivedChange, ConnId, Draft, Effect, Engine, Event, Identity, Merged, Now, Opened, PeerState,
+    RoomStatus, Ticket,
 };
 use tailchat_core::entry::{Body, Entry, Stamp, Text};
 use tailchat_core::handshake::{FrameKey, GreetKey, Hello, MAGIC, PROTOCOL_VERSION, Role, Session, Slots};
@@ -39,6 +40,8 @@ pub(crate) struct Peer {
     pub(crate) loads: Vec<Vec<SeqRange>>,
     /// Previews that were to be shown.
     pub(crate) previewed: Vec<Vec<PreviewLine>>,
+    /// What came of what was brought.
+    pub(crate) merged: Vec<Merged>,
 }
 
 impl Peer {
@@ -61,6 +64,7 @@ impl Peer {
             uptime: Duration::from_secs(1),
             loads: Vec::new(),
             previewed: Vec::new(),
+            merged: Vec::new(),
         };
         peer.open(ROOM);
         peer
@@ -112,6 +116,10 @@ impl Peer {
                     .for_each(|arrived| self.timeline.fold(&arrived.change.parts, arrived.arrival));
             }
             Effect::Accepted { .. } => self.did.push("accepted".into()),
+            Effect::Merged { merged, .. } => {
+                self.did.push("merged".into());
+                self.merged.push(merged);
+            }
             Effect::Rejected { why, .. } => self.did.push(format!("rejected: {why}")),
             Effect::Send { conn, frame } => {
                 self.did.push("send".into());
@@ -139,7 +147,7 @@ impl Peer {
         None
     }
 
-    fn past(&self, wanted: &[SeqRange]) -> Vec<u8> {
+    pub(crate) fn past(&self, wanted: &[SeqRange]) -> Vec<u8> {
         let changes = self.disk.iter().map(|arrived| &arrived.change);
         let wanted = changes.filter(|c| wanted.iter().any(|range| range.holds(c.parts.actor, c.parts.seq)));
         let mut len = 0;

@@ -79,6 +79,19 @@ pub enum Item {
     },
     /// A piece of a file, in hexadecimal.
     Bytes(String),
+    /// A bundle is written.
+    Bundled {
+        /// Messages in it.
+        messages: u64,
+        /// Changes in it.
+        changes: u64,
+        /// The member whom it is for.
+        member: Option<String>,
+        /// Whether what that member's disks hold is not known, so that all is in it.
+        unheard: bool,
+    },
+    /// A piece of a bundle is taken in.
+    Merged(MergedItem),
     /// An address or a connected peer.
     Address(AddressItem),
     /// How a room stands.
@@ -104,6 +117,27 @@ pub struct NodeItem {
     /// What else a person should know of what was found when the folder was opened.
     #[serde(default)]
     pub warnings: Vec<String>,
+}
+
+/// What a piece of a bundle brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergedItem {
+    /// The room's ID.
+    pub room: String,
+    /// Its name, as far as it has arrived.
+    pub name: String,
+    /// Whether this was the section's end.
+    pub end: bool,
+    /// Messages that are new in the room.
+    pub added: u64,
+    /// Messages that the room had already.
+    pub known: u64,
+    /// Authors, by actor, of whom earlier changes are missing here, so that these could not be taken.
+    pub missing: Vec<String>,
+    /// Authors, by actor, whose chain here is another one.
+    pub forked: Vec<String>,
+    /// Authors, by actor, whose changes are outside the limits of a room.
+    pub refused: Vec<String>,
 }
 
 /// A room.
