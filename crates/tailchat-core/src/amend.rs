@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use crate::block::Arrival;
 use crate::devices::Writer;
-use crate::entry::Body;
 use crate::ids::{ActorId, MessageId};
 use crate::limits::REACTIONS_MAX;
 use crate::roster::Roster;
@@ -70,21 +69,6 @@ pub struct Felt {
 }
 
 impl Amends {
-    /// What an entry says of another one, and of which; none for one that stands for itself.
-    pub(crate) fn of(body: Body) -> Option<(MessageId, Self)> {
-        match body {
-            Body::Edit(edit) => Some((edit.of, Self::Edit(edit.text.into()))),
-            Body::Delete(of) => Some((of, Self::Delete)),
-            Body::Reaction(reaction) => {
-                let with = reaction.with.into();
-                let on = reaction.on;
-                Some((reaction.of, Self::Reaction { with, on }))
-            }
-            Body::Pin(pin) => Some((pin.of, Self::Pin(pin.on))),
-            _ => None,
-        }
-    }
-
     /// Whether it has any effect on a line: what somebody wrote is theirs alone to change and to take back, on any of
     /// their devices. What came from elsewhere may be taken back by who brought it in.
     #[must_use]
@@ -199,7 +183,7 @@ mod tests {
     use super::*;
     use crate::change::Parts;
     use crate::devices::LinkProof;
-    use crate::entry::{Edit, Entry, Imported, Link, Profile, Reaction, Stamp, Text};
+    use crate::entry::{Body, Edit, Entry, Imported, Link, Profile, Reaction, Stamp, Text};
     use crate::ids::{DeviceId, PersonId};
     use crate::timeline::Timeline;
 

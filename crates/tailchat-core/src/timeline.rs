@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::amend::{Amendment, Amends, Since};
 use crate::block::Arrival;
 use crate::change::Parts;
-use crate::entry::{Body, Entry, Imported, Link, Stamp, Text, entry_sum};
+use crate::entry::{Body, Entry, Imported, Link, Reaction, Stamp, Text, entry_sum};
 use crate::ids::{ActorId, MessageId};
 use crate::limits::ORDER_AHEAD_MAX_MS;
 use crate::roster::{Heard, News, Roster};
@@ -221,6 +221,15 @@ fn tell_entry(id: MessageId, bytes: &[u8], arrival: Arrival, told: &mut Vec<Told
 /// Tells of what may be repeated. What may not, a repeat above all, is passed over: a chain of repeats in one
 /// entry would go as deep as the entry is long.
 fn tell_what_may_repeat(place: Place, by: ActorId, entry: Entry, arrival: Arrival) -> Option<Told> {
+    let about = |of, what| {
+        Some(Told::Amendment(Amendment {
+            of,
+            place,
+            by,
+            arrival,
+            what,
+        }))
+    };
     let says = match entry.body {
         Body::Text(text) => Says::Message {
             text: text.text.into(),
@@ -240,16 +249,13 @@ fn tell_what_may_repeat(place: Place, by: ActorId, entry: Entry, arrival: Arriva
         Body::Unknown { kind } => Says::Unreadable { kind },
         Body::RoomName(name) => return Some(Told::News(News::RoomName { place, name })),
         Body::Topic(topic) => return Some(Told::News(News::Topic { place, topic })),
-        body @ (Body::Edit(_) | Body::Delete(_) | Body::Reaction(_) | Body::Pin(_)) => {
-            let (of, what) = Amends::of(body)?;
-            return Some(Told::Amendment(Amendment {
-                of,
-                place,
-                by,
-                arrival,
-                what,
-            }));
+        Body::Edit(edit) => return about(edit.of, Amends::Edit(edit.text.into())),
+        Body::Delete(of) => return about(of, Amends::Delete),
+        Body::Reaction(Reaction { of, with, on }) => {
+            let with = with.into();
+            return about(of, Amends::Reaction { with, on });
         }
+        Body::Pin(pin) => return about(pin.of, Amends::Pin(pin.on)),
         Body::Profile(_) | Body::Leave | Body::Link(_) | Body::Repeat(_) => return None,
     };
     let line = Line {
