@@ -283,7 +283,7 @@ impl Node {
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {
             let draft = self.profile(name.clone());
-            if let Ok(state) = self.post(id, room, vec![draft], AfterPost::Named) {
+            if let Ok(state) = self.post(id, room, vec![draft], AfterPost::Told) {
                 self.put(id, state);
             }
         }

@@ -175,8 +175,8 @@ pub(crate) enum AfterPost {
         added: u64,
         known: u64,
     },
-    Named,
-    Amended,
+    /// Nothing more: another name, something about a message.
+    Told,
     Made,
     Joined {
         deadline: Option<Deadline>,
