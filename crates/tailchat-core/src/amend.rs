@@ -57,6 +57,9 @@ pub struct Since {
     pub pinned: bool,
     /// What people feel about it, what was felt first before the rest.
     pub reactions: Vec<Felt>,
+    /// How many lines that are here answer it. They stay answers when it is taken back; one that is taken back itself is
+    /// none any more.
+    pub answers: u64,
 }
 
 /// A reaction, and whose it is.
@@ -102,6 +105,7 @@ impl Line {
         }
         self.since = Since {
             deleted: true,
+            answers: self.since.answers,
             ..Since::default()
         };
     }

@@ -163,6 +163,15 @@ impl Line {
         Some(Entry { stamp, body })
     }
 
+    /// The message that it answers; none once it was taken back.
+    #[must_use]
+    pub fn reply_to(&self) -> Option<MessageId> {
+        match &self.says {
+            Says::Message { reply_to, .. } => *reply_to,
+            Says::Imported { .. } | Says::Unreadable { .. } => None,
+        }
+    }
+
     /// Whether this line stands where the other one does of the same entry: the author itself before who
     /// repeated it, the least of these; so in any order of arrival it is the same one.
     #[must_use]
@@ -300,6 +309,8 @@ pub struct Timeline {
     written: BTreeMap<Place, Line>,
     places: BTreeMap<MessageId, BTreeSet<Place>>,
     amendments: BTreeMap<MessageId, BTreeMap<(Place, ActorId), Amends>>,
+    /// The lines that answer a message, whether it is here or not.
+    answers: BTreeMap<MessageId, BTreeSet<Place>>,
     roster: Roster,
 }
 
@@ -327,7 +338,7 @@ impl Timeline {
                     if there.is_none_or(|there| line.outranks(there, &place)) {
                         self.places.entry(place.id).or_default().insert(place);
                         self.written.remove(&place);
-                        self.lines.insert(place, line);
+                        self.show(place, line);
                         self.amend(place.id);
                     }
                 }
@@ -340,13 +351,49 @@ impl Timeline {
         let (Some(amendments), Some(places)) = (self.amendments.get(&of), self.places.get(&of)) else {
             return;
         };
+        let mut amended = Vec::new();
         for place in places {
-            let Some(shown) = self.lines.get_mut(place) else {
+            let Some(shown) = self.lines.get(place) else {
                 continue;
             };
-            let written = self.written.entry(*place).or_insert_with(|| shown.clone());
+            let written = self.written.entry(*place).or_insert_with(|| Line {
+                since: Since::default(),
+                ..shown.clone()
+            });
             let amendments = amendments.iter().map(|((at, by), what)| (*at, *by, what));
-            *shown = written.after(amendments, &self.roster);
+            amended.push((*place, written.after(amendments, &self.roster)));
+        }
+        for (place, line) in amended {
+            self.show(place, line);
+        }
+    }
+
+    /// Shows a line at its place, instead of the one that was shown there, and counts it as the answer that it is.
+    fn show(&mut self, place: Place, line: Line) {
+        let now = line.reply_to();
+        let before = self.lines.insert(place, line).and_then(|line| line.reply_to());
+        if let Some(of) = before
+            && let Some(answers) = self.answers.get_mut(&of)
+        {
+            answers.remove(&place);
+            if answers.is_empty() {
+                self.answers.remove(&of);
+            }
+        }
+        if let Some(of) = now {
+            self.answers.entry(of).or_default().insert(place);
+        }
+        for of in before.into_iter().chain(now).chain([place.id]) {
+            self.count_answers(of);
+        }
+    }
+
+    fn count_answers(&mut self, of: MessageId) {
+        let count = self.answers.get(&of).map_or(0, |answers| answers.len() as u64);
+        for place in self.places.get(&of).into_iter().flatten() {
+            if let Some(line) = self.lines.get_mut(place) {
+                line.since.answers = count;
+            }
         }
     }
 

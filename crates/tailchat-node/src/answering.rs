@@ -70,6 +70,9 @@ impl Node {
             (AfterIndex::VersionsOf, Found::Versions(versions)) => {
                 Ok(Pending::items(versions.into_iter().map(version)))
             }
+            (AfterIndex::AnswersOf { room }, Found::Answers { message, answers }) => {
+                Ok(self.answers_found(room, message, answers))
+            }
             (AfterIndex::AmendLine { room, message, what }, Found::Line(line)) => {
                 let line = line.as_ref().map(|(_, line)| line);
                 self.amend(id, (room, message), line, what)
@@ -122,6 +125,14 @@ impl Node {
                 Ok(Pending::Index(
                     asked.ok_or_else(busy)?,
                     AfterIndex::ShowLine { room },
+                ))
+            }
+            AfterIndex::Answers { room, message, after } => {
+                let message = the_message(messages, &message)?;
+                let asked = self.ask_index(id, room, Question::Answers(message, after));
+                Ok(Pending::Index(
+                    asked.ok_or_else(busy)?,
+                    AfterIndex::AnswersOf { room },
                 ))
             }
             AfterIndex::Amend { room, message, what } => {

@@ -210,7 +210,7 @@ impl Node {
             Describing::Name(name) => Body::RoomName(checked_name(&name)?),
             Describing::Topic(topic) => Body::Topic(checked_topic(&topic)?),
         };
-        self.post(session, room, vec![Draft { body, stamp: None }], AfterPost::Named)
+        self.post(session, room, vec![Draft { body, stamp: None }], AfterPost::Told)
     }
 
     pub(crate) fn rename(&mut self, session: SessionId, name: &str) -> Result<Pending, Failure> {

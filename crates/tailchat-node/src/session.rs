@@ -136,6 +136,14 @@ pub(crate) enum AfterIndex {
     Show { room: RoomId, message: String },
     /// This one.
     ShowLine { room: RoomId },
+    /// What answers the message that this text names is told, from this place on.
+    Answers {
+        room: RoomId,
+        message: String,
+        after: Option<Place>,
+    },
+    /// What answers a message.
+    AnswersOf { room: RoomId },
     /// Something is said of this message.
     AmendLine {
         room: RoomId,
