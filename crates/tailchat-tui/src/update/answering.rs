@@ -400,6 +400,8 @@ fn jumped(model: &mut Model, goal: Goal, lines: Vec<Line>, bounds: &PageItem, ep
         },
         (Goal::NextUnread(_), None) => return nothing(model, "nothing is unread here"),
         (Goal::NextMention(_), None) => return nothing(model, "no unread message names you here"),
+        (Goal::Answer { after: None, .. }, None) => return nothing(model, "nobody answered it"),
+        (Goal::Answer { .. }, None) => return nothing(model, "that was the last answer"),
         (Goal::Message(_) | Goal::Place(_) | Goal::Oldest, None) if empty => Some(Goal::Newest),
         (Goal::Message(_), None) => return nothing(model, "that message is not here"),
         (Goal::Place(_) | Goal::Oldest, None) => return nothing(model, "there is nothing to go to"),
