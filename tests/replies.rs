@@ -1,8 +1,4 @@
 //! Answers as a person asks for them on the command line: with and without a node that runs, for eyes and for programs.
-#![expect(
-    clippy::indexing_slicing,
-    reason = "a test that finds something else has failed"
-)]
 
 #[expect(dead_code, reason = "other tests use more of it")]
 mod rig;
