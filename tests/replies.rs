@@ -40,6 +40,8 @@ fn a_message_is_listed_with_what_answers_it_and_nothing_else() {
             "<ann> (reply) coffee"
         ]
     );
+    let shown = ann.run(&["show", "kitchen", &question]).ok();
+    assert!(shown.contains("answered  by 2 messages"), "{shown}");
     let out = ann.run(&["log", "kitchen", "--answers-to", &tea]).ok();
     assert_eq!(printed(&out), ["<ann> (reply) tea"]);
 }

@@ -70,9 +70,6 @@ impl Node {
             (AfterIndex::VersionsOf, Found::Versions(versions)) => {
                 Ok(Pending::items(versions.into_iter().map(version)))
             }
-            (AfterIndex::AnswersOf { room }, Found::Answers { message, answers }) => {
-                Ok(self.answers_found(room, message, answers))
-            }
             (AfterIndex::AmendLine { room, message, what }, Found::Line(line)) => {
                 let line = line.as_ref().map(|(_, line)| line);
                 self.amend(id, (room, message), line, what)
@@ -80,7 +77,7 @@ impl Node {
             (AfterIndex::ShowLine { room }, Found::Line(Some((place, line)))) => {
                 Ok(self.line_found(room, &place, &line))
             }
-            (AfterIndex::Pins { room }, Found::Pinned(lines)) => Ok(self.pins_found(room, &lines)),
+            (AfterIndex::List { room }, Found::Listed(lines)) => Ok(self.listed(room, &lines)),
             (AfterIndex::Search, Found::Hits(hits, unread)) => Ok(self.searched(&hits, &unread)),
             (AfterIndex::Import { room }, Found::Unknown(unknown, known)) => {
                 Ok(self.import_unknown(id, room, unknown, known))
@@ -130,10 +127,7 @@ impl Node {
             AfterIndex::Answers { room, message, after } => {
                 let message = the_message(messages, &message)?;
                 let asked = self.ask_index(id, room, Question::Answers(message, after));
-                Ok(Pending::Index(
-                    asked.ok_or_else(busy)?,
-                    AfterIndex::AnswersOf { room },
-                ))
+                Ok(Pending::Index(asked.ok_or_else(busy)?, AfterIndex::List { room }))
             }
             AfterIndex::Amend { room, message, what } => {
                 let message = the_message(messages, &message)?;

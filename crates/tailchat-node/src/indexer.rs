@@ -258,12 +258,15 @@ impl Worker {
                 exact,
             } => self.messages(room, &actors, &digits, exact),
             Question::Versions(id) => Ok(Found::Versions(self.index.versions(room, id)?)),
-            Question::Pins(limit) => Ok(Found::Pinned(self.index.pinned(room, limit)?)),
+            Question::Pins(limit) => Ok(Found::Listed(self.index.pinned(room, limit)?)),
             Question::Line(id) => Ok(Found::Line(self.index.message(room, id)?)),
-            Question::Answers(of, after) => Ok(Found::Answers {
-                message: self.index.message(room, of)?,
-                answers: self.index.answers(room, of, after, ANSWERS_MAX)?,
-            }),
+            Question::Answers(of, after) => {
+                let mut lines: Vec<_> = self.index.message(room, of)?.into_iter().collect();
+                if !lines.is_empty() {
+                    lines.extend(self.index.answers(room, of, after, ANSWERS_MAX)?);
+                }
+                Ok(Found::Listed(lines))
+            }
             Question::Known(messages) => {
                 let total = messages.len();
                 let mut unknown = Vec::new();

@@ -68,13 +68,9 @@ pub(crate) enum Found {
     Page(Page),
     Messages(Vec<MessageId>),
     Line(Option<(Place, Line)>),
-    /// In order.
-    Pinned(Vec<(Place, Line)>),
+    /// Lines that are told as they are.
+    Listed(Vec<(Place, Line)>),
     Versions(Vec<Version>),
-    Answers {
-        message: Option<(Place, Line)>,
-        answers: Vec<(Place, Line)>,
-    },
     /// What a search found, and the rooms that could not be searched.
     Hits(Hits, Vec<RoomId>),
     /// Those that are not there yet, with their orders, and how many are.

@@ -85,12 +85,13 @@ impl Node {
     pub(crate) fn pins(&mut self, session: SessionId, room: &str) -> Result<Pending, Failure> {
         let room = self.resolve(room)?;
         let asked = self.ask_index(session, room, Question::Pins(PINS_MAX));
-        Ok(Pending::Index(asked.ok_or_else(busy)?, AfterIndex::Pins { room }))
+        Ok(Pending::Index(asked.ok_or_else(busy)?, AfterIndex::List { room }))
     }
 
-    pub(crate) fn pins_found(&self, room: RoomId, pinned: &[(Place, Line)]) -> Pending {
+    /// Lines, as they were found.
+    pub(crate) fn listed(&self, room: RoomId, lines: &[(Place, Line)]) -> Pending {
         match self.view(room) {
-            Some(view) => Pending::items(messages(&view, pinned)),
+            Some(view) => Pending::items(messages(&view, lines)),
             None => Pending::from(left()),
         }
     }
@@ -118,19 +119,6 @@ impl Node {
         let asked = self.ask_for_message(session, room, &message)?;
         let then = AfterIndex::Answers { room, message, after };
         Ok(Pending::Index(asked, then))
-    }
-
-    pub(crate) fn answers_found(
-        &self,
-        room: RoomId,
-        message: Option<(Place, Line)>,
-        answers: Vec<(Place, Line)>,
-    ) -> Pending {
-        let Some(view) = self.view(room) else {
-            return Pending::from(left());
-        };
-        let lines = message.into_iter().chain(answers);
-        Pending::items(lines.map(|(place, line)| Item::Message(Box::new(view.message(&place, &line)))))
     }
 
     pub(crate) fn disks_of(&self, room: &str, ids: &[String]) -> Result<Pending, Failure> {

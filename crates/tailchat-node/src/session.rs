@@ -142,8 +142,6 @@ pub(crate) enum AfterIndex {
         message: String,
         after: Option<Place>,
     },
-    /// What answers a message.
-    AnswersOf { room: RoomId },
     /// Something is said of this message.
     AmendLine {
         room: RoomId,
@@ -156,8 +154,8 @@ pub(crate) enum AfterIndex {
     Page { room: RoomId },
     /// What was found is told.
     Search,
-    /// What is pinned is told.
-    Pins { room: RoomId },
+    /// Lines are told as they are found.
+    List { room: RoomId },
     /// A page is asked for around the message that this text names.
     Goto {
         room: RoomId,
