@@ -196,18 +196,15 @@ impl Worker {
 
     fn lines_of(&self, room: RoomId, changed: &Changed) -> Result<ChangedLines, IndexError> {
         let answered: Vec<Place> = changed.answered.difference(&changed.amended).copied().collect();
-        let count = changed.amended.len() + answered.len();
-        if count > SHOWN_MAX {
-            return Ok(ChangedLines {
-                count,
-                ..ChangedLines::default()
-            });
-        }
         let amended: Vec<Place> = changed.amended.iter().copied().collect();
+        let lines = |places: &[Place]| match places.len() > SHOWN_MAX {
+            true => Ok(Vec::new()),
+            false => self.index.lines_at(room, places),
+        };
         Ok(ChangedLines {
-            amended: self.index.lines_at(room, &amended)?,
-            answered: self.index.lines_at(room, &answered)?,
-            count,
+            amended: lines(&amended)?,
+            answered: lines(&answered)?,
+            count: amended.len() + answered.len(),
         })
     }
 

@@ -108,7 +108,7 @@ pub(crate) enum Told {
     },
 }
 
-/// Lines that are no longer what they were; none of them if there are more than [`crate::control::SHOWN_MAX`].
+/// Lines that are no longer what they were, none of a kind if there are more than [`crate::control::SHOWN_MAX`].
 #[derive(Default)]
 pub(crate) struct ChangedLines {
     /// Those that something was said of.

@@ -114,11 +114,9 @@ impl Node {
         message: String,
         after: Option<String>,
     ) -> Result<Pending, Failure> {
-        let room = self.resolve(room)?;
         let after = after.map(place).transpose()?;
-        let asked = self.ask_for_message(session, room, &message)?;
-        let then = AfterIndex::Answers { room, message, after };
-        Ok(Pending::Index(asked, then))
+        let then = |room, message| AfterIndex::Answers { room, message, after };
+        self.look_for_message(session, room, message, then)
     }
 
     pub(crate) fn disks_of(&self, room: &str, ids: &[String]) -> Result<Pending, Failure> {

@@ -101,7 +101,8 @@ impl Node {
         }
         // Whoever follows gets the answer itself, which names what it answers.
         self.follow(room, amended);
-        if amended.is_empty() && answered.is_empty() {
+        let whole = amended.len() + answered.len() == *count;
+        if !whole || *count > SHOWN_MAX {
             return self.lines_changed(room);
         }
         if self.watchers().next().is_none() {
