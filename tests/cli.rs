@@ -181,6 +181,8 @@ fn the_fields_of_a_message_stand_in_the_contracts_order() {
         "reactions",
         "on",
         "of",
+        "pinned",
+        "answers",
     ];
     let places: Vec<_> = fields
         .iter()

@@ -83,6 +83,48 @@ fn a_screen_that_becomes_small_and_large_again_stays_whole() {
 }
 
 #[test]
+fn answers_are_counted_as_they_come_and_keys_lead_to_them_and_back() {
+    let machine = Machine::new("ann");
+    let mut screen = in_kitchen(&machine);
+    screen.types("tea or coffee?\r");
+    screen.until_durable("tea or coffee?");
+    screen.types("\x1bsr");
+    screen.until_text("reply to ann: tea or coffee?");
+    screen.types("tea\r");
+    screen.until_text("1 answer ·");
+    let id = |at: usize| {
+        let log = machine.run(&["log", "kitchen", "--json"]).json();
+        let message = log.get(at).expect("a message");
+        message["id"].as_str().expect("an ID").to_owned()
+    };
+    let question = id(0);
+    machine
+        .run(&["send", "kitchen", "coffee", "--reply-to", &question])
+        .ok();
+    screen.until_text("2 answers ·");
+    let selected = |text: &'static str| {
+        move |screen: &str| {
+            screen
+                .lines()
+                .any(|line| line.contains('▌') && line.contains(text))
+        }
+    };
+    // The newest message is selected first, and it answers the question.
+    screen.types("\x1bs<");
+    screen.until("the question", selected(" tea or coffee?"));
+    screen.types(">");
+    screen.until("its first answer", |text| {
+        selected(" tea")(text) && !selected(" tea or")(text)
+    });
+    screen.types(">");
+    screen.until("the next answer", selected(" coffee "));
+    machine.run(&["delete", "kitchen", &id(1)]).ok();
+    screen.until_text("1 answer ·");
+    screen.types("\x11");
+    assert_eq!(screen.ends(), 0);
+}
+
+#[test]
 fn a_signal_ends_it_with_the_terminal_restored_and_the_draft_kept() {
     for (name, code) in [("TERM", 143), ("HUP", 129), ("INT", 130)] {
         let machine = Machine::new("ann");

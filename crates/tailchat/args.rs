@@ -123,7 +123,8 @@ pub(crate) enum Command {
     #[command(
         after_help = "T is RFC 3339 (2026-11-22T15:04:05Z), a date, \"yesterday\" or \"2 days ago\". Times are local (TZ).\n\n\
                       Examples: tailchat log kitchen --since \"2 days ago\" --follow\n          \
-                      tailchat log kitchen --at 2026-11-01"
+                      tailchat log kitchen --at 2026-11-01\n          \
+                      tailchat log kitchen --answers-to 9b11219d/1"
     )]
     Log(LogArgs),
     /// Say all that is known of a message
@@ -421,6 +422,9 @@ pub(crate) struct LogArgs {
     /// Go on with new messages as they come; Ctrl-C ends it
     #[arg(long)]
     pub(crate) follow: bool,
+    /// Only this message and what answers it: its ID as `log --json` prints it, or the beginning of one
+    #[arg(long, value_name = "MSG", conflicts_with_all = ["last", "since", "until", "at", "unread", "follow"])]
+    pub(crate) answers_to: Option<String>,
 }
 
 #[derive(Args)]

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use crate::block::Arrival;
 use crate::devices::Writer;
-use crate::entry::Body;
 use crate::ids::{ActorId, MessageId};
 use crate::roster::Roster;
 use crate::timeline::{Line, Place, Says};
@@ -57,6 +56,9 @@ pub struct Since {
     pub pinned: bool,
     /// What people feel about it, what was felt first before the rest.
     pub reactions: Vec<Felt>,
+    /// How many lines that are here answer it. They stay answers when it is taken back; one that is taken back itself is
+    /// none any more.
+    pub answers: u64,
 }
 
 /// A reaction, and whose it is.
@@ -69,21 +71,6 @@ pub struct Felt {
 }
 
 impl Amends {
-    /// What an entry says of another one, and of which; none for one that stands for itself.
-    pub(crate) fn of(body: Body) -> Option<(MessageId, Self)> {
-        match body {
-            Body::Edit(edit) => Some((edit.of, Self::Edit(edit.text.into()))),
-            Body::Delete(of) => Some((of, Self::Delete)),
-            Body::Reaction(reaction) => {
-                let with = reaction.with.into();
-                let on = reaction.on;
-                Some((reaction.of, Self::Reaction { with, on }))
-            }
-            Body::Pin(pin) => Some((pin.of, Self::Pin(pin.on))),
-            _ => None,
-        }
-    }
-
     /// Whether it has any effect on a line: what somebody wrote is theirs alone to change and to take back, on any of
     /// their devices. What came from elsewhere may be taken back by who brought it in.
     #[must_use]
@@ -117,6 +104,7 @@ impl Line {
         }
         self.since = Since {
             deleted: true,
+            answers: self.since.answers,
             ..Since::default()
         };
     }
@@ -197,7 +185,7 @@ mod tests {
     use super::*;
     use crate::change::Parts;
     use crate::devices::LinkProof;
-    use crate::entry::{Edit, Entry, Imported, Link, Profile, Reaction, Stamp, Text};
+    use crate::entry::{Body, Edit, Entry, Imported, Link, Profile, Reaction, Stamp, Text};
     use crate::ids::{DeviceId, PersonId};
     use crate::timeline::Timeline;
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::amend::{Amendment, Amends, Since};
 use crate::block::Arrival;
 use crate::change::Parts;
-use crate::entry::{Body, Entry, Imported, Link, Stamp, Text, entry_sum};
+use crate::entry::{Body, Entry, Imported, Link, Reaction, Stamp, Text, entry_sum};
 use crate::ids::{ActorId, MessageId};
 use crate::limits::ORDER_AHEAD_MAX_MS;
 use crate::roster::{Heard, News, Roster};
@@ -163,6 +163,15 @@ impl Line {
         Some(Entry { stamp, body })
     }
 
+    /// The message that it answers; none once it was taken back.
+    #[must_use]
+    pub fn reply_to(&self) -> Option<MessageId> {
+        match &self.says {
+            Says::Message { reply_to, .. } => *reply_to,
+            Says::Imported { .. } | Says::Unreadable { .. } => None,
+        }
+    }
+
     /// Whether this line stands where the other one does of the same entry: the author itself before who
     /// repeated it, the least of these; so in any order of arrival it is the same one.
     #[must_use]
@@ -221,6 +230,15 @@ fn tell_entry(id: MessageId, bytes: &[u8], arrival: Arrival, told: &mut Vec<Told
 /// Tells of what may be repeated. What may not, a repeat above all, is passed over: a chain of repeats in one
 /// entry would go as deep as the entry is long.
 fn tell_what_may_repeat(place: Place, by: ActorId, entry: Entry, arrival: Arrival) -> Option<Told> {
+    let about = |of, what| {
+        Some(Told::Amendment(Amendment {
+            of,
+            place,
+            by,
+            arrival,
+            what,
+        }))
+    };
     let says = match entry.body {
         Body::Text(text) => Says::Message {
             text: text.text.into(),
@@ -240,16 +258,13 @@ fn tell_what_may_repeat(place: Place, by: ActorId, entry: Entry, arrival: Arriva
         Body::Unknown { kind } => Says::Unreadable { kind },
         Body::RoomName(name) => return Some(Told::News(News::RoomName { place, name })),
         Body::Topic(topic) => return Some(Told::News(News::Topic { place, topic })),
-        body @ (Body::Edit(_) | Body::Delete(_) | Body::Reaction(_) | Body::Pin(_)) => {
-            let (of, what) = Amends::of(body)?;
-            return Some(Told::Amendment(Amendment {
-                of,
-                place,
-                by,
-                arrival,
-                what,
-            }));
+        Body::Edit(edit) => return about(edit.of, Amends::Edit(edit.text.into())),
+        Body::Delete(of) => return about(of, Amends::Delete),
+        Body::Reaction(Reaction { of, with, on }) => {
+            let with = with.into();
+            return about(of, Amends::Reaction { with, on });
         }
+        Body::Pin(pin) => return about(pin.of, Amends::Pin(pin.on)),
         Body::Profile(_) | Body::Leave | Body::Link(_) | Body::Repeat(_) => return None,
     };
     let line = Line {
@@ -294,6 +309,8 @@ pub struct Timeline {
     written: BTreeMap<Place, Line>,
     places: BTreeMap<MessageId, BTreeSet<Place>>,
     amendments: BTreeMap<MessageId, BTreeMap<(Place, ActorId), Amends>>,
+    /// The lines that answer a message, whether it is here or not.
+    answers: BTreeMap<MessageId, BTreeSet<Place>>,
     roster: Roster,
 }
 
@@ -321,7 +338,7 @@ impl Timeline {
                     if there.is_none_or(|there| line.outranks(there, &place)) {
                         self.places.entry(place.id).or_default().insert(place);
                         self.written.remove(&place);
-                        self.lines.insert(place, line);
+                        self.show(place, line);
                         self.amend(place.id);
                     }
                 }
@@ -334,13 +351,49 @@ impl Timeline {
         let (Some(amendments), Some(places)) = (self.amendments.get(&of), self.places.get(&of)) else {
             return;
         };
+        let mut amended = Vec::new();
         for place in places {
-            let Some(shown) = self.lines.get_mut(place) else {
+            let Some(shown) = self.lines.get(place) else {
                 continue;
             };
-            let written = self.written.entry(*place).or_insert_with(|| shown.clone());
+            let written = self.written.entry(*place).or_insert_with(|| Line {
+                since: Since::default(),
+                ..shown.clone()
+            });
             let amendments = amendments.iter().map(|((at, by), what)| (*at, *by, what));
-            *shown = written.after(amendments, &self.roster);
+            amended.push((*place, written.after(amendments, &self.roster)));
+        }
+        for (place, line) in amended {
+            self.show(place, line);
+        }
+    }
+
+    /// Shows a line at its place, instead of the one that was shown there, and counts it as the answer that it is.
+    fn show(&mut self, place: Place, line: Line) {
+        let now = line.reply_to();
+        let before = self.lines.insert(place, line).and_then(|line| line.reply_to());
+        if let Some(of) = before
+            && let Some(answers) = self.answers.get_mut(&of)
+        {
+            answers.remove(&place);
+            if answers.is_empty() {
+                self.answers.remove(&of);
+            }
+        }
+        if let Some(of) = now {
+            self.answers.entry(of).or_default().insert(place);
+        }
+        for of in before.into_iter().chain(now).chain([place.id]) {
+            self.count_answers(of);
+        }
+    }
+
+    fn count_answers(&mut self, of: MessageId) {
+        let count = self.answers.get(&of).map_or(0, |answers| answers.len() as u64);
+        for place in self.places.get(&of).into_iter().flatten() {
+            if let Some(line) = self.lines.get_mut(place) {
+                line.since.answers = count;
+            }
         }
     }
 

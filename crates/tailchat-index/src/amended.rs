@@ -3,14 +3,14 @@
 //! [`tailchat_core::amend`]; decides nothing itself.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, Row, params};
-use tailchat_core::amend::{Amendment, Amends, Reactions, Since};
+use tailchat_core::amend::{Amendment, Amends, Reactions};
 use tailchat_core::ids::{ActorId, MessageId, RoomId};
 use tailchat_core::roster::Roster;
 use tailchat_core::timeline::{Line, Place, Says};
 
+use crate::answers::Changed;
 use crate::checkpoint::RoomRow;
 use crate::error::{Doing, IndexError};
 use crate::fold::{number, place_bytes};
@@ -48,7 +48,7 @@ impl Index {
         &mut self,
         row: &mut RoomRow,
         amendment: &Amendment,
-        changed: &mut BTreeSet<Place>,
+        changed: &mut Changed,
     ) -> Result<(), IndexError> {
         let Amendment {
             of,
@@ -73,8 +73,8 @@ impl Index {
         }
         row.amended = true;
         for line in self.places_of_message(row.id, actor, *of)? {
-            if self.amend(row, &line, (*place, *by, what))? {
-                changed.insert(line);
+            if self.amend(row, &line, (*place, *by, what), changed)? {
+                changed.amended.insert(line);
             }
         }
         Ok(())
@@ -99,20 +99,22 @@ impl Index {
     }
 
     /// Does to a line that has just come what was said of it before.
-    pub(crate) fn amend_newcomer(&mut self, row: &RoomRow, at: &Place) -> Result<bool, IndexError> {
-        let mut changed = false;
+    pub(crate) fn amend_newcomer(
+        &mut self,
+        row: &RoomRow,
+        at: &Place,
+        changed: &mut Changed,
+    ) -> Result<(), IndexError> {
         for (place, by, what) in self.said_of(row.id, at.id, i64::MAX)? {
-            changed |= self.amend(row, at, (place, by, &what))?;
+            if self.amend(row, at, (place, by, &what), changed)? {
+                changed.amended.insert(*at);
+            }
         }
-        Ok(changed)
+        Ok(())
     }
 
     /// Judges again what some say of others' lines, since devices turned out to be one person's.
-    pub(crate) fn amend_again(
-        &mut self,
-        row: &RoomRow,
-        changed: &mut BTreeSet<Place>,
-    ) -> Result<(), IndexError> {
+    pub(crate) fn amend_again(&mut self, row: &RoomRow, changed: &mut Changed) -> Result<(), IndexError> {
         let doing = "read what was said of lines";
         let query = "SELECT DISTINCT p.bytes, m.number, m.actor FROM amend m JOIN party p ON p.id = m.actor
                      WHERE m.room = ? AND m.kind IN (?, ?)";
@@ -131,9 +133,7 @@ impl Index {
         drop(statement);
         for (message, actor) in messages {
             for place in self.places_of_message(row.id, actor, message)? {
-                if self.amend_newcomer(row, &place)? {
-                    changed.insert(place);
-                }
+                self.amend_newcomer(row, &place, changed)?;
             }
         }
         Ok(())
@@ -180,6 +180,7 @@ impl Index {
         row: &RoomRow,
         at: &Place,
         (place, by, what): (Place, ActorId, &Amends),
+        changed: &mut Changed,
     ) -> Result<bool, IndexError> {
         let Some((id, line, _)) = self.line_at(row.id, &place_bytes(at))? else {
             return Ok(false);
@@ -211,6 +212,7 @@ impl Index {
                 let order =
                     "UPDATE line SET text = '', reply_to = NULL, edited = NULL, amended = ? WHERE id = ?";
                 self.execute(order, params![DELETED, id])?;
+                self.count_as_answer(row.id, &line, -1, changed)?;
                 self.forget_texts(row, at, &line)?;
                 self.reword(id)?;
                 Ok(true)
@@ -348,7 +350,7 @@ impl Index {
         let Some((_, line, _)) = self.line_at(row.id, &place_bytes(&at))? else {
             return Ok(Vec::new());
         };
-        if line.since == Since::default() {
+        if line.since.edited.is_none() && !line.since.deleted {
             // Edits that do not apply are not its history.
             return Ok(Vec::new());
         }

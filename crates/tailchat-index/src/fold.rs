@@ -1,8 +1,6 @@
 //! The fold of entries into tables. The same as [`tailchat_core::timeline::Timeline`] in whatever order they
 //! come and however often; the tests hold both side by side.
 
-use std::collections::BTreeSet;
-
 use rusqlite::{CachedStatement, OptionalExtension, params};
 use tailchat_core::block::Arrival;
 use tailchat_core::change::Parts;
@@ -13,6 +11,7 @@ use tailchat_core::roster::Heard;
 use tailchat_core::state::Tip;
 use tailchat_core::timeline::{Line, Place, Says, Told, told_by};
 
+use crate::answers::Changed;
 use crate::checkpoint::{Position, RoomRow};
 use crate::error::{Doing, IndexError};
 use crate::index::Index;
@@ -43,16 +42,16 @@ impl Index {
     /// [`Index::keep`].
     ///
     /// Changes of an actor come in their order, those of different actors in any. Gives the places of lines that are
-    /// another than they were, or than they were written, since something was said of them.
+    /// no longer what they were.
     ///
     /// # Errors
     /// [`IndexError`]; then nothing is in that came since the last [`Index::keep`].
-    pub fn fold(&mut self, room: RoomId, folded: Folded<'_>) -> Result<BTreeSet<Place>, IndexError> {
+    pub fn fold(&mut self, room: RoomId, folded: Folded<'_>) -> Result<Changed, IndexError> {
         self.begin()?;
         match self.fold_in(room, folded) {
-            Ok((row, amended)) => {
+            Ok((row, changed)) => {
                 self.rooms.insert(room, row);
-                Ok(amended)
+                Ok(changed)
             }
             Err(err) => {
                 self.undo()?;
@@ -61,12 +60,8 @@ impl Index {
         }
     }
 
-    fn fold_in(
-        &mut self,
-        room: RoomId,
-        folded: Folded<'_>,
-    ) -> Result<(RoomRow, BTreeSet<Place>), IndexError> {
-        let mut amended = BTreeSet::new();
+    fn fold_in(&mut self, room: RoomId, folded: Folded<'_>) -> Result<(RoomRow, Changed), IndexError> {
+        let mut changed = Changed::default();
         let mut row = self.room(room)?;
         let before = (row.clock.clone(), row.whole);
         let mut heard = false;
@@ -78,23 +73,23 @@ impl Index {
             for told in told_by(parts, *arrival) {
                 match told {
                     Told::Line(place, line) => {
-                        let put = self.put_line(row.id, &place, &line)?;
+                        let put = self.put_line(row.id, &place, &line, &mut changed)?;
                         if put == Put::Fresh {
                             self.put_mentions(row.id, &place, text_of(&line))?;
                             tallies.count(self.party(place.id.actor.0)?, &place);
                         }
-                        if put != Put::Nothing && row.amended && self.amend_newcomer(&row, &place)? {
-                            amended.insert(place);
+                        if put != Put::Nothing && row.amended {
+                            self.amend_newcomer(&row, &place, &mut changed)?;
                         }
                     }
                     Told::Amendment(amendment) => {
-                        self.put_amendment(&mut row, &amendment, &mut amended)?;
+                        self.put_amendment(&mut row, &amendment, &mut changed)?;
                     }
                     Told::News(news) => {
                         heard = true;
                         // An actor's first entry comes before all that it says of others.
                         if row.roster.hear(news) == Heard::Regrouped {
-                            self.amend_again(&row, &mut amended)?;
+                            self.amend_again(&row, &mut changed)?;
                         }
                     }
                 }
@@ -114,24 +109,31 @@ impl Index {
         if before != (row.clock.clone(), row.whole) {
             self.write_reflected(&row)?;
         }
-        Ok((row, amended))
+        Ok((row, changed))
     }
 
-    fn put_line(&mut self, room: i64, place: &Place, line: &Line) -> Result<Put, IndexError> {
+    fn put_line(
+        &mut self,
+        room: i64,
+        place: &Place,
+        line: &Line,
+        changed: &mut Changed,
+    ) -> Result<Put, IndexError> {
         let key = place_bytes(place);
         let id = self.next_line;
         let order = "INSERT OR IGNORE INTO place (room, place, line) VALUES (?, ?, ?)";
         let fresh = self.execute(order, params![room, key, id])? == 1;
         if fresh {
             self.next_line += 1;
-            self.write_line(room, id, place, line)?;
+            self.write_line(room, id, place, line, changed)?;
             return Ok(Put::Fresh);
         }
         let there = self.line_at(room, &key)?;
         match there {
             Some((id, there, _)) if line.outranks(&there, place) => {
+                self.count_as_answer(room, &there, -1, changed)?;
                 self.execute("DELETE FROM line WHERE id = ?", [id])?;
-                self.write_line(room, id, place, line)?;
+                self.write_line(room, id, place, line, changed)?;
                 self.reword(id)?;
                 Ok(Put::Instead)
             }
@@ -159,13 +161,24 @@ impl Index {
         let found = statement
             .query_row(params![room, key], |row| {
                 let (_, line, amended) = crate::lines::line_of(row)?;
-                Ok((row.get(12)?, line, amended))
+                Ok((row.get(13)?, line, amended))
             })
             .optional();
         found.doing(doing)
     }
 
-    fn write_line(&mut self, room: i64, id: i64, place: &Place, line: &Line) -> Result<(), IndexError> {
+    fn write_line(
+        &mut self,
+        room: i64,
+        id: i64,
+        place: &Place,
+        line: &Line,
+        changed: &mut Changed,
+    ) -> Result<(), IndexError> {
+        let answers = self.answers_before(room, place.id)?;
+        if answers > 0 {
+            changed.answered.insert(*place);
+        }
         let actor = self.party(place.id.actor.0)?;
         let author = self.party(line.author.0)?;
         let via = self.party(line.arrival.via.0)?;
@@ -195,7 +208,7 @@ impl Index {
         };
         let order =
             "INSERT INTO line (id, room, actor, number, ord, sum, author, sent_at_ms, arrived_at_ms, via, kind, nick,
-                     reply_to, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                     reply_to, text, answers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let (sent, arrived) = (line.sent_at_ms, line.arrival.at_ms);
         self.execute(
             order,
@@ -213,10 +226,11 @@ impl Index {
                 kind,
                 nick,
                 reply_to,
-                text
+                text,
+                answers
             ],
         )?;
-        Ok(())
+        self.count_as_answer(room, line, 1, changed)
     }
 
     pub(crate) fn execute(&self, order: &str, values: impl rusqlite::Params) -> Result<usize, IndexError> {

@@ -3,6 +3,7 @@
 //! version is thrown away and built again. Knows SQLite and core's entries; no peers, no logs, no screens.
 
 mod amended;
+mod answers;
 mod checkpoint;
 mod error;
 mod fold;
@@ -18,6 +19,7 @@ mod unread;
 mod words;
 
 pub use amended::Version;
+pub use answers::Changed;
 pub use checkpoint::{Checkpoint, Position};
 pub use error::IndexError;
 pub use fold::Folded;

@@ -17,7 +17,7 @@ use crate::index::Index;
 /// The columns that [`line_of`] reads, of `place p`, `line l`, and `party` for author `a` and device `v`.
 pub(crate) const COLUMNS: &str =
     "p.place, a.bytes, l.sent_at_ms, l.arrived_at_ms, v.bytes, l.kind, l.nick, l.reply_to, l.text, l.number, l.amended,
-     l.edited";
+     l.edited, l.answers";
 
 /// A page of a room's lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -323,6 +323,7 @@ pub(crate) fn line_of(row: &Row<'_>) -> rusqlite::Result<(Place, Line, i64)> {
             deleted: amended & DELETED != 0,
             pinned: amended & PINNED != 0,
             reactions: Vec::new(),
+            answers: row.get(12)?,
         },
     };
     Ok((place, line, amended))

@@ -27,6 +27,8 @@ pub enum Spot {
     Unread(Option<Place>),
     /// The same, that mentions the reader.
     Mention(Option<Place>),
+    /// The first one behind this place, or of all, that answers this message.
+    Answer(MessageId, Option<Place>),
 }
 
 /// A page of a room's lines.
@@ -102,6 +104,7 @@ impl Index {
                 ..asked
             }),
             Spot::Unread(after) => Ok(self.unread_places(room, reader, after, 1)?.first().copied()),
+            Spot::Answer(of, after) => Ok(self.answer_places(room, of, after, 1)?.first().copied()),
             Spot::Mention(after) => Ok(self.unread_mentions(room, reader, after, 1)?.first().copied()),
         }
     }

@@ -9,7 +9,8 @@ use crate::error::IndexError;
 use crate::index::Index;
 
 impl Index {
-    /// Puts lines back to what they were at a time. A line that was deleted stays so: its text is gone from here.
+    /// Puts lines back to what they were at a time. A line that was deleted stays so: its text is gone from here, and so is
+    /// which line it answered.
     pub(crate) fn as_known(
         &self,
         room: RoomId,
@@ -27,9 +28,15 @@ impl Index {
                 {
                     *text = first;
                 }
-                line.since = Since::default();
+                line.since = Since {
+                    answers: line.since.answers,
+                    ..Since::default()
+                };
                 let said = self.said_of(row.id, place.id, known_ms)?;
                 line = line.after(said.iter().map(|(at, by, what)| (*at, *by, what)), &row.roster);
+            }
+            if line.since.answers > 0 {
+                line.since.answers = self.answers_known(row.id, place.id, known_ms)?;
             }
             known.push((place, line));
         }

@@ -10,7 +10,7 @@ use crate::error::{Doing, IndexError};
 /// Marks the file as ours: "TCix".
 const APPLICATION_ID: i32 = 0x5443_6978;
 /// The tables' version. An index of any other is thrown away.
-const VERSION: i32 = 7;
+const VERSION: i32 = 8;
 /// Pages kept in memory, in KiB.
 const CACHE_KIB: i32 = 6 * 1024;
 /// Pages in the write-ahead log at which it is brought over: 4 MiB.
@@ -29,6 +29,7 @@ pub(crate) const TOKENIZER: &str = "unicode61 remove_diacritics 2";
 /// `line` as `ord` and `sum`. `line.id` is the row in `words` too. `tally` counts the lines of each [`BUCKET`] of an
 /// actor's entries. `amend` has what was said of the message `actor`, `number`, at its own `place`, whether the message
 /// is here or not; `line.text` is the text as it is by now, given by the edit at `line.edited`.
+/// `line.answers` is how many lines of the room have the message as their `reply_to`.
 ///
 /// [`BUCKET`]: crate::unread::BUCKET
 const TABLES: &str = "
@@ -51,7 +52,7 @@ CREATE TABLE line (
     id INTEGER PRIMARY KEY, room INTEGER NOT NULL, actor INTEGER NOT NULL, number INTEGER NOT NULL,
     ord INTEGER NOT NULL, sum INTEGER NOT NULL, author INTEGER NOT NULL, sent_at_ms INTEGER NOT NULL,
     arrived_at_ms INTEGER NOT NULL, via INTEGER NOT NULL, kind INTEGER NOT NULL, nick TEXT, reply_to BLOB,
-    text TEXT NOT NULL, amended INTEGER NOT NULL DEFAULT 0, edited BLOB
+    text TEXT NOT NULL, amended INTEGER NOT NULL DEFAULT 0, edited BLOB, answers INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE amend (
     room INTEGER NOT NULL, actor INTEGER NOT NULL, number INTEGER NOT NULL, place BLOB NOT NULL, by INTEGER NOT NULL,
@@ -60,6 +61,7 @@ CREATE TABLE amend (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX line_message ON line (room, actor, number, ord, sum);
 CREATE INDEX line_pinned ON line (room, ord) WHERE amended & 8 <> 0;
+CREATE INDEX line_answer ON line (room, reply_to, ord) WHERE reply_to IS NOT NULL;
 CREATE TABLE tally (
     room INTEGER NOT NULL, actor INTEGER NOT NULL, bucket INTEGER NOT NULL, lines INTEGER NOT NULL,
     last INTEGER NOT NULL, first_ord INTEGER NOT NULL, last_ord INTEGER NOT NULL, PRIMARY KEY (room, actor, bucket)

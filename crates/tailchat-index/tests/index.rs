@@ -5,12 +5,12 @@
 
 mod rig;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use proptest::prelude::*;
 use tailchat_core::change::Parts;
-use tailchat_core::entry::{Body, Edit, Entry, Profile, Reaction, Repeat};
+use tailchat_core::entry::{Body, Edit, Entry, Profile, Reaction, Repeat, Text};
 use tailchat_core::ids::{ActorId, ChangeHash, DeviceId, MessageId, PersonId, RoomId};
 use tailchat_core::order::OrderClock;
 use tailchat_core::state::Tip;
@@ -83,6 +83,18 @@ proptest! {
         prop_assert_eq!(lines(&index, &ALL), expected(&timeline));
         let pinned: Vec<_> = expected(&timeline).into_iter().filter(|(_, line)| line.since.pinned).collect();
         prop_assert_eq!(index.pinned(ROOM, usize::MAX).unwrap(), pinned);
+        let asked: BTreeSet<MessageId> = timeline.lines().filter_map(|(_, line)| line.reply_to()).collect();
+        for of in asked {
+            let answers: Vec<_> = expected(&timeline)
+                .into_iter()
+                .filter(|(_, line)| line.reply_to() == Some(of))
+                .collect();
+            prop_assert_eq!(&index.answers(ROOM, of, None, usize::MAX).unwrap(), &answers);
+            for (at, (place, _)) in answers.iter().enumerate() {
+                let behind = index.answers(ROOM, of, Some(*place), 1).unwrap();
+                prop_assert_eq!(behind.first(), answers.get(at + 1));
+            }
+        }
         let checkpoint = index.checkpoint(ROOM).unwrap().unwrap();
         prop_assert_eq!(&checkpoint.roster, timeline.roster());
         prop_assert_eq!(checkpoint.clock, clock);
@@ -412,10 +424,67 @@ fn what_is_amended_before_it_comes_comes_amended_and_is_told() {
     };
     let told = index.fold(ROOM, folded).unwrap();
     assert_eq!(
-        told.into_iter().map(|place| place.id).collect::<Vec<_>>(),
+        told.amended.into_iter().map(|place| place.id).collect::<Vec<_>>(),
         [FIRST]
     );
+    assert!(told.answered.is_empty());
     assert_eq!(said(&index), ["two"]);
+}
+
+fn reply(order: u64) -> Vec<u8> {
+    let (text, reply_to) = ("so".into(), Some(FIRST));
+    entry(order, order.cast_signed(), Body::Text(Text { text, reply_to }))
+}
+
+/// Folds it in, and says which lines are answered more or less than before, and how often the first line is.
+fn answered(index: &mut Index, change: &Parts) -> (Vec<u64>, u64) {
+    let folded = Folded {
+        changes: &[(change, HERE)],
+        ..Folded::default()
+    };
+    let told = index.fold(ROOM, folded).unwrap();
+    let told = told.answered.into_iter().map(|place| place.id.index).collect();
+    let first = lines(index, &ALL)
+        .into_iter()
+        .find(|(place, _)| place.id == FIRST);
+    (told, first.map_or(0, |(_, line)| line.since.answers))
+}
+
+#[test]
+fn when_an_answer_comes_or_goes_the_line_that_it_answers_is_told() {
+    let mut index = Index::in_memory().unwrap();
+    let early = change(2, 0, vec![profile(2), reply(20), reply(21)]);
+    assert_eq!(answered(&mut index, &early), (vec![], 0), "it is not here yet");
+    let question = change(1, 0, vec![profile(1), text(10, "tea?")]);
+    assert_eq!(answered(&mut index, &question), (vec![1], 2));
+    assert_eq!(answered(&mut index, &change(2, 3, vec![reply(22)])), (vec![1], 3));
+    let one = MessageId {
+        actor: ActorId([2; 16]),
+        index: 1,
+    };
+    let back = change(2, 4, vec![entry(30, 1, Body::Delete(one))]);
+    assert_eq!(answered(&mut index, &back), (vec![1], 2));
+    assert_eq!(answered(&mut index, &back), (vec![], 2), "it was here already");
+    let plain = change(1, 2, vec![text(31, "milk?")]);
+    assert_eq!(answered(&mut index, &plain), (vec![], 2));
+}
+
+#[test]
+fn ten_thousand_answers_to_one_message_are_found_a_page_at_a_time() {
+    let mut index = Index::in_memory().unwrap();
+    let all = (0..10_000).map(|n| reply(20 + n / 100)).collect();
+    fold(&mut index, &[change(2, 0, all)], 1);
+    fold(&mut index, &[change(1, 0, vec![profile(1), text(10, "tea?")])], 2);
+    assert_eq!(lines(&index, &ALL)[0].1.since.answers, 10_000);
+    let mut found = index.answers(ROOM, FIRST, None, 300).unwrap();
+    while let Some((last, _)) = found.last() {
+        let page = index.answers(ROOM, FIRST, Some(*last), 300).unwrap();
+        if page.is_empty() {
+            break;
+        }
+        found.extend(page);
+    }
+    assert_eq!(found, lines(&index, &ALL)[1..]);
 }
 
 #[test]

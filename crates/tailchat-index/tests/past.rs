@@ -72,10 +72,15 @@ proptest! {
                 then.fold(&parts, at(at_ms));
             }
         }
-        let wanted: Vec<_> = then.lines().map(|(place, line)| {
+        let mut wanted: Vec<_> = then.lines().map(|(place, line)| {
             let gone = now.line(place).filter(|line| line.since.deleted);
             (*place, gone.unwrap_or(line).clone())
         }).collect();
+        // What was deleted since answers nothing any more, whenever one looks.
+        let answering: Vec<_> = wanted.iter().filter_map(|(_, line)| line.reply_to()).collect();
+        for (place, line) in &mut wanted {
+            line.since.answers = answering.iter().filter(|of| **of == place.id).count() as u64;
+        }
         prop_assert_eq!(&lines(&index, &as_of(known)), &wanted);
         let page = Asked { from: From::Newest(newest), ..as_of(known) };
         let tail = wanted.len().saturating_sub(usize::try_from(newest).unwrap());

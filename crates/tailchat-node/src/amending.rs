@@ -28,7 +28,7 @@ impl Node {
         what: Amending,
     ) -> Result<Pending, Failure> {
         match self.amendment(room, of, line, what)? {
-            Some(draft) => self.post(session, room, vec![draft], AfterPost::Amended),
+            Some(draft) => self.post(session, room, vec![draft], AfterPost::Told),
             None => Ok(Pending::items([])),
         }
     }

@@ -77,7 +77,7 @@ impl Node {
             (AfterIndex::ShowLine { room }, Found::Line(Some((place, line)))) => {
                 Ok(self.line_found(room, &place, &line))
             }
-            (AfterIndex::Pins { room }, Found::Pinned(lines)) => Ok(self.pins_found(room, &lines)),
+            (AfterIndex::List { room }, Found::Listed(lines)) => Ok(self.listed(room, &lines)),
             (AfterIndex::Search, Found::Hits(hits, unread)) => Ok(self.searched(&hits, &unread)),
             (AfterIndex::Import { room }, Found::Unknown(unknown, known)) => {
                 Ok(self.import_unknown(id, room, unknown, known))
@@ -123,6 +123,11 @@ impl Node {
                     asked.ok_or_else(busy)?,
                     AfterIndex::ShowLine { room },
                 ))
+            }
+            AfterIndex::Answers { room, message, after } => {
+                let message = the_message(messages, &message)?;
+                let asked = self.ask_index(id, room, Question::Answers(message, after));
+                Ok(Pending::Index(asked.ok_or_else(busy)?, AfterIndex::List { room }))
             }
             AfterIndex::Amend { room, message, what } => {
                 let message = the_message(messages, &message)?;

@@ -198,6 +198,7 @@ impl<'a> View<'a> {
                 .iter()
                 .map(|felt| self.reaction(felt, REACTED_MAX))
                 .collect(),
+            answers: line.since.answers,
             on: self.holders(place.id, true),
             of: u32::try_from(self.members.len()).unwrap_or(u32::MAX),
             unread: !mine

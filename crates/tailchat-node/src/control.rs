@@ -94,6 +94,17 @@ pub enum Request {
         /// Its ID, or the unique beginning of one.
         message: String,
     },
+    /// A message and the messages that answer it, as [`Item::Message`]: itself first, then they, the oldest first. At
+    /// most [`ANSWERS_MAX`] of them; [`MessageItem::answers`] of the first item tells how many there are.
+    Answers {
+        /// In which room.
+        room: String,
+        /// Its ID, or the unique beginning of one.
+        message: String,
+        /// Only answers behind this place.
+        #[serde(default)]
+        after: Option<String>,
+    },
     /// A page of a room's lines: [`Item::Page`], then the lines as [`Item::Message`], the oldest first.
     Page {
         /// Which room.
@@ -310,6 +321,9 @@ pub const SEARCH_MAX: u32 = 4096;
 /// Messages that one [`Request::Pins`] lists.
 pub const PINS_MAX: usize = 256;
 
+/// Answers in one answer to [`Request::Answers`]; the rest are asked for by the place of the last one.
+pub const ANSWERS_MAX: usize = 512;
+
 /// Messages in one [`Request::Import`]; a node refuses more.
 pub const IMPORT_MAX: usize = 4096;
 
@@ -334,6 +348,13 @@ pub enum At {
     Unread(Option<String>),
     /// The same, that names us.
     Mention(Option<String>),
+    /// The first one behind this place, or of all, that answers a message.
+    Answer {
+        /// The message's ID.
+        of: String,
+        /// Behind which place.
+        after: Option<String>,
+    },
 }
 
 /// Which messages are read.

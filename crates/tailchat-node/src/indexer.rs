@@ -1,7 +1,7 @@
 //! The index's thread at work: each job done, its answer told, and what can wait done when nothing else is to do.
 //! An index that fails is replaced by an empty one. Decides nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use tailchat_core::block::Arrival;
@@ -12,11 +12,11 @@ use tailchat_core::order::OrderClock;
 use tailchat_core::roster::Roster;
 use tailchat_core::state::Tip;
 use tailchat_core::timeline::{Line, Place};
-use tailchat_index::{Asked, Folded, From, Index, IndexError, Opening, Position, Search};
+use tailchat_index::{Asked, Changed, Folded, From, Index, IndexError, Opening, Position, Search};
 use tokio::sync::mpsc;
 
-use crate::control::{Import, SHOWN_MAX};
-use crate::indexing::{AskedIndex, Found, Job, Life, Question, Told, in_memory};
+use crate::control::{ANSWERS_MAX, Import, SHOWN_MAX};
+use crate::indexing::{AskedIndex, ChangedLines, Found, Job, Life, Question, Told, in_memory};
 use crate::replay::Portion;
 use crate::session::SessionId;
 use crate::unread::{Counts, ReaderOf};
@@ -158,14 +158,11 @@ impl Worker {
         position: Position,
         changes: &[ArrivedChange],
     ) -> Result<(), IndexError> {
-        let folded = self.fold(room, position, changes).and_then(|amended| {
-            let count = amended.len();
-            let told: Vec<Place> = amended.into_iter().filter(|_| count <= SHOWN_MAX).collect();
-            Ok((count, self.index.lines_at(room, &told)?))
-        });
+        let folded = self.fold(room, position, changes);
+        let folded = folded.and_then(|changed| self.lines_of(room, &changed));
         // The loop counts what is folded, however that ended.
-        let ((count, amended), result) = or_else(folded, (0, Vec::new()));
-        self.tell(Told::Folded { room, amended, count });
+        let (changed, result) = or_else(folded, ChangedLines::default());
+        self.tell(Told::Folded { room, changed });
         result?;
         if changes.len() >= KEEP_CHANGES {
             self.index.keep()?;
@@ -178,7 +175,7 @@ impl Worker {
         room: RoomId,
         position: Position,
         changes: &[ArrivedChange],
-    ) -> Result<BTreeSet<Place>, IndexError> {
+    ) -> Result<Changed, IndexError> {
         let tips: BTreeMap<ActorId, Tip> = changes
             .iter()
             .map(|arrived| (arrived.change.parts.actor, arrived.change.tip))
@@ -195,6 +192,20 @@ impl Worker {
             whole: false,
         };
         self.index.fold(room, folded)
+    }
+
+    fn lines_of(&self, room: RoomId, changed: &Changed) -> Result<ChangedLines, IndexError> {
+        let answered: Vec<Place> = changed.answered.difference(&changed.amended).copied().collect();
+        let amended: Vec<Place> = changed.amended.iter().copied().collect();
+        let lines = |places: &[Place]| match places.len() > SHOWN_MAX {
+            true => Ok(Vec::new()),
+            false => self.index.lines_at(room, places),
+        };
+        Ok(ChangedLines {
+            amended: lines(&amended)?,
+            answered: lines(&answered)?,
+            count: amended.len() + answered.len(),
+        })
     }
 
     fn replay(&mut self, room: RoomId, portion: &Portion) -> Result<(), IndexError> {
@@ -244,8 +255,15 @@ impl Worker {
                 exact,
             } => self.messages(room, &actors, &digits, exact),
             Question::Versions(id) => Ok(Found::Versions(self.index.versions(room, id)?)),
-            Question::Pins(limit) => Ok(Found::Pinned(self.index.pinned(room, limit)?)),
+            Question::Pins(limit) => Ok(Found::Listed(self.index.pinned(room, limit)?)),
             Question::Line(id) => Ok(Found::Line(self.index.message(room, id)?)),
+            Question::Answers(of, after) => {
+                let mut lines: Vec<_> = self.index.message(room, of)?.into_iter().collect();
+                if !lines.is_empty() {
+                    lines.extend(self.index.answers(room, of, after, ANSWERS_MAX)?);
+                }
+                Ok(Found::Listed(lines))
+            }
             Question::Known(messages) => {
                 let total = messages.len();
                 let mut unknown = Vec::new();

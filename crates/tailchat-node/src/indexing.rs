@@ -52,6 +52,8 @@ pub(crate) enum Question {
     Pins(usize),
     /// The texts that it has had.
     Versions(MessageId),
+    /// It, and the first lines behind a place, or of all, that answer it.
+    Answers(MessageId, Option<Place>),
     /// A page around a spot: so many lines before it and so many from it on.
     Page(Spot, (usize, usize), ReaderOf),
     /// The first lines behind a place that were not read.
@@ -66,8 +68,8 @@ pub(crate) enum Found {
     Page(Page),
     Messages(Vec<MessageId>),
     Line(Option<(Place, Line)>),
-    /// In order.
-    Pinned(Vec<(Place, Line)>),
+    /// Lines that are told as they are.
+    Listed(Vec<(Place, Line)>),
     Versions(Vec<Version>),
     /// What a search found, and the rooms that could not be searched.
     Hits(Hits, Vec<RoomId>),
@@ -97,19 +99,24 @@ pub(crate) enum Told {
         counts: Option<Counts>,
     },
     /// Changes are in.
-    Folded {
-        room: RoomId,
-        /// Lines that are no longer what they were; none if there are more than [`crate::control::SHOWN_MAX`].
-        amended: Vec<(Place, Line)>,
-        /// How many.
-        count: usize,
-    },
+    Folded { room: RoomId, changed: ChangedLines },
     /// The index was replaced by an empty one: rooms have to be read again.
     Lost {
         /// The one that is there now.
         life: Life,
         why: String,
     },
+}
+
+/// Lines that are no longer what they were, none of a kind if there are more than [`crate::control::SHOWN_MAX`].
+#[derive(Default)]
+pub(crate) struct ChangedLines {
+    /// Those that something was said of.
+    pub(crate) amended: Vec<(Place, Line)>,
+    /// Those that more or fewer lines answer than before, and nothing else.
+    pub(crate) answered: Vec<(Place, Line)>,
+    /// How many there are.
+    pub(crate) count: usize,
 }
 
 /// What the index's thread is to do.

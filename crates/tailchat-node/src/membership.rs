@@ -210,7 +210,7 @@ impl Node {
             Describing::Name(name) => Body::RoomName(checked_name(&name)?),
             Describing::Topic(topic) => Body::Topic(checked_topic(&topic)?),
         };
-        self.post(session, room, vec![Draft { body, stamp: None }], AfterPost::Named)
+        self.post(session, room, vec![Draft { body, stamp: None }], AfterPost::Told)
     }
 
     pub(crate) fn rename(&mut self, session: SessionId, name: &str) -> Result<Pending, Failure> {
@@ -283,7 +283,7 @@ impl Node {
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {
             let draft = self.profile(name.clone());
-            if let Ok(state) = self.post(id, room, vec![draft], AfterPost::Named) {
+            if let Ok(state) = self.post(id, room, vec![draft], AfterPost::Told) {
                 self.put(id, state);
             }
         }

@@ -369,8 +369,8 @@ impl Node {
                 found,
             } => self.found(session, asked, found),
             Told::Counted { room, asked, counts } => self.counted(room, asked, counts),
-            Told::Folded { room, amended, count } => {
-                self.amended(room, &amended, count);
+            Told::Folded { room, changed } => {
+                self.amended(room, &changed);
                 self.backlog = self.backlog.saturating_sub(1);
                 if let Some((room, outcome)) = self.held.pop_front() {
                     self.take_outcome(room, outcome);

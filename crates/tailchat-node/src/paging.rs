@@ -1,14 +1,14 @@
-//! Pages that a screen asks for, around a line or behind it, and on how many disks their messages are.
+//! Pages that a screen asks for, around a line or behind it, what answers a message, and on how many disks messages are.
 
 use tailchat_core::ids::{MessageId, RoomId};
-use tailchat_core::timeline::{Line, Place};
+use tailchat_core::timeline::{Line, NotAPlace, Place};
 use tailchat_index::{Page as Found, Spot};
 
 use crate::answers::View;
 use crate::control::{At, Code, Failure, Item, PAGE_MAX, PINS_MAX, PageItem};
 use crate::indexing::Question;
 use crate::node::Node;
-use crate::requests::{busy, left};
+use crate::requests::{busy, left, no_message};
 use crate::session::{AfterIndex, Pending, SessionId};
 use crate::unread;
 
@@ -27,10 +27,6 @@ impl Node {
             return Err(Failure::new(Code::Usage, why));
         }
         let lines = (before as usize, after as usize);
-        let place = |text: String| {
-            text.parse::<Place>()
-                .map_err(|err| Failure::new(Code::Usage, err.to_string()))
-        };
         let spot = match at {
             At::Newest => Spot::Newest,
             At::Oldest => Spot::Oldest,
@@ -38,6 +34,10 @@ impl Node {
             At::Time(since_ms) => Spot::Time(since_ms),
             At::Unread(after) => Spot::Unread(after.map(place).transpose()?),
             At::Mention(after) => Spot::Mention(after.map(place).transpose()?),
+            At::Answer { of, after } => {
+                let of = of.parse().map_err(|_| no_message(&of))?;
+                Spot::Answer(of, after.map(place).transpose()?)
+            }
             At::Message(text) => {
                 let asked = self.ask_for_message(session, room, &text)?;
                 return Ok(Pending::Index(asked, AfterIndex::Goto { room, text, lines }));
@@ -85,12 +85,13 @@ impl Node {
     pub(crate) fn pins(&mut self, session: SessionId, room: &str) -> Result<Pending, Failure> {
         let room = self.resolve(room)?;
         let asked = self.ask_index(session, room, Question::Pins(PINS_MAX));
-        Ok(Pending::Index(asked.ok_or_else(busy)?, AfterIndex::Pins { room }))
+        Ok(Pending::Index(asked.ok_or_else(busy)?, AfterIndex::List { room }))
     }
 
-    pub(crate) fn pins_found(&self, room: RoomId, pinned: &[(Place, Line)]) -> Pending {
+    /// Lines, as they were found.
+    pub(crate) fn listed(&self, room: RoomId, lines: &[(Place, Line)]) -> Pending {
         match self.view(room) {
-            Some(view) => Pending::items(messages(&view, pinned)),
+            Some(view) => Pending::items(messages(&view, lines)),
             None => Pending::from(left()),
         }
     }
@@ -103,6 +104,19 @@ impl Node {
         let message = view.message(place, line);
         let holders = view.holders_by_name(place.id);
         Pending::items([Item::Message(Box::new(message)), Item::Holders(holders)])
+    }
+
+    /// Asks for a message and what answers it.
+    pub(crate) fn answers_to(
+        &mut self,
+        session: SessionId,
+        room: &str,
+        message: String,
+        after: Option<String>,
+    ) -> Result<Pending, Failure> {
+        let after = after.map(place).transpose()?;
+        let then = |room, message| AfterIndex::Answers { room, message, after };
+        self.look_for_message(session, room, message, then)
     }
 
     pub(crate) fn disks_of(&self, room: &str, ids: &[String]) -> Result<Pending, Failure> {
@@ -122,4 +136,9 @@ impl Node {
 fn messages(view: &View<'_>, lines: &[(Place, Line)]) -> impl Iterator<Item = Item> {
     let items = lines.iter().map(|(place, line)| view.message(place, line));
     items.map(|message| Item::Message(Box::new(message)))
+}
+
+fn place(text: String) -> Result<Place, Failure> {
+    text.parse()
+        .map_err(|err: NotAPlace| Failure::new(Code::Usage, err.to_string()))
 }

@@ -118,7 +118,7 @@ impl Node {
                 Some(Pending::Ready(answers))
             }
             AfterPost::Imported { added, known } => Some(Pending::items([Item::Imported { added, known }])),
-            AfterPost::Named | AfterPost::Amended => Some(Pending::items([])),
+            AfterPost::Told => Some(Pending::items([])),
             AfterPost::Made => Some(Pending::items([Item::Room(self.room_item(post.room))])),
             AfterPost::Joined { deadline: None } => {
                 Some(Pending::items([Item::Room(self.room_item(post.room))]))

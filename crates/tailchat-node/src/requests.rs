@@ -120,6 +120,7 @@ impl Node {
                 let after = |room, message| AfterIndex::Show { room, message };
                 self.look_for_message(session, &room, message, after)
             }
+            Request::Answers { room, message, after } => self.answers_to(session, &room, message, after),
             Request::Import { room, messages } => self.import(&room, messages),
             Request::Check { room, repair } => {
                 let rooms = self.resolve_all(room.as_deref())?;

@@ -131,6 +131,7 @@ impl Request {
             | Self::Amend { room, .. }
             | Self::Versions { room, .. }
             | Self::Show { room, .. }
+            | Self::Answers { room, .. }
             | Self::Page { room, .. }
             | Self::Read { room, .. }
             | Self::Disks { room, .. }

@@ -145,6 +145,12 @@ pub(crate) enum AfterIndex {
     Show { room: RoomId, message: String },
     /// This one.
     ShowLine { room: RoomId },
+    /// What answers the message that this text names is told, from this place on.
+    Answers {
+        room: RoomId,
+        message: String,
+        after: Option<Place>,
+    },
     /// Something is said of this message.
     AmendLine {
         room: RoomId,
@@ -157,8 +163,8 @@ pub(crate) enum AfterIndex {
     Page { room: RoomId },
     /// What was found is told.
     Search,
-    /// What is pinned is told.
-    Pins { room: RoomId },
+    /// Lines are told as they are found.
+    List { room: RoomId },
     /// A page is asked for around the message that this text names.
     Goto {
         room: RoomId,
@@ -184,8 +190,8 @@ pub(crate) enum AfterPost {
         added: u64,
         known: u64,
     },
-    Named,
-    Amended,
+    /// Nothing more: another name, something about a message.
+    Told,
     Made,
     Joined {
         deadline: Option<Deadline>,

@@ -7,6 +7,7 @@ use tailchat_core::ids::RoomId;
 use tailchat_core::timeline::{Line, Place};
 
 use crate::control::{Answer, Change, Item, RoomItem, SHOWN_MAX, ShownItem};
+use crate::indexing::ChangedLines;
 use crate::node::Node;
 use crate::session::{PAGE_LEN, Page, Pending};
 
@@ -84,15 +85,24 @@ impl Node {
         self.watchers().for_each(|watching| watching.push(item.clone()));
     }
 
-    /// Lines are no longer what they were; none of them is given if they are too many.
-    pub(crate) fn amended(&mut self, room: RoomId, lines: &[(Place, Line)], count: usize) {
-        if count == 0 {
+    /// Lines are no longer what they were.
+    pub(crate) fn amended(&mut self, room: RoomId, changed: &ChangedLines) {
+        let ChangedLines {
+            amended,
+            answered,
+            count,
+        } = changed;
+        if *count == 0 {
             return;
         }
-        // A name may stand in the new text.
-        self.unread_changed(room);
-        self.follow(room, lines);
-        if lines.is_empty() {
+        if answered.len() < *count {
+            // A name may stand in the new text.
+            self.unread_changed(room);
+        }
+        // Whoever follows gets the answer itself, which names what it answers.
+        self.follow(room, amended);
+        let whole = amended.len() + answered.len() == *count;
+        if !whole || *count > SHOWN_MAX {
             return self.lines_changed(room);
         }
         if self.watchers().next().is_none() {
@@ -101,9 +111,10 @@ impl Node {
         let Some(view) = self.view(room) else { return };
         let item = Item::Amended(ShownItem {
             room: room.to_string(),
-            lines: lines.len() as u64,
-            messages: lines
+            lines: *count as u64,
+            messages: amended
                 .iter()
+                .chain(answered)
                 .map(|(place, line)| view.message(place, line))
                 .collect(),
         });

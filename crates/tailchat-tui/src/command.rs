@@ -132,6 +132,8 @@ pub(crate) enum Goal {
     Time(i64),
     /// A message.
     Message(MessageKey),
+    /// The first message behind this place, or of all, that answers one.
+    Answer { of: MessageKey, after: Option<Place> },
     /// A line.
     Place(Place),
 }
@@ -273,6 +275,10 @@ impl Goal {
             Self::NextMention(behind) => At::Mention(spelled(behind)),
             Self::Time(ms) => At::Time(ms),
             Self::Message(id) => At::Message(id.to_string()),
+            Self::Answer { of, after } => At::Answer {
+                of: of.to_string(),
+                after: spelled(after),
+            },
             Self::Place(place) => At::Place(place.to_string()),
         }
     }

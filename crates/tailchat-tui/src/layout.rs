@@ -275,7 +275,7 @@ fn block(window: &mut Window, line: usize, sheet: &Sheet) -> Vec<Row> {
 
 /// What is to be said of a line beside what it says; empty if nothing.
 pub(crate) fn marks(line: &Line) -> String {
-    let marks = [line.lateness(), line.disks()];
+    let marks = [line.lateness(), line.answered(), line.disks()];
     marks.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 

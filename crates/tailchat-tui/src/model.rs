@@ -143,6 +143,14 @@ impl Model {
         self.open.as_ref().and_then(|open| self.rooms.get(&open.key))
     }
 
+    /// What is being written in a room, on the screen or not; none if it was left.
+    pub(crate) fn writing_in(&mut self, key: &RoomKey) -> Option<&mut Writing> {
+        match self.open.as_ref().is_some_and(|open| open.key == *key) {
+            true => Some(&mut self.writing),
+            false => self.parked.get_mut(key),
+        }
+    }
+
     /// Puts a word into the status line for a while.
     pub(crate) fn say(&mut self, words: impl Into<String>) {
         let words = words.into();

@@ -376,6 +376,10 @@ impl MadeUp {
                 .lines
                 .iter()
                 .position(|line| line.unread && behind(place, line)),
+            At::Answer { of, after } => self
+                .lines
+                .iter()
+                .position(|line| line.reply_to.as_ref() == Some(of) && behind(after, line)),
             At::Mention(place) => {
                 let named = |line: &MessageItem| line.unread && line.text.contains("ann");
                 self.lines
@@ -444,6 +448,7 @@ pub(crate) fn message(at: u32, text: &str) -> MessageItem {
         pinned: false,
         ignored: false,
         reactions: Vec::new(),
+        answers: 0,
         on: 1,
         of: 3,
         unread: false,

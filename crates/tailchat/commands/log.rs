@@ -7,7 +7,10 @@ use jiff::Zoned;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use tailchat_core::text;
-use tailchat_node::control::{Code, Failure, Item, LogRequest, MessageItem, MessageKind, Request};
+use tailchat_node::client::Client;
+use tailchat_node::control::{
+    ANSWERS_MAX, Code, Failure, Item, LogRequest, MessageItem, MessageKind, Request,
+};
 
 use crate::args::{Everywhere, LogArgs, RoomArgs};
 use crate::print::{Output, counted};
@@ -36,6 +39,7 @@ pub(crate) struct MessageObject<'a> {
     on: u32,
     of: u32,
     pinned: bool,
+    answers: u64,
 }
 
 /// `tailchat log`.
@@ -44,8 +48,11 @@ pub(crate) async fn log(args: LogArgs, everywhere: &Everywhere, out: &mut Output
     let moment = |text: Option<&String>| text.map(|text| time::parse(text, &now)).transpose();
     let (since_ms, until_ms) = (moment(args.since.as_ref())?, moment(args.until.as_ref())?);
     let known_ms = moment(args.at.as_ref())?;
-    let mut page = Page::new(now.time_zone(), out);
+    let mut page = Page::new(now.time_zone(), args.ignored, out);
     let done = with_node(config(everywhere, Online::No)?, async |client| {
+        if let Some(message) = &args.answers_to {
+            return answers(client, (&args.room, message), &mut page, out).await;
+        }
         // A node of our own would keep the folder to itself, offline, and wait for nothing.
         let follow = args.follow && client.is_remote();
         let request = Request::Log(LogRequest {
@@ -58,24 +65,8 @@ pub(crate) async fn log(args: LogArgs, everywhere: &Everywhere, out: &mut Output
             follow,
             preview: !out.is_json() && known_ms.is_none(),
         });
-        let mut ignored = 0;
-        stream(client, request, out, |item, out| match item {
-            Item::Message(message) if message.ignored && !args.ignored => {
-                ignored += 1;
-                Ok(())
-            }
-            Item::Message(message) if out.is_json() => out.object(&object(&message)),
-            Item::Message(message) => page.show(&message, out),
-            Item::Preview(message) => page.preview(&message, out),
-            _ => Ok(()),
-        })
-        .await?;
-        if ignored > 0 {
-            let messages = counted(ignored, "message");
-            out.note(&format!(
-                "{messages} of people whom you ignore; with --ignored they are shown."
-            ));
-        }
+        stream(client, request, out, |item, out| page.take(item, out)).await?;
+        page.tell_ignored(out);
         if args.follow && !follow {
             let why = "nothing new can come, since no tailchat runs here; start `tailchat serve` first";
             return Err(Failure::new(Code::Failed, why).into());
@@ -92,21 +83,52 @@ pub(crate) async fn log(args: LogArgs, everywhere: &Everywhere, out: &mut Output
 
 /// `tailchat pins`.
 pub(crate) async fn pins(args: RoomArgs, everywhere: &Everywhere, out: &mut Output) -> Result<()> {
-    let mut page = Page::new(Zoned::now().time_zone(), out);
+    let mut page = Page::new(Zoned::now().time_zone(), true, out);
     with_node(config(everywhere, Online::No)?, async |client| {
-        stream(
-            client,
-            Request::Pins { room: args.room },
-            out,
-            |item, out| match item {
-                Item::Message(message) if out.is_json() => out.object(&object(&message)),
-                Item::Message(message) => page.show(&message, out),
-                _ => Ok(()),
-            },
-        )
-        .await
+        let request = Request::Pins { room: args.room };
+        stream(client, request, out, |item, out| page.take(item, out)).await
     })
     .await
+}
+
+/// A message and what answers it, a portion at a time.
+async fn answers(
+    client: &mut Client,
+    (room, message): (&str, &str),
+    page: &mut Page,
+    out: &mut Output,
+) -> Result<()> {
+    let mut after = None;
+    loop {
+        let request = Request::Answers {
+            room: room.to_owned(),
+            message: message.to_owned(),
+            after: after.clone(),
+        };
+        let mut answers = 0;
+        let mut itself = true;
+        stream(client, request, out, |item, out| {
+            let Item::Message(message) = &item else {
+                return Ok(());
+            };
+            // It comes with every portion.
+            if std::mem::take(&mut itself) {
+                return if after.is_none() {
+                    page.take(item, out)
+                } else {
+                    Ok(())
+                };
+            }
+            answers += 1;
+            after = Some(message.place.clone());
+            page.take(item, out)
+        })
+        .await?;
+        if answers < ANSWERS_MAX {
+            page.tell_ignored(out);
+            return Ok(());
+        }
+    }
 }
 
 fn screenful(args: &LogArgs, out: &Output) -> Option<u64> {
@@ -130,6 +152,7 @@ pub(crate) fn object(message: &MessageItem) -> MessageObject<'_> {
         on: message.on,
         of: message.of,
         pinned: message.pinned,
+        answers: message.answers,
     }
 }
 
@@ -149,15 +172,44 @@ struct Page {
     day: String,
     /// Whether what follows is no more than a peer's word.
     previews: bool,
+    /// Whether what people wrote is listed whom the person ignores.
+    with_ignored: bool,
+    /// How many such messages were left out.
+    ignored: u64,
 }
 
 impl Page {
-    fn new(zone: &TimeZone, out: &Output) -> Self {
+    fn new(zone: &TimeZone, with_ignored: bool, out: &Output) -> Self {
         Self {
             zone: zone.clone(),
             days: out.is_terminal(),
             day: String::new(),
             previews: false,
+            with_ignored,
+            ignored: 0,
+        }
+    }
+
+    fn take(&mut self, item: Item, out: &mut Output) -> Result<()> {
+        match item {
+            Item::Message(message) if message.ignored && !self.with_ignored => {
+                self.ignored += 1;
+                Ok(())
+            }
+            Item::Message(message) if out.is_json() => out.object(&object(&message)),
+            Item::Message(message) => self.show(&message, out),
+            Item::Preview(message) => self.preview(&message, out),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says how many were left out.
+    fn tell_ignored(&self, out: &mut Output) {
+        if self.ignored > 0 {
+            let messages = counted(self.ignored, "message");
+            out.note(&format!(
+                "{messages} of people whom you ignore; with --ignored they are shown."
+            ));
         }
     }
 
@@ -239,6 +291,7 @@ mod tests {
             pinned: false,
             ignored: false,
             reactions: Vec::new(),
+            answers: 2,
             on: 3,
             of: 5,
             unread: true,
@@ -272,7 +325,7 @@ mod tests {
             "{\"room\":\"room1\",\"id\":\"ab/1\",\"author\":\"an\\u202en\",\
              \"sent_at\":\"2026-11-22T15:04:05.123Z\",\"arrived_at\":\"2026-11-22T15:04:06.000Z\",\
              \"kind\":\"text\",\"text\":\"hi\",\"reply_to\":null,\"edited\":false,\"deleted\":false,\
-             \"reactions\":{},\"on\":3,\"of\":5,\"pinned\":false}\n"
+             \"reactions\":{},\"on\":3,\"of\":5,\"pinned\":false,\"answers\":2}\n"
         );
     }
 }

@@ -9,7 +9,7 @@ use tailchat_node::control::{Code, Failure, Item, MessageItem, Request};
 
 use super::log::{MessageObject, object};
 use crate::args::{Everywhere, ShowArgs};
-use crate::print::Output;
+use crate::print::{Output, counted};
 use crate::reach::{Online, config, with_node};
 use crate::time;
 
@@ -119,6 +119,9 @@ fn rows(message: &MessageItem, known: &Known, zone: &TimeZone) -> Vec<(&'static 
     }
     if let Some(answered) = &message.reply_to {
         rows.push(("answers", answered.clone()));
+    }
+    if message.answers > 0 {
+        rows.push(("answered", format!("by {}", counted(message.answers, "message"))));
     }
     if known.versions.len() > 1 {
         for (at_ms, text) in &known.versions {

@@ -25,6 +25,7 @@ fn message(index: u64, author: &str, text: &str) -> MessageItem {
         reply_to: None,
         edited: false,
         deleted: false,
+        answers: 0,
         reactions: Vec::new(),
         on: 77,
         of: 78,

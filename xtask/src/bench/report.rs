@@ -20,7 +20,8 @@ pub(super) const METHOD: &str = "\
   change, by one author. Rooms are written to disk through the production log before anything runs; a corpus with
   fewer messages begins again.
 - An *fsync* is an append of 200 bytes and `fdatasync`, a *round trip* 200 bytes there and back over loopback; both
-  stand at their median and are taken in turn with what they are compared with. Latencies of a message are medians of
+  stand at their median and are taken in turn with what they are compared with. `sync(1)` runs before the live part, so
+  that what was made for it is on the disk before anything is timed. Latencies of a message are medians of
   300, those of a screen of up to 100; all sizes in turn. *A memcpy of the texts* copies the messages' texts once; *a process that
   does nothing* is `tailchat --version`.
 - Processes are release builds, one a peer. CPU and memory are what the system says of the node's process; the wire is

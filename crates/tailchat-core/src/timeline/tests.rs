@@ -29,6 +29,23 @@ fn text(order: u64, text: &str) -> Vec<u8> {
     )
 }
 
+fn message(actor: u8, index: u64) -> MessageId {
+    MessageId {
+        actor: ActorId([actor; 16]),
+        index,
+    }
+}
+
+fn reply(order: u64, to: MessageId) -> Vec<u8> {
+    entry(
+        order,
+        Body::Text(Text {
+            text: "so".into(),
+            reply_to: Some(to),
+        }),
+    )
+}
+
 fn profile(order: u64, person: u8, device: u8, name: &str) -> Vec<u8> {
     let (person, device) = (PersonId([person; 32]), DeviceId([device; 16]));
     entry(
@@ -165,10 +182,55 @@ fn a_time_far_from_its_order_is_shown_near_it() {
     assert_eq!(stamp(0, 5), 0);
 }
 
+fn answers(timeline: &Timeline) -> Vec<u64> {
+    timeline.lines().map(|(_, line)| line.since.answers).collect()
+}
+
+#[test]
+fn a_message_knows_how_many_lines_answer_it_whenever_they_came() {
+    let question = change(1, 0, vec![profile(1, 1, 1, "ann"), text(10, "tea?")]);
+    let first = change(2, 0, vec![profile(2, 2, 2, "bob"), reply(11, message(1, 1))]);
+    let second = change(3, 0, vec![reply(12, message(1, 1)), reply(13, message(3, 0))]);
+    let all = [question, first, second];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+        let timeline = fold(&order.map(|at: usize| all[at].clone()));
+        assert_eq!(answers(&timeline), [2, 0, 1, 0]);
+    }
+    let with = |more: Parts| {
+        let mut all = all.to_vec();
+        all.push(more);
+        let timeline = fold(&all);
+        all.reverse();
+        assert_eq!(timeline, fold(&all));
+        answers(&timeline)
+    };
+    // An answer that was taken back is none; what was taken back itself keeps its answers.
+    let back = |actor, of| change(actor, 2, vec![entry(20, Body::Delete(of))]);
+    assert_eq!(with(back(2, message(2, 1))), [1, 0, 1, 0]);
+    assert_eq!(with(back(1, message(1, 1))), [2, 0, 1, 0]);
+}
+
+#[test]
+fn messages_that_answer_each_other_or_themselves_are_counted_like_any() {
+    let timeline = fold(&[change(
+        1,
+        0,
+        vec![
+            reply(10, message(1, 1)),
+            reply(11, message(1, 0)),
+            reply(12, message(1, 2)),
+            reply(13, message(9, 9)),
+        ],
+    )]);
+    assert_eq!(answers(&timeline), [1, 1, 1, 0]);
+}
+
 fn bodies() -> impl Strategy<Value = Vec<u8>> {
     let order = 0..6_u64;
     prop_oneof![
         (order.clone(), "[ab]").prop_map(|(order, name)| text(order, &name)),
+        (order.clone(), 0..3_u8, 0..5_u64)
+            .prop_map(|(order, actor, index)| reply(order, message(actor, index))),
         (order.clone(), 0..2_u8, 0..3_u8, "[ab]")
             .prop_map(|(order, person, device, name)| profile(order, person, device, &name)),
         order.clone().prop_map(|order| entry(order, Body::Leave)),

@@ -24,7 +24,7 @@ pub enum Item {
     Searched(SearchedItem),
     /// Lines were shown.
     Shown(ShownItem),
-    /// Lines are no longer what they were: they were edited, deleted or reacted to.
+    /// Lines are no longer what they were: they were edited, deleted, reacted to or answered.
     Amended(ShownItem),
     /// A room changed in a way that only asking again tells: its index was lost and is being built again, or it was
     /// opened, or what others' disks hold of it changed.
@@ -240,6 +240,9 @@ pub struct MessageItem {
     /// What people feel about it, what was felt first before the rest.
     #[serde(default)]
     pub reactions: Vec<ReactionItem>,
+    /// How many messages that are here answer it.
+    #[serde(default)]
+    pub answers: u64,
     /// Members whose disks have it, ourselves included.
     pub on: u32,
     /// Members.

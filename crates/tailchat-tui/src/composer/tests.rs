@@ -303,7 +303,11 @@ fn whole(rows: &[Row<'_>]) -> String {
 
 proptest! {
     #[test]
-    fn whatever_is_done_the_cursor_is_between_characters_and_on_the_screen(steps in steps(), width in 2usize..12) {
+    fn whatever_is_done_the_cursor_is_between_characters_and_on_the_screen(
+        steps in steps(),
+        width in 2usize..12,
+        most in 0usize..12,
+    ) {
         let mut composer = Composer::default();
         for step in &steps {
             run(&mut composer, step, width);
@@ -313,6 +317,7 @@ proptest! {
             prop_assert!(border, "{text:?} at {cursor} after {step:?}");
             let rows = composer.rows(width);
             prop_assert_eq!(whole(&rows), text);
+            prop_assert_eq!(composer.row_count(width, most), rows.len().min(most));
             let (row, column) = composer.cursor(&composer.rows(width));
             prop_assert!(row < rows.len() && column < width, "{text:?}: {row} {column} of {width}");
             for row in &rows {

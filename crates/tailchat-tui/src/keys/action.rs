@@ -87,6 +87,10 @@ pub enum Action {
     Fold,
     /// To the message that the selected one answers.
     Answered,
+    /// To the first message that answers the selected one, or else to the next one that answers the same.
+    Answer,
+    /// To the next message that answers the same as the selected one.
+    NextAnswer,
     /// Where the selected message is and how it came.
     Details,
     /// Choose the item.

@@ -181,6 +181,7 @@ fn the_footer_names_keys_that_are_bound() {
         [
             "R reply",
             "+ react",
+            "> answers",
             "E edit",
             "D delete",
             "C copy",

@@ -37,6 +37,8 @@ pub(crate) struct Line {
     /// Its author took it back: there is no text.
     pub(crate) deleted: bool,
     pub(crate) reactions: Vec<Felt>,
+    /// How many messages answer it.
+    pub(crate) answers: u64,
     /// Members whose disks have it, ourselves included.
     pub(crate) on: u32,
     pub(crate) of: u32,
@@ -104,6 +106,7 @@ impl Line {
             edited: message.edited,
             deleted: message.deleted,
             reactions: message.reactions.iter().map(Felt::new).collect(),
+            answers: message.answers,
             on: message.on,
             of: message.of,
             unread: message.unread,
@@ -133,6 +136,15 @@ impl Line {
             (true, 0 | 1, _) => Some("here".to_owned()),
             (true, on, of) if on >= of => Some(format!("on all {of}")),
             (true, on, of) => Some(format!("on {on} of {of}")),
+        }
+    }
+
+    /// How many messages answer it, in words; none if nobody did.
+    pub(crate) fn answered(&self) -> Option<String> {
+        match self.answers {
+            0 => None,
+            1 => Some("1 answer".to_owned()),
+            answers => Some(format!("{answers} answers")),
         }
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Searching {
     pub(crate) said: String,
     /// What the node is being asked.
     pub(crate) asked: Option<String>,
+    /// Whether lines changed since it was asked, so that it is asked once more.
+    pub(crate) again: bool,
     /// What was typed when the list was made.
     pub(crate) answered: Option<String>,
 }
@@ -61,7 +63,16 @@ impl Searching {
         self.chosen = hits.iter().position(again).filter(|_| same).unwrap_or(0);
         self.said = end.map_or_else(String::new, |end| said(hits.len(), end));
         self.hits = hits;
-        self.answered = self.asked.take();
+        let asked = self.asked.take();
+        self.answered = asked.filter(|_| !std::mem::take(&mut self.again));
+    }
+
+    /// Lines are no longer what they were when the list was made.
+    pub(crate) fn outdated(&mut self) {
+        match self.asked {
+            Some(_) => self.again = true,
+            None => self.answered = None,
+        }
     }
 
     /// There is no list, for this reason.
@@ -69,7 +80,7 @@ impl Searching {
         self.hits.clear();
         self.chosen = 0;
         self.said = why;
-        self.asked = None;
+        (self.asked, self.again) = (None, false);
         self.answered = Some(typed);
     }
 }

@@ -23,12 +23,12 @@ pub(super) struct Asking {
     answers: mpsc::Receiver<Answered>,
     /// Questions that could not be asked.
     refused: Vec<Question>,
-    /// Questions without an answer yet, of what a person does and of all.
-    under_way: (usize, usize),
 }
 
 struct Lane {
     questions: mpsc::Sender<Question>,
+    /// Questions without an answer that was taken yet.
+    under_way: usize,
 }
 
 impl Asking {
@@ -39,18 +39,13 @@ impl Asking {
             doing: Lane::open(client.another().await?, sender),
             answers,
             refused: Vec::new(),
-            under_way: (0, 0),
         })
     }
 
     /// Asks, in its turn.
     pub(super) fn ask(&mut self, question: Question) {
-        let lane = match question.only_reads() {
-            true => &self.looking,
-            false => &self.doing,
-        };
-        self.under_way.0 += usize::from(!question.only_reads());
-        self.under_way.1 += 1;
+        let lane = self.lane_of(&question);
+        lane.under_way += 1;
         if let Err(error) = lane.questions.try_send(question) {
             self.refused.push(error.into_inner());
         }
@@ -69,19 +64,25 @@ impl Asking {
                 None => pending().await,
             },
         };
-        self.under_way.0 -= usize::from(!answered.0.only_reads());
-        self.under_way.1 -= 1;
+        self.lane_of(&answered.0).under_way -= 1;
         answered
+    }
+
+    fn lane_of(&mut self, question: &Question) -> &mut Lane {
+        match question.only_reads() {
+            true => &mut self.looking,
+            false => &mut self.doing,
+        }
     }
 
     /// Whether something that a person did is not answered yet.
     pub(super) fn is_doing(&self) -> bool {
-        self.under_way.0 > 0
+        self.doing.under_way > 0
     }
 
     /// Whether anything is not answered yet.
     pub(super) fn is_asking(&self) -> bool {
-        self.under_way.1 > 0
+        self.looking.under_way + self.doing.under_way > 0
     }
 }
 
@@ -97,6 +98,9 @@ impl Lane {
                 }
             }
         });
-        Self { questions }
+        Self {
+            questions,
+            under_way: 0,
+        }
     }
 }

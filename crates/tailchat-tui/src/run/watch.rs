@@ -97,7 +97,8 @@ impl Watch {
         None
     }
 
-    /// A node of another program is followed by another one; our own is not.
+    /// A node of another program that is gone is followed by the next one; one of our own, which ended in this process,
+    /// is not. An attempt to reach the next one is made again whoever's that would have been, see [`Watch::came`].
     fn orphaned(&mut self, gone: Failure, lasted: Duration) -> Told {
         if !matches!(&self.way, Way::Open(client) if client.is_remote()) {
             return Told::Parted(gone);

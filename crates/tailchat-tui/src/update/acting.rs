@@ -61,6 +61,8 @@ fn act_on_room(model: &mut Model, action: Action) -> Vec<Command> {
         Action::MarkUnread => return scrolling::mark_unread(model),
         Action::Fold => scrolling::fold(model),
         Action::Answered => return scrolling::to_answered(model),
+        Action::Answer => return scrolling::to_answer(model),
+        Action::NextAnswer => return scrolling::next_answer(model),
         Action::Details => return scrolling::details(model),
         Action::SwitchRoom => choosing::switch(model),
         Action::Search => searching::search(model),

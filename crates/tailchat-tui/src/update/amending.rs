@@ -21,18 +21,22 @@ fn meant(model: &Model, fits: impl Fn(&Line) -> bool) -> Option<&Line> {
     }
 }
 
+/// The message that is meant, if it is ours to do so with; else why it is not.
+fn ours<'a>(model: &'a Model, is_ours: impl Fn(&Line) -> bool, what: &str) -> Result<&'a Line, String> {
+    match meant(model, |line| is_ours(line) && !line.deleted) {
+        None => Err("you wrote nothing here that is loaded".to_owned()),
+        Some(line) if line.deleted => Err("it was deleted".to_owned()),
+        Some(line) if !is_ours(line) => Err(format!("only {} can {what} it", line.author)),
+        Some(line) => Ok(line),
+    }
+}
+
 /// Begins to give a message another text: it stands in the input until it is sent.
 pub(super) fn edit(model: &mut Model) {
-    let Some(line) = meant(model, |line| line.is_own() && !line.deleted) else {
-        return model.say("you wrote nothing here that is loaded");
+    let line = match ours(model, Line::is_own, "edit") {
+        Ok(line) => line,
+        Err(why) => return model.say(why),
     };
-    if !line.is_own() || line.deleted {
-        let why = match line.deleted {
-            true => "it was deleted".to_owned(),
-            false => format!("only {} can edit it", line.author),
-        };
-        return model.say(why);
-    }
     let (message, text) = (line.id.clone(), line.source.clone());
     scrolling::leave_selection(model);
     end_edit(model);
@@ -47,10 +51,10 @@ pub(super) fn edit(model: &mut Model) {
 
 /// Gives the message another text at once.
 pub(super) fn edit_to(model: &mut Model, text: String) -> Vec<Command> {
-    match meant(model, |line| line.is_own() && !line.deleted).map(|line| line.id.clone()) {
-        Some(message) => ask(model, message, Amending::Edit(text)),
-        None => {
-            model.say("you wrote nothing here that is loaded");
+    match ours(model, Line::is_own, "edit").map(|line| line.id.clone()) {
+        Ok(message) => ask(model, message, Amending::Edit(text)),
+        Err(why) => {
+            model.say(why);
             Vec::new()
         }
     }
@@ -80,16 +84,10 @@ pub(super) fn send_edit(model: &mut Model) -> Vec<Command> {
 
 /// Asks whether to delete a message.
 pub(super) fn delete(model: &mut Model) {
-    let Some(line) = meant(model, |line| line.mine && !line.deleted) else {
-        return model.say("you wrote nothing here that is loaded");
+    let line = match ours(model, |line| line.mine, "delete") {
+        Ok(line) => line,
+        Err(why) => return model.say(why),
     };
-    if !line.mine || line.deleted {
-        let why = match line.deleted {
-            true => "it was deleted".to_owned(),
-            false => format!("only {} can delete it", line.author),
-        };
-        return model.say(why);
-    }
     let ask = Ask::Delete {
         message: line.id.clone(),
         named: beginning(&line.text),
@@ -138,20 +136,23 @@ pub(super) fn done(model: &mut Model, message: &MessageKey) {
     }
 }
 
-/// The node has not: a new text is in the input again, as it was sent.
+/// The node has not: a new text is in its room's input again, as it was sent.
 pub(super) fn failed(model: &mut Model, question: &Question, what: &Amending, why: &str) {
     model.say(format!("not done: {why}"));
     let (Question::Amend { room, message, .. }, Amending::Edit(text)) = (question, what) else {
         return;
     };
-    let here = model.open.as_ref().is_some_and(|open| open.key == *room);
-    if !here || model.writing.editing.is_some() {
-        return model.writing.composer.remember(text);
+    // In a room that was left nobody writes any more.
+    let Some(writing) = model.writing_in(room) else {
+        return;
+    };
+    if writing.editing.is_some() {
+        return writing.composer.remember(text);
     }
-    let draft = model.writing.draft().to_owned();
-    if model.writing.composer.set(text).is_ok() {
+    let draft = writing.draft().to_owned();
+    if writing.composer.set(text).is_ok() {
         let message = message.clone();
-        model.writing.editing = Some(Editing { message, draft });
+        writing.editing = Some(Editing { message, draft });
     }
 }
 

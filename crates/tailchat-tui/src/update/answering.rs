@@ -133,12 +133,12 @@ fn failed(model: &mut Model, question: &Question, failure: &Failure) -> Vec<Comm
         Question::Members(_) | Question::Status(_) | Question::Disks { .. } => {}
         Question::Search { typed, .. } => searching::failed(model, typed, &why),
         Question::Draft(key) => {
-            if let Some(writing) = writing_in(model, key) {
+            if let Some(writing) = model.writing_in(key) {
                 writing.kept = Kept::Unknown;
             }
         }
         Question::SetDraft { room, .. } => {
-            if let Some(writing) = writing_in(model, room) {
+            if let Some(writing) = model.writing_in(room) {
                 writing.kept = Kept::Unknown;
             }
             model.say(format!("your draft is not kept: {why}"));
@@ -279,7 +279,7 @@ fn draft(model: &mut Model, key: &RoomKey, items: Vec<Item>) {
         Item::Draft(text) => Some(text),
         _ => None,
     });
-    let Some(writing) = writing_in(model, key) else {
+    let Some(writing) = model.writing_in(key) else {
         return;
     };
     let kept = kept.unwrap_or_default();
@@ -296,14 +296,6 @@ fn draft(model: &mut Model, key: &RoomKey, items: Vec<Item>) {
     writing.kept = Kept::This(kept);
     if news {
         settling::typing(model);
-    }
-}
-
-/// What is being written in a room, on the screen or not.
-fn writing_in<'a>(model: &'a mut Model, key: &RoomKey) -> Option<&'a mut Writing> {
-    match model.open.as_ref().is_some_and(|open| open.key == *key) {
-        true => Some(&mut model.writing),
-        false => model.parked.get_mut(key),
     }
 }
 
@@ -408,6 +400,8 @@ fn jumped(model: &mut Model, goal: Goal, lines: Vec<Line>, bounds: &PageItem, ep
         },
         (Goal::NextUnread(_), None) => return nothing(model, "nothing is unread here"),
         (Goal::NextMention(_), None) => return nothing(model, "no unread message names you here"),
+        (Goal::Answer { after: None, .. }, None) => return nothing(model, "nobody answered it"),
+        (Goal::Answer { .. }, None) => return nothing(model, "that was the last answer"),
         (Goal::Message(_) | Goal::Place(_) | Goal::Oldest, None) if empty => Some(Goal::Newest),
         (Goal::Message(_), None) => return nothing(model, "that message is not here"),
         (Goal::Place(_) | Goal::Oldest, None) => return nothing(model, "there is nothing to go to"),

@@ -315,6 +315,38 @@ pub(super) fn to_answered(model: &mut Model) -> Vec<Command> {
     }
 }
 
+/// To the first message that answers the selected one; if nobody answered it, to the next one that answers the same.
+pub(super) fn to_answer(model: &mut Model) -> Vec<Command> {
+    let line = model.open.as_ref().and_then(OpenRoom::selected_line);
+    match line {
+        Some(line) if line.answers > 0 => {
+            let of = line.id.clone();
+            jump(model, Goal::Answer { of, after: None })
+        }
+        Some(line) if line.reply_to.is_some() => next_answer(model),
+        _ => {
+            model.say("nobody answered it");
+            Vec::new()
+        }
+    }
+}
+
+/// To the next message that answers the same as the selected one.
+pub(super) fn next_answer(model: &mut Model) -> Vec<Command> {
+    let line = model.open.as_ref().and_then(OpenRoom::selected_line);
+    let goal = line.and_then(|line| {
+        let (of, after) = (line.reply_to.clone()?, Some(line.place.clone()));
+        Some(Goal::Answer { of, after })
+    });
+    match goal {
+        Some(goal) => jump(model, goal),
+        None => {
+            model.say("it answers no other message");
+            Vec::new()
+        }
+    }
+}
+
 /// Where the selected message is and how it came, in words.
 pub(super) fn details(model: &mut Model) -> Vec<Command> {
     let room = model.open.as_ref();
@@ -333,6 +365,9 @@ pub(super) fn details(model: &mut Model) -> Vec<Command> {
         format!("disks    {} of {} members have it", line.on, line.of),
         format!("id       {}", line.id),
     ];
+    if line.answers > 0 {
+        rows.push(format!("answers  {}", line.answers));
+    }
     rows.extend(line.reactions.iter().map(|felt| {
         let others = felt.count.saturating_sub(felt.by.len() as u64);
         let more = if others > 0 {

@@ -20,7 +20,7 @@ pub(super) fn search(model: &mut Model) {
     let search = &mut model.search;
     search.kept = !search.typed.text().is_empty();
     // More may have been said since.
-    search.answered = None;
+    search.outdated();
 }
 
 /// Begins it with these words; with those of the last time if there are none.
@@ -89,7 +89,17 @@ pub(super) fn failed(model: &mut Model, typed: &str, why: &str) {
 
 /// Whatever was asked is not answered any more.
 pub(super) fn ask_anew(model: &mut Model) {
-    (model.search.asked, model.search.answered) = (None, None);
+    let search = &mut model.search;
+    (search.asked, search.again, search.answered) = (None, false, None);
+}
+
+/// Lines are no longer what they were: hits may have had the text that they no longer have. However often that is
+/// told, one question is under way at a time, and its answer is shown.
+pub(super) fn amended(model: &mut Model) {
+    // Whoever comes back to the list asks anyway.
+    if matches!(model.overlay, Some(Overlay::Search)) {
+        model.search.outdated();
+    }
 }
 
 /// Goes to the message that is chosen, in its room.

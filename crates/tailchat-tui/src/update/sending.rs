@@ -100,16 +100,15 @@ pub(super) fn failed(model: &mut Model, question: &Question, why: &str) -> Vec<C
         (false, true) => format!("/{text}"),
         (false, false) => text.clone(),
     };
-    let here = model.open.as_ref().is_some_and(|open| open.key == *room);
-    let writing = match here {
-        true => &mut model.writing,
-        false => model.parked.entry(room.clone()).or_default(),
-    };
-    give_back(writing, &text);
-    if writing.reply_to.is_none() {
-        writing.reply_to.clone_from(reply_to);
+    let mut commands = Vec::new();
+    // In a room that was left nobody writes any more.
+    if let Some(writing) = model.writing_in(room) {
+        give_back(writing, &text);
+        if writing.reply_to.is_none() {
+            writing.reply_to.clone_from(reply_to);
+        }
+        commands.extend(settling::keep(room, writing));
     }
-    let commands = settling::keep(room, writing);
     model.say(format!("not sent: {why}"));
     commands
 }

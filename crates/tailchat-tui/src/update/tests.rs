@@ -1,6 +1,7 @@
 //! Keys and news in, state and commands out.
 
 mod amending;
+mod answers;
 mod drafts;
 mod searching;
 

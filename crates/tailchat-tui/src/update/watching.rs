@@ -187,8 +187,7 @@ fn lines(model: &mut Model, shown: ShownItem) -> Vec<Command> {
 /// Lines are no longer what they were.
 fn amended(model: &mut Model, told: &ShownItem) -> Vec<Command> {
     let key = RoomKey::new(&told.room);
-    // Hits may have had the text that they no longer have.
-    searching::ask_anew(model);
+    searching::amended(model);
     if let Some(open) = model.open.as_mut().filter(|open| open.key == key) {
         let gone = told.messages.iter().filter(|message| message.deleted);
         for message in gone.map(|message| MessageKey::new(&message.id)) {

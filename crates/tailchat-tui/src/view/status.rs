@@ -72,6 +72,9 @@ fn hints(model: &Model, width: usize) -> String {
     let mut hints = model.taste.keys.hints(model.mode());
     // Nobody is sent to where there is nothing.
     hints.retain(|hint| hint.action != Action::SwitchRoom || !model.rooms.is_empty());
+    let selected = model.open.as_ref().and_then(OpenRoom::selected_line);
+    let answered = selected.is_some_and(|line| line.answers > 0);
+    hints.retain(|hint| hint.action != Action::Answer || answered);
     for hint in hints {
         let more = format!("{} {}  ", hint.key, hint.word);
         if columns(&out) + columns(&more) > width + 1 {

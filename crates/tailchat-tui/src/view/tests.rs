@@ -17,6 +17,7 @@ fn conversation() -> Vec<MessageItem> {
     let mut late = by("cleo", message(7, "I was on a boat"));
     late.arrived_at_ms += 2 * 3_600_000;
     late.via = Some("bob".into());
+    late.answers = 1;
     let mut reply = by("ann", message(9, "me too"));
     reply.reply_to = Some("b0b/7".into());
     let mut action = by("bob", message(10, "waves"));

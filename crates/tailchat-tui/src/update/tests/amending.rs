@@ -5,7 +5,7 @@ use tailchat_node::control::{Amending, Code, Failure, Item, MessageItem, Reactio
 use super::asked;
 use crate::command::{Command, Question};
 use crate::event::Event;
-use crate::stage::{Stage, message};
+use crate::stage::{MadeUp, Stage, message};
 
 fn own(at: u32, text: &str) -> MessageItem {
     MessageItem {
@@ -172,6 +172,32 @@ fn an_edit_that_fails_is_in_the_input_again_and_one_given_up_in_the_history() {
     assert_eq!(stage.model.writing.composer.text(), "draft");
     stage.press("ctrl-p");
     assert_eq!(stage.model.writing.composer.text(), "tee is redy!");
+}
+
+#[test]
+fn an_edit_that_fails_in_a_room_left_meanwhile_waits_there() {
+    let mut stage = Stage::new(80, 24);
+    stage
+        .rooms
+        .push(MadeUp::new("kitchen", vec![own(1, "tee is redy")]));
+    stage.rooms.push(MadeUp::new("garden", Vec::new()));
+    stage.start();
+    stage.press("alt-2");
+    stage.types("draft");
+    stage.press("alt-s e");
+    stage.types("!");
+    stage.slow = true;
+    stage.refuses = Some(Failure::new(Code::Failed, "the disk is full"));
+    stage.press("enter alt-1");
+    stage.slow = false;
+    stage.answer_all();
+    assert_eq!(stage.model.open.as_ref().unwrap().key.to_string(), "room1garden");
+    stage.press("ctrl-p");
+    assert_eq!(stage.model.writing.composer.text(), "", "it is the kitchen's");
+    stage.press("alt-2");
+    assert_eq!(stage.model.writing.composer.text(), "tee is redy!");
+    stage.press("esc");
+    assert_eq!(stage.model.writing.composer.text(), "draft");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The search: what is asked while somebody types, and where a hit leads.
 
-use tailchat_node::control::MessageItem;
+use tailchat_node::control::{Item, MessageItem, ShownItem};
 
 use super::asked;
 use crate::command::Question;
@@ -108,6 +108,37 @@ fn what_is_no_query_is_said_and_not_asked() {
     stage.types("when it rained");
     assert!(stage.screen().contains("is not a time"), "{}", stage.screen());
     assert_eq!(searches(&stage), before);
+}
+
+#[test]
+fn while_lines_change_all_the_time_the_list_is_asked_for_once_at_a_time_and_shown() {
+    let mut stage = house();
+    stage.press("ctrl-f");
+    stage.slow = true;
+    stage.types("kettle");
+    stage.slow = false;
+    stage.answer_all();
+    stage.slow = true;
+    let changes = |stage: &mut Stage| {
+        stage.rooms[1].lines.remove(0);
+        for _ in 0..100 {
+            stage.event(Event::Watched(Item::Amended(ShownItem {
+                room: "room1garden".into(),
+                lines: 1,
+                messages: Vec::new(),
+            })));
+        }
+    };
+    assert_eq!(rooms(&stage), ["kitchen", "garden"]);
+    changes(&mut stage);
+    assert_eq!(stage.waiting.len(), 1);
+    assert!(stage.answer_one());
+    assert_eq!(rooms(&stage), ["kitchen"]);
+    assert_eq!(stage.waiting.len(), 1, "it changed while it was asked for");
+    stage.answer_all();
+    stage.press("esc");
+    changes(&mut stage);
+    assert!(stage.waiting.is_empty(), "nobody looks at the list");
 }
 
 #[test]
