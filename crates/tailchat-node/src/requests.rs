@@ -34,9 +34,7 @@ impl Node {
                     },
                 );
                 let state = self.begin_or_wait(session, request);
-                if let Some(session) = self.sessions.get_mut(&session) {
-                    session.state = state;
-                }
+                self.begun(session, state);
                 self.settle(session);
             }
             Ask::More { session, page } => {
@@ -75,7 +73,7 @@ impl Node {
                 Pending::Opening(request) => self.begin_or_wait(id, *request),
                 other => other,
             };
-            self.put(id, state);
+            self.begun(id, state);
         }
     }
 
@@ -271,6 +269,16 @@ impl Node {
 
     pub(crate) fn fail(&mut self, id: SessionId, code: Code, why: impl Into<String>) {
         self.put(id, Pending::failed(code, why));
+    }
+
+    /// A request goes on in this state, unless the disk that it waits for has refused it at once.
+    fn begun(&mut self, id: SessionId, state: Pending) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            let answered = matches!(session.state, Pending::Ready(_));
+            if !(answered && matches!(state, Pending::Disk(_))) {
+                session.state = state;
+            }
+        }
     }
 
     pub(crate) fn put(&mut self, id: SessionId, state: Pending) {
