@@ -1,7 +1,7 @@
 //! Everything that the UI wants done, in the imperative, and every question it asks the node. Knows no terminal
 //! and no connection: the loop carries out.
 
-use tailchat_node::control::{Amending, At, Query, Reading, Request, SearchRequest, Wait};
+use tailchat_node::control::{Amending, At, Describing, Query, Reading, Request, SearchRequest, Wait};
 
 use crate::model::ids::{MessageKey, Place, RoomKey};
 use crate::model::searching::HITS_MAX;
@@ -63,6 +63,19 @@ pub(crate) enum Question {
     Draft(RoomKey),
     /// Keep what is being written here.
     SetDraft { room: RoomKey, text: String },
+    /// What is pinned here?
+    Pins(RoomKey),
+    /// Let everybody see this of a room.
+    Describe { room: RoomKey, what: Describing },
+    /// Call a room so here; by everybody's name again if that is empty.
+    Alias { room: RoomKey, name: String },
+    /// Fold away what a member writes, or no longer: by ID or as typed, and what they are called.
+    Ignore {
+        room: RoomKey,
+        member: String,
+        name: String,
+        on: bool,
+    },
     /// Tell nobody of this room's messages any more, or again.
     Mute { room: RoomKey, on: bool },
     /// Post this.
@@ -111,8 +124,12 @@ pub(crate) enum PageWant {
     More { edge: Edge, place: Place },
     /// Lines around a goal, instead of those that are loaded.
     Jump(Goal),
-    /// The same stretch again, around the line that is looked at.
-    Again(Option<Place>),
+    /// The same stretch again, around the line that the screen is held by, or else behind the newest: so many lines.
+    Again {
+        around: Option<Place>,
+        before: u32,
+        after: u32,
+    },
 }
 
 /// Where a jump goes.
@@ -162,6 +179,7 @@ impl Question {
                 | Self::Disks { .. }
                 | Self::Draft(_)
                 | Self::Versions { .. }
+                | Self::Pins(_)
         )
     }
 
@@ -174,19 +192,10 @@ impl Question {
                 room: room.to_string(),
             },
             Self::Page(page) => page.request(),
-            Self::Status(room) => Request::Status {
-                room: Some(room.to_string()),
-                wait: Wait::No,
-            },
+            Self::Status(room) => status(&room),
             Self::Peers => Request::Peers,
-            Self::Search { query, .. } => Request::Search(SearchRequest {
-                query,
-                limit: HITS_MAX,
-            }),
-            Self::Disks { room, messages } => Request::Disks {
-                room: room.to_string(),
-                messages: spelled(&messages),
-            },
+            Self::Search { query, .. } => search(query),
+            Self::Disks { room, messages } => disks(&room, &messages),
             Self::Read { room, messages } => read(&room, Reading::These(spelled(&messages))),
             Self::Unread { room, message } => read(&room, Reading::Not(message.to_string())),
             Self::ReadAll(room) => read(&room, Reading::All),
@@ -202,14 +211,7 @@ impl Question {
                 text,
                 action,
                 reply_to,
-            } => Request::Send {
-                room: room.to_string(),
-                texts: vec![text],
-                action,
-                reply_to: reply_to.map(|(id, _)| id.to_string()),
-                on: 0,
-                wait: Wait::No,
-            },
+            } => send(&room, text, action, reply_to.map(|(id, _)| id)),
             Self::Amend { room, message, what } => Request::Amend {
                 room: room.to_string(),
                 message: message.to_string(),
@@ -218,6 +220,22 @@ impl Question {
             Self::Versions { room, message } => Request::Versions {
                 room: room.to_string(),
                 message: message.to_string(),
+            },
+            Self::Pins(room) => Request::Pins {
+                room: room.to_string(),
+            },
+            Self::Describe { room, what } => Request::Describe {
+                room: room.to_string(),
+                what,
+            },
+            Self::Alias { room, name } => Request::Alias {
+                room: room.to_string(),
+                name,
+            },
+            Self::Ignore { room, member, on, .. } => Request::Ignore {
+                room: room.to_string(),
+                member,
+                on,
             },
             Self::Mute { room, on } => Request::Mute {
                 room: room.to_string(),
@@ -251,8 +269,13 @@ impl PageQuestion {
                     Edge::Newest => (at, 0, PAGE_LINES + 1),
                 }
             }
-            PageWant::Again(Some(place)) => (At::Place(place.to_string()), PAGE_LINES, PAGE_LINES),
-            PageWant::Again(None) | PageWant::Jump(Goal::Newest) => (At::Newest, PAGE_LINES, 0),
+            PageWant::Again {
+                around: Some(place),
+                before,
+                after,
+            } => (At::Place(place.to_string()), before, after),
+            PageWant::Again { before, .. } => (At::Newest, before, 0),
+            PageWant::Jump(Goal::Newest) => (At::Newest, PAGE_LINES, 0),
             PageWant::Jump(goal) => (goal.at(), ABOVE_GOAL, PAGE_LINES),
         };
         Request::Page {
@@ -281,6 +304,38 @@ impl Goal {
             },
             Self::Place(place) => At::Place(place.to_string()),
         }
+    }
+}
+
+fn status(room: &RoomKey) -> Request {
+    Request::Status {
+        room: Some(room.to_string()),
+        wait: Wait::No,
+    }
+}
+
+fn search(query: Query) -> Request {
+    Request::Search(SearchRequest {
+        query,
+        limit: HITS_MAX,
+    })
+}
+
+fn disks(room: &RoomKey, messages: &[MessageKey]) -> Request {
+    Request::Disks {
+        room: room.to_string(),
+        messages: spelled(messages),
+    }
+}
+
+fn send(room: &RoomKey, text: String, action: bool, reply_to: Option<MessageKey>) -> Request {
+    Request::Send {
+        room: room.to_string(),
+        texts: vec![text],
+        action,
+        reply_to: reply_to.map(|id| id.to_string()),
+        on: 0,
+        wait: Wait::No,
     }
 }
 

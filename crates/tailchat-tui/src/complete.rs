@@ -2,7 +2,7 @@
 //! words; knows no key and no room but by its name.
 
 use crate::composer::Word;
-use crate::slash;
+use crate::slash::{self, Names};
 
 /// Candidates that are offered at most.
 pub const OFFERS_MAX: usize = 50;
@@ -12,6 +12,10 @@ pub const OFFERS_MAX: usize = 50;
 pub struct Vocabulary<'a> {
     /// The people of the room, those who wrote last first.
     pub names: &'a [String],
+    /// The room's members who are not ignored, but the reader.
+    pub heard: &'a [String],
+    /// Those who are.
+    pub ignored: &'a [String],
     /// The names of the rooms.
     pub rooms: &'a [String],
 }
@@ -127,17 +131,18 @@ fn arguments(line: &str, word: &Word<'_>, vocabulary: &Vocabulary<'_>) -> Vec<Of
         .iter()
         .filter(|known| known.starts_with(&begun))
         .map(|known| offer(known, ""));
-    let rooms: &[String] = if command.room { vocabulary.rooms } else { &[] };
-    let rooms = rooms
+    let rooms = vocabulary
+        .rooms
         .iter()
         .filter(|room| room.to_lowercase().starts_with(&begun))
         .map(|room| offer(room, ""));
-    let people = if command.room {
-        Vec::new()
-    } else {
-        names(word, vocabulary.names)
+    let named = match command.names {
+        Names::Rooms => rooms.collect(),
+        Names::People => names(word, vocabulary.names),
+        Names::Heard => names(word, vocabulary.heard),
+        Names::Ignored => names(word, vocabulary.ignored),
     };
-    words.chain(rooms).chain(people).collect()
+    words.chain(named).collect()
 }
 
 /// Names that begin so, in any case. The first word of a text addresses, `@ann: `: only behind an `@` a name mentions.
@@ -247,6 +252,8 @@ mod tests {
         let rooms = ["kitchen", "kites", "builds"].map(str::to_owned);
         let vocabulary = Vocabulary {
             names: &names,
+            heard: &names[..3],
+            ignored: &names[2..3],
             rooms: &rooms,
         };
         let mut composer = Composer::default();
@@ -272,6 +279,9 @@ mod tests {
             ("/leave kitchen --f", vec!["--forget"]),
             ("/peers a", vec!["add", "ann ", "Anders "]),
             ("/me waves at b", vec!["bob "]),
+            ("/ignore a", vec!["ann ", "Anders "]),
+            ("/unignore ", vec![]),
+            ("/unignore b", vec!["bob "]),
             ("//b", vec![]),
             (":teapot:", vec!["🫖"]),
             ("xyz", vec![]),

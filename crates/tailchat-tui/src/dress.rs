@@ -14,11 +14,16 @@ pub(crate) fn dressed(line: &Line, columns: u16, me: &[String], taste: &Taste) -
     let theme = &taste.theme;
     let look = Look {
         theme,
-        base: if line.is_action() { theme.quote } else { theme.text },
+        base: match (line.ignored, line.is_action()) {
+            (true, _) => theme.faint,
+            (false, true) => theme.quote,
+            (false, false) => theme.text,
+        },
         width: usize::from(columns),
         indent: 0,
-        names: me,
-        words: &taste.words,
+        // What an ignored person writes calls nobody.
+        names: if line.ignored { &[] } else { me },
+        words: if line.ignored { &[] } else { &taste.words },
         fold: (!line.unfolded).then_some(taste.fold),
     };
     if line.deleted {

@@ -3,6 +3,7 @@
 //! keys and no node.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use jiff::tz::TimeZone;
 use ratatui::text::Line as Styled;
@@ -47,11 +48,22 @@ pub(crate) enum Row {
     Reply { line: usize },
     /// A row of a line's text, counted from 0.
     Text { line: usize, row: usize },
+    /// The only row of a run of lines that is folded away, named by its first one.
+    Folded { line: usize },
     /// What is to be said of a line, below it: it does not fit beside its last row.
     Marks { line: usize },
 }
 
 impl Row {
+    /// Which line's text it shows, and which row of that.
+    fn text(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::Text { line, row } => Some((*line, *row)),
+            Self::Folded { line } => Some((*line, 0)),
+            _ => None,
+        }
+    }
+
     /// The line it belongs to.
     pub(crate) fn line(&self) -> Option<usize> {
         match self {
@@ -60,6 +72,7 @@ impl Row {
             | Self::New { line }
             | Self::Reply { line }
             | Self::Text { line, .. }
+            | Self::Folded { line }
             | Self::Marks { line } => Some(*line),
         }
     }
@@ -98,15 +111,15 @@ impl Screen {
     /// The topmost line whose text begins on the screen, and the row where it does.
     pub(crate) fn topmost(&self) -> Option<(usize, i32)> {
         let mut rows = self.rows.iter().enumerate();
-        rows.find_map(|(at, row)| match row {
-            Row::Text { line, row: 0 } => Some((*line, count(at + self.empty))),
+        rows.find_map(|(at, row)| match row.text() {
+            Some((line, 0)) => Some((line, count(at + self.empty))),
             _ => None,
         })
     }
 
     /// How many rows of a line's text are on the screen.
     pub(crate) fn rows_of(&self, wanted: usize) -> usize {
-        let of_it = |row: &&Row| matches!(row, Row::Text { line, .. } if *line == wanted);
+        let of_it = |row: &&Row| row.text().is_some_and(|(line, _)| line == wanted);
         self.rows.iter().filter(of_it).count()
     }
 }
@@ -143,11 +156,9 @@ impl<'a> Laying<'a> {
             Position::Newest => (last, None),
             Position::At { place, row } => (window.index_of(place).min(last), Some(*row)),
         };
-        let block = block(window, line, sheet);
-        let above_text = block
-            .iter()
-            .position(|row| matches!(row, Row::Text { .. }))
-            .map_or(0, count);
+        let lines = window.run(line);
+        let block = block(window, &lines, sheet);
+        let above_text = block.iter().position(|row| row.text().is_some()).map_or(0, count);
         let top = match at {
             Some(row) => row.saturating_sub(above_text),
             None => height - count(block.len()),
@@ -158,8 +169,8 @@ impl<'a> Laying<'a> {
             height,
             rows: block.into(),
             top,
-            first: line,
-            end: line + 1,
+            first: lines.start,
+            end: lines.end,
         }
     }
 
@@ -169,8 +180,9 @@ impl<'a> Laying<'a> {
 
     fn fill_up(&mut self) {
         while self.top > 0 && self.first > 0 {
-            self.first -= 1;
-            let block = block(self.window, self.first, self.sheet);
+            let lines = self.window.run(self.first - 1);
+            self.first = lines.start;
+            let block = block(self.window, &lines, self.sheet);
             self.top -= count(block.len());
             block.into_iter().rev().for_each(|row| self.rows.push_front(row));
         }
@@ -178,8 +190,9 @@ impl<'a> Laying<'a> {
 
     fn fill_down(&mut self) {
         while self.bottom() < self.height && self.end < self.window.len() {
-            self.rows.extend(block(self.window, self.end, self.sheet));
-            self.end += 1;
+            let lines = self.window.run(self.end);
+            self.rows.extend(block(self.window, &lines, self.sheet));
+            self.end = lines.end;
         }
     }
 
@@ -217,10 +230,8 @@ impl<'a> Laying<'a> {
 /// seen.
 fn held(window: &Window, rows: &[Row], empty: usize) -> Position {
     let texts = || {
-        rows.iter().enumerate().filter_map(|(at, row)| match row {
-            Row::Text { line, row } => Some((*line, *row, count(at + empty))),
-            _ => None,
-        })
+        let rows = rows.iter().enumerate();
+        rows.filter_map(|(at, row)| row.text().map(|(line, row)| (line, row, count(at + empty))))
     };
     let whole = texts().find(|(_, row, _)| *row == 0);
     let found = whole.or_else(|| texts().next());
@@ -233,10 +244,13 @@ fn held(window: &Window, rows: &[Row], empty: usize) -> Position {
     }
 }
 
-/// All rows of a line.
-fn block(window: &mut Window, line: usize, sheet: &Sheet) -> Vec<Row> {
+/// All rows of a line, or of a run of lines that is folded away.
+fn block(window: &mut Window, lines: &Range<usize>, sheet: &Sheet) -> Vec<Row> {
     let mut rows = Vec::new();
-    let before = line.checked_sub(1).and_then(|before| window.get(before));
+    let line = lines.start;
+    // A folded run stands under the day of its first line.
+    let before = line.checked_sub(1).map(|before| window.run(before).start);
+    let before = before.and_then(|before| window.get(before));
     let Some(here) = window.get(line) else {
         return rows;
     };
@@ -247,8 +261,16 @@ fn block(window: &mut Window, line: usize, sheet: &Sheet) -> Vec<Row> {
     if before.is_none_or(|before| day(before) != day(here)) {
         rows.push(Row::Day { line });
     }
-    if sheet.new_from == Some(&here.place) {
+    let is_new = |from: &Place| match window.folds(here) {
+        true => window.run_at(from) == Some(line),
+        false => here.place == *from,
+    };
+    if sheet.new_from.is_some_and(is_new) {
         rows.push(Row::New { line });
+    }
+    if window.folds(here) {
+        rows.push(Row::Folded { line });
+        return rows;
     }
     if here.reply_to.is_some() {
         rows.push(Row::Reply { line });
@@ -275,7 +297,9 @@ fn block(window: &mut Window, line: usize, sheet: &Sheet) -> Vec<Row> {
 
 /// What is to be said of a line beside what it says; empty if nothing.
 pub(crate) fn marks(line: &Line) -> String {
-    let marks = [line.lateness(), line.answered(), line.disks()];
+    let pinned = line.pinned.then(|| "pinned".to_owned());
+    let ignored = line.ignored.then(|| "ignored".to_owned());
+    let marks = [line.lateness(), pinned, ignored, line.answered(), line.disks()];
     marks.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
@@ -290,3 +314,6 @@ pub(crate) fn marks_fit(line: &Line) -> bool {
 fn count(rows: usize) -> i32 {
     i32::try_from(rows).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,7 +123,11 @@ impl Model {
     pub(crate) fn mode(&self) -> Mode {
         match &self.overlay {
             Some(
-                Overlay::Switcher { .. } | Overlay::Search | Overlay::Prompt(_) | Overlay::Welcome { .. },
+                Overlay::Switcher { .. }
+                | Overlay::Search
+                | Overlay::Pins(_)
+                | Overlay::Prompt(_)
+                | Overlay::Welcome { .. },
             ) => Mode::List,
             Some(_) => Mode::Screen,
             None if self.open.as_ref().is_some_and(|room| room.selected.is_some()) => Mode::Select,

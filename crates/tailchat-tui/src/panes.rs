@@ -20,12 +20,16 @@ const INPUT_SHARE: u16 = 3;
 const SAID_ROWS_MAX: u16 = 4;
 const SAID_SHARE: u16 = 4;
 
+/// From so many rows on there is one for the room's topic.
+const TOPIC_FROM: u16 = 12;
+
 /// What is on the screen, and how much of it there is.
 struct Wanted {
     columns: u16,
     rows: u16,
     rooms: bool,
     members: bool,
+    topic: bool,
     bare: bool,
     said_rows: u16,
 }
@@ -34,6 +38,7 @@ struct Wanted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Panes {
     pub(crate) rooms: Option<Rect>,
+    pub(crate) topic: Option<Rect>,
     pub(crate) messages: Rect,
     pub(crate) members: Option<Rect>,
     pub(crate) status: Rect,
@@ -48,6 +53,7 @@ impl Panes {
             rows: model.rows,
             rooms: model.panes.rooms && !model.rooms.is_empty(),
             members: model.panes.members && model.open.is_some(),
+            topic: model.room().is_some_and(|room| !room.topic.is_empty()),
             bare: model.panes.bare,
             said_rows: said_rows(model),
         };
@@ -70,6 +76,7 @@ impl Panes {
             let messages = Rect::new(0, 0, columns, rows);
             return Self {
                 rooms: None,
+                topic: None,
                 messages,
                 members: None,
                 status: none,
@@ -95,9 +102,12 @@ impl Panes {
         } else {
             0
         };
+        let topic_rows = u16::from(wanted.topic && rows >= TOPIC_FROM);
+        let middle = columns - left - right;
         Self {
+            topic: (topic_rows > 0).then(|| Rect::new(left, 0, middle, topic_rows)),
             rooms: (left > 0).then(|| Rect::new(0, 0, left, above)),
-            messages: Rect::new(left, 0, columns - left - right, above),
+            messages: Rect::new(left, topic_rows, middle, above.saturating_sub(topic_rows)),
             members: (right > 0).then(|| Rect::new(columns - right, 0, right, above)),
             status: Rect::new(0, above, columns, status_rows),
             input: Rect::new(0, above + status_rows, columns, input_rows),

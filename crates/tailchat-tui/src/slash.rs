@@ -32,6 +32,28 @@ pub enum Slash {
     Delete,
     /// React to the newest message, or the selected one.
     React(String),
+    /// Pin the newest message, or the selected one; or take the newest pin away.
+    Pin {
+        /// Whether it is pinned from now on.
+        on: bool,
+    },
+    /// What is pinned in this room.
+    Pins,
+    /// Say what this room is about, or nothing if empty; show what was said if none.
+    Topic(Option<String>),
+    /// Give this room another name, for everybody.
+    Rename(String),
+    /// Call this room by another name here, or as everybody does if empty.
+    Alias(String),
+    /// Fold away what somebody writes here.
+    Ignore {
+        /// Who.
+        name: String,
+        /// Whether they are ignored from now on.
+        on: bool,
+    },
+    /// Show what ignored people wrote, or fold it away again.
+    Ignored,
     /// Take another name.
     Name(String),
     /// Go to a room.
@@ -68,6 +90,19 @@ pub enum Slash {
     Quit,
 }
 
+/// Whose names may follow a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// People's.
+    People,
+    /// Those of members who are not ignored.
+    Heard,
+    /// Those of members who are.
+    Ignored,
+    /// Rooms'.
+    Rooms,
+}
+
 /// A line of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Command {
@@ -81,8 +116,8 @@ pub struct Command {
     pub help: &'static str,
     /// Words that may follow, for completion.
     pub words: &'static [&'static str],
-    /// Whether a room's name may follow, for completion.
-    pub room: bool,
+    /// Whose names may follow, for completion.
+    pub names: Names,
 }
 
 impl Command {
@@ -105,15 +140,12 @@ const fn plain(
         form,
         help,
         words: &[],
-        room: false,
+        names: Names::People,
     }
 }
 
-const fn of_room(command: Command) -> Command {
-    Command {
-        room: true,
-        ..command
-    }
+const fn of(names: Names, command: Command) -> Command {
+    Command { names, ..command }
 }
 
 const fn with(command: Command, words: &'static [&'static str]) -> Command {
@@ -131,6 +163,9 @@ pub const COMMANDS: &[Command] = &[
         "EMOJI",
         "React to the newest message: /react :tada:",
     ),
+    plain("pin", &[], "", "Pin the newest message for everybody"),
+    plain("unpin", &[], "", "Take the newest pin away"),
+    plain("pins", &["pinned"], "", "What is pinned in this room"),
     with(
         plain(
             "join",
@@ -142,20 +177,39 @@ pub const COMMANDS: &[Command] = &[
     ),
     plain("new", &["create"], "NAME", "Make a room"),
     with(
-        of_room(plain(
-            "leave",
-            &["part"],
-            "[ROOM] [--forget]",
-            "Leave a room; its history stays here unless forgotten",
-        )),
+        of(
+            Names::Rooms,
+            plain(
+                "leave",
+                &["part"],
+                "[ROOM] [--forget]",
+                "Leave a room; its history stays here unless forgotten",
+            ),
+        ),
         &["--forget"],
     ),
-    of_room(plain(
-        "rooms",
-        &["room", "switch", "go"],
-        "[ROOM]",
-        "Go to a room",
-    )),
+    of(
+        Names::Rooms,
+        plain("rooms", &["room", "switch", "go"], "[ROOM]", "Go to a room"),
+    ),
+    plain(
+        "topic",
+        &[],
+        "[TEXT]",
+        "What this room is about, for everybody; \"\" takes it away",
+    ),
+    plain(
+        "rename",
+        &[],
+        "NAME",
+        "Give this room another name, for everybody",
+    ),
+    plain(
+        "alias",
+        &[],
+        "[NAME]",
+        "Call this room so yourself; without a name, as everybody does",
+    ),
     plain("members", &["who", "names"], "", "Who is in this room"),
     with(
         plain(
@@ -185,6 +239,20 @@ pub const COMMANDS: &[Command] = &[
     ),
     plain("status", &[], "", "How rooms stand with peers"),
     plain("mute", &["unmute"], "", "No notices from this room, or again"),
+    of(
+        Names::Heard,
+        plain("ignore", &[], "NAME", "Fold away what somebody writes here"),
+    ),
+    of(
+        Names::Ignored,
+        plain("unignore", &[], "NAME", "Ignore somebody no longer"),
+    ),
+    plain(
+        "ignored",
+        &[],
+        "",
+        "Show what ignored people wrote here, or fold it away",
+    ),
     plain("name", &["nick"], "NAME", "Take another name"),
     plain("help", &["?", "h"], "", "Keys and commands"),
     plain(
@@ -281,6 +349,19 @@ fn read(command: &Command, rest: &str) -> Result<Slash, &'static str> {
             false => Slash::React(text()),
             true => return Err("takes one emoji or word"),
         },
+        "pin" | "unpin" => Slash::Pin {
+            on: command.name == "pin",
+        },
+        "pins" => Slash::Pins,
+        "topic" if rest == "\"\"" => Slash::Topic(Some(String::new())),
+        "topic" => Slash::Topic((!rest.is_empty()).then(text)),
+        "rename" => Slash::Rename(text()),
+        "alias" => Slash::Alias(text()),
+        "ignore" | "unignore" => Slash::Ignore {
+            name: text(),
+            on: command.name == "ignore",
+        },
+        "ignored" => Slash::Ignored,
         "join" => join(rest)?,
         "new" => Slash::New(text()),
         "leave" => leave(rest)?,
@@ -350,139 +431,4 @@ fn peers(rest: &str) -> Result<Slash, &'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn text(text: &str) -> String {
-        text.to_owned()
-    }
-
-    #[test]
-    fn a_line_is_what_it_says() {
-        for (typed, slash) in [
-            ("tea?", Slash::Text(text("tea?"))),
-            (" /join", Slash::Text(text(" /join"))),
-            ("//etc/hosts", Slash::Text(text("/etc/hosts"))),
-            ("/me waves\nat all", Slash::Me(text("waves\nat all"))),
-            (
-                "/join room1a b --peer 10.0.0.1",
-                Slash::Join {
-                    invite: text("room1ab"),
-                    peers: vec![text("10.0.0.1")],
-                },
-            ),
-            (
-                "/J room1a --peer=a:1",
-                Slash::Join {
-                    invite: text("room1a"),
-                    peers: vec![text("a:1")],
-                },
-            ),
-            ("/new tea room", Slash::New(text("tea room"))),
-            (
-                "/leave",
-                Slash::Leave {
-                    room: None,
-                    forget: false,
-                },
-            ),
-            (
-                "/leave tea room --forget",
-                Slash::Leave {
-                    room: Some(text("tea room")),
-                    forget: true,
-                },
-            ),
-            (
-                "/rooms kit",
-                Slash::Rooms {
-                    room: Some(text("kit")),
-                },
-            ),
-            ("/rooms", Slash::Rooms { room: None }),
-            ("/who", Slash::Members),
-            ("/peers", Slash::Peers),
-            ("/peers add a:1", Slash::AddPeer(text("a:1"))),
-            ("/peers forget a", Slash::ForgetPeer(text("a"))),
-            ("/read all", Slash::Read { all: true }),
-            ("/goto \"2 days ago\"", Slash::Goto(text("2 days ago"))),
-            ("/QUIT ", Slash::Quit),
-        ] {
-            assert_eq!(parse(typed), Ok(slash), "{typed}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_command_is_refused_with_what_would_be_right() {
-        for (typed, said) in [
-            (
-                "/",
-                "write the command's name behind the /; /help lists them, // sends a text that begins with /",
-            ),
-            (
-                "/jion room1a",
-                "there is no /jion; did you mean /join?; /help lists them, //jion sends it as text",
-            ),
-            (
-                "/etc/hosts is gone",
-                "there is no /etc/hosts; /help lists them, //etc/hosts sends it as text",
-            ),
-            (
-                "/join",
-                "/join says too little; write /join ID|INVITE [--peer HOST[:PORT]]...",
-            ),
-            (
-                "/join --peer a",
-                "/join names no room; write /join ID|INVITE [--peer HOST[:PORT]]...",
-            ),
-            ("/me ", "/me says too little; write /me TEXT"),
-            (
-                "/leave --all",
-                "/leave knows only --forget; write /leave [ROOM] [--forget]",
-            ),
-            ("/quit now", "/quit takes nothing more; write /quit"),
-            (
-                "/peers add",
-                "/peers takes add or forget and one address; write /peers [add HOST[:PORT] | forget HOST]",
-            ),
-            ("/name a\nb", "/name takes one line; write /name NAME"),
-        ] {
-            assert_eq!(parse(typed).unwrap_err().to_string(), said, "{typed}");
-        }
-    }
-
-    #[test]
-    fn every_command_of_the_table_can_be_read_and_has_one_name() {
-        let mut seen = Vec::new();
-        for command in COMMANDS {
-            for name in command.aliases.iter().chain([&command.name]) {
-                assert!(!seen.contains(name), "{name}");
-                seen.push(name);
-                let typed = format!(
-                    "/{name} {}",
-                    if command.form.is_empty() || command.form.starts_with('[') {
-                        ""
-                    } else {
-                        "x"
-                    }
-                );
-                assert!(!matches!(parse(&typed), Err(_) | Ok(Slash::Text(_))), "{typed}");
-            }
-            assert!(command.help.len() <= 72);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_command_is_ever_sent_as_text(typed in "/[^/].{0,20}") {
-            prop_assert!(!matches!(parse(&typed), Ok(Slash::Text(_))));
-        }
-
-        #[test]
-        fn every_text_can_be_sent(text in "(?s).{0,20}") {
-            let typed = if text.starts_with('/') { format!("/{text}") } else { text.clone() };
-            prop_assert_eq!(parse(&typed), Ok(Slash::Text(text)));
-        }
-    }
-}
+mod tests;

@@ -8,8 +8,9 @@ use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use tailchat_node::control::{
-    At, Failure, FoundItem, Item, MemberItem, MessageItem, MessageKind, NodeItem, PageItem, PeerItem, Query,
-    Reading, Remaining, Request, RoomItem, SearchedItem, ShownItem, Standing, StatusItem,
+    Amending, At, Code, Describing, Failure, FoundItem, Item, MemberItem, MessageItem, MessageKind, NodeItem,
+    PageItem, PeerItem, Query, Reading, Remaining, Request, RoomItem, SearchedItem, ShownItem, Standing,
+    StatusItem,
 };
 
 use crate::command::{Command, Question};
@@ -204,7 +205,7 @@ impl Stage {
             Request::Send { .. } | Request::SetDraft { .. } | Request::Amend { .. }
         );
         let refuses = self.refuses.take_if(|_| writes);
-        Ok(match request {
+        Ok(match request.clone() {
             Request::Hello => vec![Item::Node(NodeItem {
                 version: "0".into(),
                 name: "ann".into(),
@@ -251,10 +252,6 @@ impl Stage {
                 self.room(&room).read(&what);
                 Vec::new()
             }
-            Request::Mute { room, on } => {
-                self.room(&room).item.muted = on;
-                Vec::new()
-            }
             Request::Versions { .. } => {
                 let versions = self.versions.iter().cloned();
                 versions
@@ -263,8 +260,42 @@ impl Stage {
             }
             Request::Send { .. } | Request::Amend { .. } => match refuses {
                 Some(failure) => return Err(failure),
-                None => Vec::new(),
+                None => return self.change(request),
             },
+            _ => return self.change(request),
+        })
+    }
+
+    /// What changes in a room, and what is asked of that.
+    fn change(&mut self, request: Request) -> Answered {
+        Ok(match request {
+            Request::Amend {
+                room,
+                message,
+                what: Amending::Pin(on),
+            } => {
+                let lines = &mut self.room(&room).lines;
+                let line = lines.iter_mut().find(|line| line.id == message);
+                line.expect("a line").pinned = on;
+                Vec::new()
+            }
+            Request::Pins { room } => {
+                let pinned = self.room(&room).lines.iter().filter(|line| line.pinned);
+                pinned.map(|line| Item::Message(Box::new(line.clone()))).collect()
+            }
+            Request::Describe { room, what } => {
+                let item = &mut self.room(&room).item;
+                match what {
+                    Describing::Name(name) => item.name = name,
+                    Describing::Topic(topic) => item.topic = topic,
+                }
+                Vec::new()
+            }
+            Request::Ignore { room, member, on } => self.room(&room).ignore(&member, on)?,
+            Request::Mute { room, on } => {
+                self.room(&room).item.muted = on;
+                Vec::new()
+            }
             _ => Vec::new(),
         })
     }
@@ -405,6 +436,19 @@ impl MadeUp {
         items
     }
 
+    fn ignore(&mut self, member: &str, on: bool) -> Answered {
+        let fits = |known: &&mut MemberItem| known.name == member || known.person == member;
+        let Some(known) = self.members.iter_mut().find(fits) else {
+            return Err(Failure::new(Code::NotFound, "nobody is called so"));
+        };
+        known.ignored = on;
+        for line in self.lines.iter_mut().filter(|line| line.author == known.name) {
+            line.ignored = on;
+            line.unread &= !on;
+        }
+        Ok(Vec::new())
+    }
+
     fn read(&mut self, what: &Reading) {
         for line in &mut self.lines {
             match what {
@@ -420,7 +464,7 @@ impl MadeUp {
 fn member(name: &str, online: bool, me: bool) -> MemberItem {
     MemberItem {
         name: name.into(),
-        person: format!("{:064x}", name.len()),
+        person: name.bytes().map(|byte| format!("{byte:02x}")).collect(),
         devices: 1,
         online,
         me,

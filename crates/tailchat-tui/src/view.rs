@@ -1,15 +1,18 @@
 //! The screen, drawn from the model alone. Changes nothing and decides nothing: what a key does stands in `update`.
 
 mod ascii;
+mod hits;
 mod input;
 mod lists;
 mod members;
 mod messages;
 mod pages;
+mod pins;
 mod rooms;
 mod screens;
 mod search;
 mod status;
+mod topic;
 
 pub(crate) use screens::{beyond, hits_shown};
 
@@ -38,6 +41,9 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame) {
     let gutter = Gutter::of(model, &panes);
     let buffer = frame.buffer_mut();
     messages::draw(model, panes.messages.intersection(area), &gutter, buffer);
+    if let Some(rect) = panes.topic {
+        topic::draw(model, rect.intersection(area), buffer);
+    }
     if let Some(rooms) = panes.rooms {
         rooms::draw(model, rooms.intersection(area), buffer);
     }

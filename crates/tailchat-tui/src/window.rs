@@ -1,10 +1,15 @@
 //! The loaded stretch of a room's lines: always a part of the room's lines without a gap, in their order, and
-//! never more than [`LINES_MAX`]. Knows places; knows no rows, no screen and no node.
+//! never more than [`LINES_MAX`]. Where lines are folded away, one may stand for several. Knows places; knows no rows,
+//! no screen and no node.
+
+mod folding;
 
 use std::collections::VecDeque;
 
 use crate::model::ids::{MessageKey, Place};
 use crate::model::line::{Line, mark_late};
+
+pub(crate) use folding::Behind;
 
 /// Lines that are held at a time.
 pub(crate) const LINES_MAX: usize = 600;
@@ -27,6 +32,8 @@ pub(crate) enum Arrival {
     At(usize),
     /// It was here already and is now as it arrived.
     Again,
+    /// It stands among lines that were let go: what is loaded has to be asked for again.
+    Within,
     /// It stands where nothing is loaded.
     Beyond(Edge),
 }
@@ -37,15 +44,18 @@ pub(crate) struct Window {
     lines: VecDeque<Line>,
     more_before: bool,
     more_after: bool,
+    /// Whether lines of people who are ignored are shown.
+    shows_ignored: bool,
 }
 
 impl Window {
     /// These lines instead of all that were loaded.
-    pub(crate) fn new(lines: Vec<Line>, more_before: bool, more_after: bool) -> Self {
+    pub(crate) fn new(lines: Vec<Line>, more_before: bool, more_after: bool, shows_ignored: bool) -> Self {
         let mut window = Self {
             lines: in_order(lines).into(),
             more_before,
             more_after,
+            shows_ignored,
         };
         window.trim(Edge::Newest);
         window.mark();
@@ -92,9 +102,9 @@ impl Window {
         self.lines.iter_mut()
     }
 
-    /// The index of the line at this place, or of the next one behind it.
+    /// The index of the line that stands for this place, or of the next one behind it.
     pub(crate) fn index_of(&self, place: &Place) -> usize {
-        self.lines.partition_point(|line| line.place < *place)
+        self.lines.partition_point(|line| line.until() < place)
     }
 
     /// The message with this ID, if it is loaded.
@@ -116,7 +126,7 @@ impl Window {
                 self.trim(Edge::Newest);
             }
             Edge::Newest => {
-                let last = self.last().map(|line| line.place.clone());
+                let last = self.last().map(|line| line.until().clone());
                 let new = lines
                     .into_iter()
                     .filter(|line| last.as_ref().is_none_or(|last| line.place > *last));
@@ -132,10 +142,17 @@ impl Window {
     pub(crate) fn arrive(&mut self, line: Line, let_go: Edge) -> Arrival {
         let index = self.index_of(&line.place);
         if let Some(here) = self.lines.get_mut(index).filter(|here| here.place == line.place) {
-            let unfolded = here.unfolded;
-            *here = Line { unfolded, ..line };
+            let (unfolded, behind) = (here.unfolded, here.behind.take());
+            *here = Line {
+                unfolded,
+                behind,
+                ..line
+            };
             self.mark();
             return Arrival::Again;
+        }
+        if self.get(index).is_some_and(|here| here.place < line.place) {
+            return Arrival::Within;
         }
         if index == 0 && self.more_before {
             return Arrival::Beyond(Edge::Oldest);
@@ -149,7 +166,7 @@ impl Window {
         self.mark();
         let index = self.index_of(&place);
         match self.get(index) {
-            Some(here) if here.place == place => Arrival::At(index),
+            Some(here) if here.place <= place => Arrival::At(index),
             _ => Arrival::Beyond(let_go),
         }
     }
@@ -158,10 +175,11 @@ impl Window {
     pub(crate) fn amend(&mut self, line: Line) {
         let index = self.index_of(&line.place);
         if let Some(here) = self.lines.get_mut(index).filter(|here| here.place == line.place) {
-            let (unfolded, unread) = (here.unfolded, here.unread);
+            let (unfolded, unread, behind) = (here.unfolded, here.unread, here.behind.take());
             *here = Line {
                 unfolded,
                 unread,
+                behind,
                 ..line
             };
             self.mark();
@@ -169,6 +187,9 @@ impl Window {
     }
 
     fn trim(&mut self, edge: Edge) {
+        if self.lines.len() > LINES_MAX {
+            self.compact();
+        }
         let excess = self.lines.len().saturating_sub(LINES_MAX);
         if excess == 0 {
             return;

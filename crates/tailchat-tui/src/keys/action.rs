@@ -59,6 +59,10 @@ pub enum Action {
     GotoDate,
     /// Look for messages by what they say; in the search: to the next one.
     Search,
+    /// List what is pinned in the room.
+    Pins,
+    /// Show what ignored people wrote, or fold it away again.
+    Ignored,
     /// Mark every room as read.
     MarkAllRead,
     /// Nothing but the messages, for copying with the mouse.
@@ -73,6 +77,8 @@ pub enum Action {
     Reply,
     /// Say what one feels about the selected message, or take that back.
     React,
+    /// Pin the selected message for everybody, or take that back.
+    Pin,
     /// Give the selected message another text.
     EditMessage,
     /// Delete the selected message for everybody.

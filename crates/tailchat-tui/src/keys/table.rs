@@ -111,6 +111,8 @@ pub(super) const TABLE: &[Line] = &[
     line((Reading, EVERYWHERE), &["ctrl-r"], Action::Search, "search", "", SEARCH_HELP),
     line((Reading, UNWRITTEN), &["ctrl-f"], Action::Search, "search", "", SEARCH_HELP),
     line((Reading, LETTERS), &["/"], Action::Search, "search", "", SEARCH_HELP),
+    line((Reading, READ), &["alt-p"], Action::Pins, "pins", "", "What is pinned here"),
+    line((Reading, READ), &["alt-i"], Action::Ignored, "ignored", "", "Show what ignored people wrote here, or fold it away"),
     line((Reading, READ), &["alt-shift-r"], Action::MarkAllRead, "mark-all-read", "", "Mark every room as read"),
     line((Reading, READ), &["f5"], Action::Bare, "bare", "", "Only the messages, for copying with the mouse"),
 
@@ -123,6 +125,7 @@ pub(super) const TABLE: &[Line] = &[
     line((Message, SELECT), &["c", "y"], Action::Copy, "copy", "copy", "Copy its text"),
     line((Message, SELECT), &["o"], Action::OpenLink, "open-link", "open", "Open a link in it"),
     line((Message, SELECT), &["u"], Action::MarkUnread, "mark-unread", "unread", "Mark as unread from here on"),
+    line((Message, SELECT), &["*"], Action::Pin, "pin", "pin", "Pin it for everybody, or take that back"),
     line((Message, SELECT), &["space", "x"], Action::Fold, "fold", "", "Show it whole, fold it again"),
     line((Message, SELECT), &["n"], Action::NextAnswer, "next-answer", "", "The next answer to the same message"),
     line((Message, SELECT), &["p", "<"], Action::Answered, "answered", "", "The message that it answers"),

@@ -187,6 +187,7 @@ fn the_footer_names_keys_that_are_bound() {
             "C copy",
             "O open",
             "U unread",
+            "* pin",
             "Ctrl-K rooms",
             "? help",
             "Esc back",

@@ -8,6 +8,7 @@ use tailchat_core::text;
 use tailchat_node::control::{MessageItem, MessageKind, ReactionItem};
 
 use super::ids::{MessageKey, Place};
+use crate::window::Behind;
 
 /// A line arrived late if one behind it had been here for so long.
 const LATE_MS: i64 = 60_000;
@@ -36,6 +37,10 @@ pub(crate) struct Line {
     pub(crate) edited: bool,
     /// Its author took it back: there is no text.
     pub(crate) deleted: bool,
+    /// Whether it is pinned, for everybody.
+    pub(crate) pinned: bool,
+    /// Whether its author is ignored.
+    pub(crate) ignored: bool,
     pub(crate) reactions: Vec<Felt>,
     /// How many messages answer it.
     pub(crate) answers: u64,
@@ -47,6 +52,8 @@ pub(crate) struct Line {
     pub(crate) late: bool,
     /// Whether a long text is shown whole.
     pub(crate) unfolded: bool,
+    /// Lines behind it that were let go, since they are folded into one row with it.
+    pub(crate) behind: Option<Box<Behind>>,
     /// Its rows at the width of the last layout; empty if it was not laid out.
     pub(crate) laid: Laid,
 }
@@ -105,6 +112,8 @@ impl Line {
             reply_to: message.reply_to.as_deref().map(MessageKey::new),
             edited: message.edited,
             deleted: message.deleted,
+            pinned: message.pinned,
+            ignored: message.ignored,
             reactions: message.reactions.iter().map(Felt::new).collect(),
             answers: message.answers,
             on: message.on,
@@ -112,6 +121,7 @@ impl Line {
             unread: message.unread,
             late: false,
             unfolded: false,
+            behind: None,
             laid: Laid::default(),
         }
     }

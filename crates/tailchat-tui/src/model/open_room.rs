@@ -28,6 +28,8 @@ pub(crate) struct OpenRoom {
     pub(crate) position: Position,
     /// What the last layout came to.
     pub(crate) screen: Screen,
+    /// The row of the terminal at which it began.
+    pub(crate) top: u16,
     pub(crate) pages: Pages,
     /// The first line that was unread when the room was opened, or when the person looked away.
     pub(crate) new_from: Option<Place>,
@@ -39,6 +41,8 @@ pub(crate) struct OpenRoom {
     pub(crate) late: BTreeSet<Place>,
     /// Where the last jump went; what comes next comes behind it.
     pub(crate) reached: Option<Place>,
+    /// Whether messages of people who are ignored are shown, as long as the room is open.
+    pub(crate) shows_ignored: bool,
     /// The message that is chosen to be copied, answered and so on.
     pub(crate) selected: Option<Place>,
     pub(crate) members: Vec<Member>,
@@ -61,6 +65,7 @@ impl OpenRoom {
             previews: VecDeque::new(),
             position: Position::Newest,
             screen: Screen::default(),
+            top: 0,
             pages: Pages {
                 epoch,
                 ..Pages::default()
@@ -70,6 +75,7 @@ impl OpenRoom {
             below: BTreeSet::new(),
             late: BTreeSet::new(),
             reached: None,
+            shows_ignored: false,
             selected: None,
             members: Vec::new(),
             status: None,
@@ -81,11 +87,21 @@ impl OpenRoom {
         }
     }
 
-    /// The message that is chosen, if it is loaded.
+    /// The message that is chosen, if it is loaded and not folded away.
     pub(crate) fn selected_line(&self) -> Option<&Line> {
-        let place = self.selected.as_ref()?;
-        let index = self.window.index_of(place);
-        self.window.get(index).filter(|line| line.place == *place)
+        let line = self.window.get(self.selected_run()?)?;
+        (!self.window.folds(line)).then_some(line)
+    }
+
+    /// The line that is chosen, or the first one of the folded run that is, by its index.
+    pub(crate) fn selected_run(&self) -> Option<usize> {
+        self.window.run_at(self.selected.as_ref()?)
+    }
+
+    /// Whether what is chosen is a run of lines that is folded away.
+    pub(crate) fn has_selected_folded(&self) -> bool {
+        let line = self.selected_run().and_then(|index| self.window.get(index));
+        line.is_some_and(|line| self.window.folds(line))
     }
 
     /// Whether nobody was found for long.
@@ -183,6 +199,8 @@ pub(crate) struct Member {
     pub(crate) person: String,
     pub(crate) online: bool,
     pub(crate) me: bool,
+    /// Whether their messages are folded away.
+    pub(crate) ignored: bool,
     pub(crate) last_seen_ms: Option<i64>,
 }
 
@@ -193,6 +211,7 @@ impl Member {
             person: item.person.clone(),
             online: item.online,
             me: item.me,
+            ignored: item.ignored,
             last_seen_ms: item.last_seen_ms,
         }
     }

@@ -5,6 +5,8 @@ use tailchat_core::text;
 use tailchat_node::control::AddressItem;
 
 use super::ids::{MessageKey, RoomKey};
+use super::open_room::Repeated;
+use super::searching::Hit;
 use crate::composer::Composer;
 
 /// What stands over the messages.
@@ -16,6 +18,8 @@ pub(crate) enum Overlay {
     Switcher { typed: Composer, chosen: usize },
     /// The search; what it found stands in the model.
     Search,
+    /// What is pinned in the open room.
+    Pins(Pins),
     /// A question that is answered by one line.
     Prompt(Prompt),
     /// Addresses and peers, and how the open room stands.
@@ -36,6 +40,39 @@ pub(crate) enum Overlay {
     },
     /// Create or join: there is no room yet.
     Welcome { chosen: usize },
+}
+
+/// What is pinned in a room.
+#[derive(Clone, Debug)]
+pub(crate) struct Pins {
+    pub(crate) room: RoomKey,
+    /// The newest first; none before the node has answered.
+    pub(crate) hits: Vec<Hit>,
+    pub(crate) chosen: usize,
+    /// Whether the list is here.
+    pub(crate) known: bool,
+    pub(crate) asked: Repeated,
+}
+
+impl Pins {
+    pub(crate) fn new(room: RoomKey) -> Self {
+        Self {
+            room,
+            hits: Vec::new(),
+            chosen: 0,
+            known: false,
+            asked: Repeated::default(),
+        }
+    }
+
+    /// Takes a list in. What was chosen stays so if it is still there.
+    pub(crate) fn found(&mut self, hits: Vec<Hit>) {
+        let before = self.hits.get(self.chosen).map(|hit| &hit.place);
+        let again = hits.iter().position(|hit| Some(&hit.place) == before);
+        self.chosen = again.unwrap_or_else(|| self.chosen.min(hits.len().saturating_sub(1)));
+        self.hits = hits;
+        self.known = true;
+    }
 }
 
 /// A question to the person.

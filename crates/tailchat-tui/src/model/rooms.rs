@@ -26,6 +26,10 @@ pub(crate) struct Room {
     pub(crate) draft: bool,
     /// Its messages bring no notice, and are not in the window's title.
     pub(crate) muted: bool,
+    /// What it is about, on one line; empty if nobody said so.
+    pub(crate) topic: String,
+    /// What everybody calls it, where its name here is one of our own.
+    pub(crate) known_as: Option<String>,
 }
 
 impl Room {
@@ -43,8 +47,16 @@ impl Room {
             mentions: item.mentions,
             draft: item.draft,
             muted: item.muted,
+            topic: one_line(&item.topic),
+            known_as: item.known_as.as_deref().map(text::name),
         }
     }
+}
+
+/// A text that is meant to be one line, whatever a peer made of it.
+fn one_line(words: &str) -> String {
+    let shown = text::visible(words);
+    shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// All rooms.

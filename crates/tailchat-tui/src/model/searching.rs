@@ -2,7 +2,7 @@
 //! that one comes back to it. Knows no keys and asks nobody.
 
 use tailchat_core::text;
-use tailchat_node::control::{FoundItem, Remaining, SearchedItem};
+use tailchat_node::control::{FoundItem, MessageItem, Remaining, SearchedItem};
 
 use super::ids::{Place, RoomKey};
 use crate::composer::Composer;
@@ -36,11 +36,14 @@ pub(crate) struct Searching {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hit {
     pub(crate) room: RoomKey,
+    /// Empty in a list of one room.
     pub(crate) room_name: String,
     pub(crate) place: Place,
     pub(crate) author: String,
     pub(crate) hue: String,
     pub(crate) sent_at_ms: i64,
+    /// Whether its author is ignored.
+    pub(crate) ignored: bool,
     /// Its text on one row, and of each part whether it is what was looked for.
     pub(crate) parts: Vec<(String, bool)>,
 }
@@ -109,15 +112,32 @@ fn said(hits: usize, end: &SearchedItem) -> String {
 
 impl Hit {
     pub(crate) fn new(found: &FoundItem) -> Self {
-        let message = &found.message;
+        Self {
+            room_name: text::name(&found.room_name),
+            parts: parts(&found.message.text, &found.at),
+            ..Self::of(&found.message)
+        }
+    }
+
+    /// A pinned message; what an ignored person wrote is not told here.
+    pub(crate) fn pinned(message: &MessageItem) -> Self {
+        let text = if message.ignored { "ignored" } else { &message.text };
+        Self {
+            parts: parts(text, &[]),
+            ..Self::of(message)
+        }
+    }
+
+    fn of(message: &MessageItem) -> Self {
         Self {
             room: RoomKey::new(&message.room),
-            room_name: text::name(&found.room_name),
+            room_name: String::new(),
             place: Place::new(&message.place),
             author: text::name(&message.author),
             hue: message.person.as_ref().unwrap_or(&message.author).clone(),
             sent_at_ms: message.sent_at_ms,
-            parts: parts(&message.text, &found.at),
+            ignored: message.ignored,
+            parts: Vec::new(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What each action of the key map comes to; one line an action, the work stands in the file of its theme.
 
 use super::{
-    amending, choosing, commanding, completing, noticing, opening, scroll_screen, scrolling, searching,
-    sending,
+    amending, choosing, commanding, completing, ignoring, noticing, opening, pinning, scroll_screen,
+    scrolling, searching, sending,
 };
 use crate::command::{Command, Goal};
 use crate::keys::{Action, Mode};
@@ -44,6 +44,9 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
 
 /// The actions that need a room, or that choose one.
 fn act_on_room(model: &mut Model, action: Action) -> Vec<Command> {
+    if let Some(commands) = about_message(model, action) {
+        return commands;
+    }
     match action {
         Action::FirstUnread => return scrolling::first_unread(model),
         Action::NextUnread => return scrolling::next_unread(model),
@@ -51,19 +54,9 @@ fn act_on_room(model: &mut Model, action: Action) -> Vec<Command> {
         Action::NextLate => return scrolling::next_late(model),
         Action::GotoDate => model.overlay = Some(Overlay::Prompt(Prompt::new(Ask::Date, ""))),
         Action::MarkAllRead => return scrolling::all_rooms_read(model),
+        Action::Pins => return pinning::list(model),
+        Action::Ignored => ignoring::toggle(model),
         Action::Select => scrolling::select(model),
-        Action::Reply => sending::reply(model),
-        Action::EditMessage => amending::edit(model),
-        Action::DeleteMessage => amending::delete(model),
-        Action::React => amending::react(model),
-        Action::Copy => return scrolling::copy(model),
-        Action::OpenLink => return scrolling::copy_link(model),
-        Action::MarkUnread => return scrolling::mark_unread(model),
-        Action::Fold => scrolling::fold(model),
-        Action::Answered => return scrolling::to_answered(model),
-        Action::Answer => return scrolling::to_answer(model),
-        Action::NextAnswer => return scrolling::next_answer(model),
-        Action::Details => return scrolling::details(model),
         Action::SwitchRoom => choosing::switch(model),
         Action::Search => searching::search(model),
         Action::Room(number) => return opening::open_nth(model, usize::from(number).saturating_sub(1)),
@@ -81,9 +74,36 @@ fn act_on_room(model: &mut Model, action: Action) -> Vec<Command> {
     Vec::new()
 }
 
+/// The actions that are about the selected message; none of them is meant for several that are folded away.
+fn about_message(model: &mut Model, action: Action) -> Option<Vec<Command>> {
+    let about: fn(&mut Model) -> Vec<Command> = match action {
+        Action::Reply => |model| done(model, sending::reply),
+        Action::EditMessage => |model| done(model, amending::edit),
+        Action::DeleteMessage => |model| done(model, amending::delete),
+        Action::React => |model| done(model, amending::react),
+        Action::Pin => pinning::toggle,
+        Action::Copy => scrolling::copy,
+        Action::OpenLink => scrolling::copy_link,
+        Action::MarkUnread => scrolling::mark_unread,
+        Action::Fold => |model| done(model, scrolling::fold),
+        Action::Answered => scrolling::to_answered,
+        Action::Answer => scrolling::to_answer,
+        Action::NextAnswer => scrolling::next_answer,
+        Action::Details => scrolling::details,
+        _ => return None,
+    };
+    let shows = matches!(action, Action::Reply | Action::Fold);
+    Some(ignoring::instead(model, shows).unwrap_or_else(|| about(model)))
+}
+
+fn done(model: &mut Model, act: fn(&mut Model)) -> Vec<Command> {
+    act(model);
+    Vec::new()
+}
+
 fn step(model: &mut Model, by: i32) -> Vec<Command> {
     match (&model.overlay, model.panes.bare) {
-        (Some(Overlay::Search), _) => searching::step(model, by),
+        (Some(Overlay::Search | Overlay::Pins(_)), _) => searching::step(model, by),
         (Some(Overlay::Switcher { .. } | Overlay::Welcome { .. }), _) => choosing::step(model, by),
         (Some(_), _) => scroll_screen(model, by),
         (None, true) => scrolling::by_rows(model, by),
@@ -95,7 +115,9 @@ fn step(model: &mut Model, by: i32) -> Vec<Command> {
 fn page(model: &mut Model, by: i32) -> Vec<Command> {
     let rows = i32::from(model.rows.saturating_sub(4).max(1));
     match model.overlay {
-        Some(Overlay::Search) => searching::step(model, by * i32::from(view::hits_shown(model.rows))),
+        Some(Overlay::Search | Overlay::Pins(_)) => {
+            searching::step(model, by * i32::from(view::hits_shown(model.rows)));
+        }
         Some(_) => scroll_screen(model, by * rows),
         None => scrolling::by_pages(model, by),
     }
@@ -106,7 +128,7 @@ fn end(model: &mut Model, goal: Goal) -> Vec<Command> {
     let far = i32::from(i16::MAX);
     let by = if goal == Goal::Oldest { -far } else { far };
     match model.overlay {
-        Some(Overlay::Search) => {
+        Some(Overlay::Search | Overlay::Pins(_)) => {
             searching::step(model, by);
             Vec::new()
         }

@@ -13,11 +13,15 @@ use crate::model::overlay::{Ask, Overlay, Prompt};
 use crate::model::{Editing, Model};
 
 /// The selected message, else the newest one that is loaded and fits.
-fn meant(model: &Model, fits: impl Fn(&Line) -> bool) -> Option<&Line> {
+pub(super) fn meant(model: &Model, fits: impl Fn(&Line) -> bool) -> Option<&Line> {
     let room = model.open.as_ref()?;
     match room.selected_line() {
         Some(line) => Some(line),
-        None => room.window.iter().rev().find(|line| fits(line)),
+        None => room
+            .window
+            .iter()
+            .rev()
+            .find(|line| !room.window.folds(line) && fits(line)),
     }
 }
 

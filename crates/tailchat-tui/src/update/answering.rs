@@ -1,8 +1,11 @@
 //! What the node answered, and what the model makes of it.
 
-use tailchat_node::control::{Failure, Item, MessageItem, PageItem};
+use tailchat_node::control::{Amending, Failure, Item, MessageItem, PageItem};
 
-use super::{amending, choosing, opening, scrolling, searching, sending, settling, watching};
+use super::{
+    amending, choosing, describing, ignoring, opening, pinning, scrolling, searching, sending, settling,
+    watching,
+};
 use crate::command::{Command, Goal, PageQuestion, PageWant, Question};
 use crate::layout::Position;
 use crate::model::ids::{MessageKey, Place, RoomKey};
@@ -29,6 +32,9 @@ pub(super) fn answered(
 
 /// A question that was wanted again while it was under way is asked again.
 fn again(model: &mut Model, question: &Question) -> Vec<Command> {
+    if let Question::Pins(key) = question {
+        return pinning::again(model, key);
+    }
     let Some(room) = &mut model.open else {
         return Vec::new();
     };
@@ -88,7 +94,15 @@ fn succeeded(model: &mut Model, question: Question, items: Vec<Item>) -> Vec<Com
         }
         Question::AddPeer(addr) => model.say(format!("{addr} is dialled from now on")),
         Question::ForgetPeer(addr) => model.say(format!("{addr} is dialled no longer")),
+        Question::Amend {
+            what: Amending::Pin(on),
+            ..
+        } => pinning::done(model, on),
         Question::Amend { message, .. } => amending::done(model, &message),
+        Question::Pins(room) => pinning::found(model, &room, &items),
+        Question::Describe { what, .. } => describing::described(model, &what),
+        Question::Alias { name, .. } => describing::aliased(model, &name),
+        Question::Ignore { name, on, .. } => ignoring::ignored(model, &name, on),
         Question::Read { .. }
         | Question::Unread { .. }
         | Question::ReadAll(_)
@@ -124,7 +138,7 @@ fn failed(model: &mut Model, question: &Question, failure: &Failure) -> Vec<Comm
                     PageWant::More {
                         edge: Edge::Newest, ..
                     } => room.pages.after = false,
-                    PageWant::Jump(_) | PageWant::Again(_) => room.pages.whole = None,
+                    PageWant::Jump(_) | PageWant::Again { .. } => room.pages.whole = None,
                 }
                 model.say(why);
             }
@@ -335,7 +349,7 @@ fn paged(model: &mut Model, page: PageQuestion, items: Vec<Item>) -> Vec<Command
             room.pages.after = false;
             room.window.extend(Edge::Newest, lines, bounds.more_after);
         }
-        PageWant::Again(_) => {
+        PageWant::Again { .. } => {
             room.pages.whole = None;
             replace(room, lines, &bounds, epoch);
         }
@@ -362,7 +376,18 @@ fn replace(room: &mut OpenRoom, lines: Vec<Line>, bounds: &PageItem, epoch: u64)
         unread: line.unread && !room.seen.contains(&line.id),
         ..line
     });
-    room.window = Window::new(lines.collect(), bounds.more_before, bounds.more_after);
+    room.window = Window::new(
+        lines.collect(),
+        bounds.more_before,
+        bounds.more_after,
+        room.shows_ignored,
+    );
+    // Whom one ignores by now is no news any more.
+    for line in room.window.iter().filter(|line| line.ignored) {
+        for news in [&mut room.above, &mut room.below, &mut room.late] {
+            news.remove(&line.place);
+        }
+    }
     let late = room.window.iter().filter(|line| line.late && line.unread);
     room.late.extend(late.map(|line| line.place.clone()));
 }
@@ -379,7 +404,7 @@ fn take_aside(room: &mut OpenRoom) {
             .window
             .get(index)
             .is_some_and(|here| here.place == line.place);
-        if !here && room.window.arrive(line, let_go) == Arrival::Again {
+        if !here && matches!(room.window.arrive(line, let_go), Arrival::Again | Arrival::Within) {
             room.pages.stale = true;
         }
     }

@@ -3,7 +3,7 @@
 use tailchat_core::text;
 use tailchat_node::control::Amending;
 
-use super::{amending, opening, scrolling, searching};
+use super::{amending, opening, pinning, scrolling, searching};
 use crate::command::{Command, Goal, Question};
 use crate::composer::{Composer, Edit};
 use crate::model::Model;
@@ -78,6 +78,7 @@ pub(super) fn step(model: &mut Model, by: i32) {
 pub(super) fn choose(model: &mut Model) -> Vec<Command> {
     match &mut model.overlay {
         Some(Overlay::Search) => searching::choose(model),
+        Some(Overlay::Pins(_)) => pinning::choose(model),
         Some(Overlay::Switcher { typed, chosen }) => {
             let found = model
                 .rooms

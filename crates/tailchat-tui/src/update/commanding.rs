@@ -1,6 +1,8 @@
 //! Commands that were typed, `/join` and the like: each comes to what a key or a question does, too.
 
-use super::{amending, choosing, noticing, opening, scrolling, searching};
+use tailchat_node::control::Describing;
+
+use super::{amending, choosing, describing, ignoring, noticing, opening, pinning, scrolling, searching};
 use crate::command::{Command, Goal, Question};
 use crate::model::Model;
 use crate::model::ids::{MessageKey, RoomKey};
@@ -17,6 +19,13 @@ pub(super) fn command(model: &mut Model, slash: Slash) -> Vec<Command> {
         Slash::Edit(Some(text)) => amending::edit_to(model, text),
         Slash::Delete => show(model, amending::delete),
         Slash::React(with) => amending::feel(model, None, &with),
+        Slash::Pin { on } => pinning::pin(model, on),
+        Slash::Pins => pinning::list(model),
+        Slash::Topic(topic) => describing::topic(model, topic),
+        Slash::Rename(name) => describing::describe(model, Describing::Name(name)),
+        Slash::Alias(name) => describing::alias(model, &name),
+        Slash::Ignore { name, on } => ignoring::ignore(model, &name, on),
+        Slash::Ignored => show(model, ignoring::toggle),
         Slash::Join { invite, peers } => ask(Question::Join { invite, peers }),
         Slash::New(name) => ask(Question::New(name)),
         Slash::Name(name) => ask(Question::Name(name)),

@@ -36,11 +36,25 @@ fn begin(model: &Model) -> Option<Completion> {
     let line = composer.text().get(..composer.cursor_byte())?;
     let names = people(model);
     let rooms: Vec<String> = model.rooms.iter().map(|room| room.name.clone()).collect();
+    let (ignored, heard) = members(model);
     let vocabulary = Vocabulary {
         names: &names,
+        heard: &heard,
+        ignored: &ignored,
         rooms: &rooms,
     };
     Completion::of(line, &word, &vocabulary)
+}
+
+/// The members of the open room but the reader: those who are ignored, and the others.
+fn members(model: &Model) -> (Vec<String>, Vec<String>) {
+    let members = model.open.iter().flat_map(|room| &room.members);
+    let others: Vec<_> = members.filter(|member| !member.me).collect();
+    let names = |ignored| {
+        let wanted = others.iter().filter(|member| member.ignored == ignored);
+        wanted.map(|member| member.name.clone()).collect()
+    };
+    (names(true), names(false))
 }
 
 /// The people of the open room but the reader, those who wrote last first.

@@ -41,7 +41,7 @@ pub(super) fn came(model: &mut Model, key: &RoomKey, shown: &ShownItem) -> Vec<C
     let news: Vec<&MessageItem> = shown
         .messages
         .iter()
-        .filter(|message| message.unread && !message.mine)
+        .filter(|message| message.unread && !message.mine && !message.ignored)
         .collect();
     let bulk = shown.messages.is_empty() && shown.lines > 0;
     if behind > 0 || bulk || news.len() > SINGLY_MAX {

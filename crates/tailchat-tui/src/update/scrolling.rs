@@ -77,6 +77,8 @@ pub(super) fn jump(model: &mut Model, goal: Goal) -> Vec<Command> {
 pub(super) fn ask_for(room: &mut OpenRoom, goal: Goal, epoch: u64) -> Vec<Command> {
     room.pages.before = false;
     room.pages.after = false;
+    // The jump may lead nowhere, and then what is loaded is still not what there is.
+    room.pages.stale |= room.pages.whole == Some(Whole::Again);
     room.pages.epoch = epoch;
     room.pages.whole = Some(Whole::Jump(goal.clone()));
     vec![Command::Ask(Question::Page(PageQuestion {
@@ -216,20 +218,23 @@ pub(super) fn move_selection(model: &mut Model, by: i32) {
     let height = i32::from(Panes::of(model).messages.height);
     let Some(room) = &mut model.open else { return };
     let Some(selected) = &room.selected else { return };
-    let index = room.window.index_of(selected);
-    let to = if by < 0 {
-        index.checked_sub(1)
-    } else {
-        index.checked_add(1)
+    let run = room.window.run(room.window.index_of(selected));
+    let to = match by < 0 {
+        true => run.start.checked_sub(1).map(|above| room.window.run(above).start),
+        false => Some(run.end),
     };
     let Some(line) = to.and_then(|to| room.window.get(to)) else {
         return;
     };
     let place = line.place.clone();
-    let whole = to.is_some_and(|to| room.screen.rows_of(to) == line.laid.rows.len().max(1));
+    let rows = match room.window.folds(line) {
+        true => 1,
+        false => line.laid.rows.len().max(1),
+    };
+    let whole = to.is_some_and(|to| room.screen.rows_of(to) == rows);
     room.selected = Some(place.clone());
     if !whole {
-        let rows = i32::try_from(line.laid.rows.len().max(1)).unwrap_or(1);
+        let rows = i32::try_from(rows).unwrap_or(1);
         let row = if by < 0 { 1 } else { (height - rows - 1).max(0) };
         room.position = Position::At { place, row };
     }
@@ -275,7 +280,7 @@ pub(super) fn mark_unread(model: &mut Model) -> Vec<Command> {
     let below = room
         .window
         .iter()
-        .filter(|line| line.place >= place && !line.mine);
+        .filter(|line| line.place >= place && !line.mine && !line.ignored);
     let question = |message: &MessageKey| {
         Command::Ask(Question::Unread {
             room: room.key.clone(),
@@ -367,6 +372,12 @@ pub(super) fn details(model: &mut Model) -> Vec<Command> {
     ];
     if line.answers > 0 {
         rows.push(format!("answers  {}", line.answers));
+    }
+    if line.pinned {
+        rows.push("pinned   for everybody".to_owned());
+    }
+    if line.ignored {
+        rows.push(format!("ignored  you fold away what {} writes", line.author));
     }
     rows.extend(line.reactions.iter().map(|felt| {
         let others = felt.count.saturating_sub(felt.by.len() as u64);

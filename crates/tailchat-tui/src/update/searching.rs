@@ -3,7 +3,7 @@
 use tailchat_core::text;
 use tailchat_node::control::{Item, Query};
 
-use super::{opening, scrolling};
+use super::{ignoring, opening};
 use crate::command::{Command, Goal, Question};
 use crate::model::Model;
 use crate::model::overlay::Overlay;
@@ -33,14 +33,18 @@ pub(super) fn search_for(model: &mut Model, words: &str) {
     }
 }
 
+/// Chooses another one of what is listed: of the hits, or of what is pinned.
 pub(super) fn step(model: &mut Model, by: i32) {
-    let search = &mut model.search;
+    let (chosen, hits) = match &mut model.overlay {
+        Some(Overlay::Pins(pins)) => (&mut pins.chosen, &pins.hits),
+        _ => (&mut model.search.chosen, &model.search.hits),
+    };
     let far = usize::try_from(by.unsigned_abs()).unwrap_or(usize::MAX);
     let to = match by < 0 {
-        true => search.chosen.saturating_sub(far),
-        false => search.chosen.saturating_add(far),
+        true => chosen.saturating_sub(far),
+        false => chosen.saturating_add(far),
     };
-    search.chosen = to.min(search.hits.len().saturating_sub(1));
+    *chosen = to.min(hits.len().saturating_sub(1));
 }
 
 /// Asks for what is typed, if that is another thing than what the list is for.
@@ -104,9 +108,15 @@ pub(super) fn amended(model: &mut Model) {
 
 /// Goes to the message that is chosen, in its room.
 pub(super) fn choose(model: &mut Model) -> Vec<Command> {
-    let Some(Hit { room, place, .. }) = model.search.hits.get(model.search.chosen).cloned() else {
-        return Vec::new();
-    };
+    let hit = model.search.hits.get(model.search.chosen).cloned();
+    hit.map_or_else(Vec::new, |hit| go_to(model, hit))
+}
+
+/// Goes to a message that is listed, in its room, and selects it.
+pub(super) fn go_to(model: &mut Model, hit: Hit) -> Vec<Command> {
+    let Hit {
+        room, place, ignored, ..
+    } = hit;
     model.overlay = None;
     let goal = Goal::Place(place.clone());
     let here = model.open.as_ref().is_some_and(|open| open.key == room);
@@ -121,8 +131,11 @@ pub(super) fn choose(model: &mut Model) -> Vec<Command> {
             return commands;
         }
     }
-    if here {
-        commands.extend(scrolling::jump(model, goal));
+    match (here, ignored) {
+        (true, _) => commands.extend(ignoring::jump_to(model, goal, ignored)),
+        // The page that is under way is laid out so.
+        (false, true) => ignoring::show(model, true),
+        (false, false) => {}
     }
     commands
 }

@@ -1,6 +1,8 @@
 //! What follows from any change of the model, whatever it was: the layout, what was seen by that, which lines are
 //! wanted next, and what is due.
 
+use tailchat_node::control::PAGE_MAX;
+
 use super::{noticing, opening, searching};
 use crate::command::{Command, PageQuestion, PageWant, Question};
 use crate::dress;
@@ -11,7 +13,7 @@ use crate::model::open_room::{OpenRoom, Whole};
 use crate::model::overlay::Overlay;
 use crate::model::{Kept, Model, Writing};
 use crate::panes::{Gutter, Panes};
-use crate::window::{AHEAD_LINES, Edge};
+use crate::window::{AHEAD_LINES, Edge, PAGE_LINES};
 
 /// What was seen is told the node after so long: a page of messages is one word.
 const SEEN_AFTER_MS: i64 = 400;
@@ -45,6 +47,11 @@ pub(super) fn lay_out(model: &mut Model) {
     let Some(room) = open else { return };
     let me: Vec<String> = name.iter().cloned().collect();
     let wrap = |line: &Line, columns: u16| dress::dressed(line, columns, &me, taste);
+    // What stands above the messages comes and goes; they stay where they are.
+    let down = i32::from(panes.messages.y) - i32::from(std::mem::replace(&mut room.top, panes.messages.y));
+    if let layout::Position::At { row, .. } = &mut room.position {
+        *row = row.saturating_sub(down);
+    }
     let sheet = Sheet {
         text_columns: gutter.text,
         rows: panes.messages.height,
@@ -69,7 +76,8 @@ fn look(model: &mut Model) {
     }
     let mut seen = 0;
     for index in first..=last {
-        let Some(line) = room.window.get_mut(index).filter(|line| line.unread) else {
+        let folded = room.window.get(index).is_some_and(|line| room.window.folds(line));
+        let Some(line) = room.window.get_mut(index).filter(|line| line.unread && !folded) else {
             continue;
         };
         line.unread = false;
@@ -169,8 +177,9 @@ fn want_pages(model: &mut Model, commands: &mut Vec<Command>) {
     }
     let first = room.screen.first().unwrap_or(0);
     let last = room.screen.last().unwrap_or(0);
-    let behind = room.window.len().saturating_sub(last + 1);
-    if first < AHEAD_LINES && !room.pages.before && room.window.has_more(Edge::Oldest) {
+    let before = room.window.runs_before(first);
+    let behind = room.window.runs_behind(last);
+    if before < AHEAD_LINES && !room.pages.before && room.window.has_more(Edge::Oldest) {
         room.pages.before = more(room, Edge::Oldest, commands);
     }
     if behind < AHEAD_LINES && !room.pages.after && room.window.has_more(Edge::Newest) {
@@ -180,15 +189,13 @@ fn want_pages(model: &mut Model, commands: &mut Vec<Command>) {
 
 fn more(room: &OpenRoom, edge: Edge, commands: &mut Vec<Command>) -> bool {
     let end = match edge {
-        Edge::Oldest => room.window.first(),
-        Edge::Newest => room.window.last(),
+        Edge::Oldest => room.window.first().map(|line| &line.place),
+        Edge::Newest => room.window.last().map(Line::until),
     };
-    let Some(end) = end else { return false };
-    let want = PageWant::More {
-        edge,
-        place: end.place.clone(),
+    let Some(place) = end.cloned() else {
+        return false;
     };
-    commands.push(ask_page(room, want));
+    commands.push(ask_page(room, PageWant::More { edge, place }));
     true
 }
 
@@ -196,11 +203,25 @@ fn more(room: &OpenRoom, edge: Edge, commands: &mut Vec<Command>) -> bool {
 fn again(room: &mut OpenRoom, commands: &mut Vec<Command>) {
     room.pages.stale = false;
     room.pages.whole = Some(Whole::Again);
-    let middle = match room.position {
+    let window = &room.window;
+    let first = room.screen.first().unwrap_or(0);
+    let end = room.screen.last().map_or(0, |last| window.run(last).end);
+    let held = match &room.position {
         layout::Position::Newest => None,
-        layout::Position::At { .. } => room.screen.first().and_then(|first| room.window.get(first)),
+        layout::Position::At { place, .. } => window.run_at(place).or(room.screen.first()),
     };
-    let want = PageWant::Again(middle.map(|line| line.place.clone()));
+    // What is on the screen comes again, also where a row stands for more lines than a page has.
+    let lines = |range| {
+        let lines = u32::try_from(window.count(range).min(PAGE_MAX)).unwrap_or(PAGE_LINES);
+        lines.max(PAGE_LINES)
+    };
+    let want = PageWant::Again {
+        around: held
+            .and_then(|held| window.get(held))
+            .map(|line| line.place.clone()),
+        before: lines(first..held.unwrap_or(end)),
+        after: lines(held.unwrap_or(end)..end),
+    };
     commands.push(ask_page(room, want));
 }
 

@@ -2,7 +2,10 @@
 
 mod amending;
 mod answers;
+mod describing;
 mod drafts;
+mod ignoring;
+mod pins;
 mod searching;
 
 use tailchat_node::control::{Code, Failure};

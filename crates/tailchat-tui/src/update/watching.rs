@@ -2,7 +2,7 @@
 
 use tailchat_node::control::{Change, Failure, Item, MessageItem, RoomItem, ShownItem};
 
-use super::{noticing, opening, searching, settling};
+use super::{noticing, opening, pinning, searching, settling};
 use crate::command::{Command, Question};
 use crate::layout::Position;
 use crate::model::ids::{MessageKey, RoomKey};
@@ -111,7 +111,7 @@ fn preview(model: &mut Model, message: &MessageItem) -> Vec<Command> {
     if let Some(open) = model
         .open
         .as_mut()
-        .filter(|open| open.key == key && open.window.is_empty())
+        .filter(|open| open.key == key && open.window.is_empty() && !message.ignored)
     {
         let line = Line::new(message);
         open.previews.retain(|known| known.id != line.id);
@@ -145,7 +145,12 @@ fn changed(model: &mut Model, key: &RoomKey, what: Change) -> Vec<Command> {
         return commands;
     };
     match what {
-        Change::Lines => open.pages.stale = true,
+        Change::Lines => {
+            open.pages.stale = true;
+            // Somebody may be ignored by now, or no longer.
+            opening::ask_around(model, &mut commands);
+            commands.extend(pinning::outdated(model, key));
+        }
         Change::Disks => {
             ask_disks(open, &mut commands);
             opening::ask_status(model, &mut commands);
@@ -206,12 +211,12 @@ fn amended(model: &mut Model, told: &ShownItem) -> Vec<Command> {
             open.window.amend(line);
         }
     }
-    Vec::new()
+    pinning::outdated(model, &key)
 }
 
 fn line(open: &mut OpenRoom, message: &MessageItem, looked_at: bool) {
     let line = Line::new(message);
-    let (place, news) = (line.place.clone(), line.unread && !line.mine);
+    let (place, news, ignored) = (line.place.clone(), line.unread && !line.mine, line.ignored);
     open.pages.put_aside(&line);
     let (first, last) = (open.screen.first(), open.screen.last());
     let seen = |index: Option<usize>| {
@@ -223,13 +228,16 @@ fn line(open: &mut OpenRoom, message: &MessageItem, looked_at: bool) {
     let follows = open.position == Position::Newest;
     let let_go = if follows { Edge::Oldest } else { Edge::Newest };
     let arrival = open.window.arrive(line, let_go);
-    if arrival == Arrival::Again {
+    if arrival == Arrival::Within {
+        open.pages.stale = true;
+    }
+    if arrival == Arrival::Again || ignored {
         return;
     }
     let late = match arrival {
         Arrival::At(index) => open.window.get(index).is_some_and(|line| line.late),
         Arrival::Beyond(edge) => edge == Edge::Oldest,
-        Arrival::Again => false,
+        Arrival::Again | Arrival::Within => false,
     };
     if late {
         open.late.insert(place.clone());

@@ -38,6 +38,7 @@ pub(super) fn draw(model: &Model, rect: Rect, buffer: &mut Buffer) {
 pub(super) fn entry(model: &Model, member: &Member, width: usize) -> Line<'static> {
     let theme = &model.taste.theme;
     let seen = match (member.me, member.online, member.last_seen_ms) {
+        _ if member.ignored => "ignored".to_owned(),
         (true, ..) => "you".to_owned(),
         (false, true, _) => String::new(),
         (false, false, Some(ms)) => time::ago(ms, model.now_ms),
@@ -45,7 +46,7 @@ pub(super) fn entry(model: &Model, member: &Member, width: usize) -> Line<'stati
     };
     let name = fit(&member.name, width.saturating_sub(columns(&seen) + 3));
     let gap = width.saturating_sub(2 + columns(&name) + columns(&seen));
-    let style = if member.online {
+    let style = if member.online && !member.ignored {
         theme.person(&member.person)
     } else {
         theme.faint

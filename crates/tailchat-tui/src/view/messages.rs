@@ -118,6 +118,7 @@ fn draw_row(model: &Model, room: &OpenRoom, row: Row, gutter: &Gutter, to: (&mut
         Row::Reply { .. } => {
             let answered = line.reply_to.as_ref().and_then(|id| room.window.find(id));
             let named = match answered {
+                Some(answered) if room.window.folds(answered) => format!("↳ {}, ignored", answered.author),
                 Some(answered) => format!("↳ {}: {}", answered.author, beginning(&answered.text)),
                 None => "↳ an earlier message".to_owned(),
             };
@@ -145,10 +146,15 @@ fn draw_row(model: &Model, room: &OpenRoom, row: Row, gutter: &Gutter, to: (&mut
                 put_right(buffer, text, at, &Styled::styled(marks(line), theme.faint));
             }
         }
+        Row::Folded { line: index } => {
+            let words = room.window.folded_words(room.window.run(index));
+            let words = format!("{}{}", " ".repeat(left), fit(&words, usize::from(gutter.text)));
+            put(buffer, rect, at, &Styled::styled(words, theme.faint));
+        }
         Row::Beginning => {}
     }
-    let selected = room.selected.as_ref() == Some(&line.place);
-    if selected && matches!(row, Row::Text { .. } | Row::Marks { .. }) {
+    let selected = room.selected_run() == row.line();
+    if selected && matches!(row, Row::Text { .. } | Row::Folded { .. } | Row::Marks { .. }) {
         put(buffer, rect, at, &Styled::styled("▌", theme.title));
     }
 }
@@ -159,6 +165,7 @@ fn head(model: &Model, room: &OpenRoom, index: usize, line: &Line, gutter: &Gutt
     let before = index.checked_sub(1).and_then(|before| room.window.get(before));
     let together = before.is_some_and(|before| {
         before.author == line.author
+            && !room.window.folds(before)
             && !line.is_action()
             && !before.is_action()
             && line.sent_at_ms.saturating_sub(before.sent_at_ms).abs() < TOGETHER_MS
@@ -182,7 +189,10 @@ fn head(model: &Model, room: &OpenRoom, index: usize, line: &Line, gutter: &Gutt
             true => fit(&format!("* {}", line.author), width),
             false => fit(&line.author, width),
         };
-        let mut style = theme.person(&line.hue);
+        let mut style = match line.ignored {
+            true => theme.faint,
+            false => theme.person(&line.hue),
+        };
         if line.is_own() {
             style = style.add_modifier(Modifier::BOLD);
         }

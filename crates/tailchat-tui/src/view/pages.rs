@@ -33,6 +33,7 @@ pub(super) fn lines(model: &Model, overlay: &Overlay, width: usize) -> Vec<Line<
         }
         Overlay::Switcher { .. }
         | Overlay::Search
+        | Overlay::Pins(_)
         | Overlay::Prompt(_)
         | Overlay::Invite
         | Overlay::Welcome { .. } => Vec::new(),

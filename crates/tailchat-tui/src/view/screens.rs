@@ -6,7 +6,7 @@ use ratatui::style::{Color, Style};
 use ratatui::text::Line;
 use tailchat_core::text::columns;
 
-use super::{clear, fit, lists, pages, put, search};
+use super::{clear, fit, lists, pages, pins, put, search};
 use crate::model::Model;
 use crate::model::overlay::Overlay;
 use crate::panes::Panes;
@@ -24,6 +24,7 @@ pub(super) fn draw(model: &Model, overlay: &Overlay, area: Rect, buffer: &mut Bu
         Overlay::Members { .. } => ("people", area),
         Overlay::Details { title, .. } => (title.as_str(), area),
         Overlay::Search => ("search", area),
+        Overlay::Pins(_) => ("pinned", area),
         Overlay::Switcher { .. } => ("go to a room", narrow(area)),
         Overlay::Prompt(_) | Overlay::Welcome { .. } => ("tailchat", narrow(area)),
     };
@@ -34,6 +35,7 @@ pub(super) fn draw(model: &Model, overlay: &Overlay, area: Rect, buffer: &mut Bu
             return Some(lists::switcher(model, (typed, *chosen), inner, buffer));
         }
         Overlay::Search => return Some(search::draw(model, inner, buffer)),
+        Overlay::Pins(listed) => pins::draw(model, listed, inner, buffer),
         Overlay::Prompt(prompt) => return Some(lists::prompt(model, prompt, inner, buffer)),
         Overlay::Welcome { chosen } => lists::welcome(model, *chosen, inner, buffer),
         Overlay::Invite => invite(model, inner, buffer),
@@ -116,6 +118,11 @@ fn invite(model: &Model, rect: Rect, buffer: &mut Buffer) {
     let width = usize::from(rect.width);
     let command = format!("tailchat join '{}'", room.invite);
     let mut lines = vec![Line::styled(fit(&room.name, width), theme.title)];
+    let known_as = room.known_as.as_ref();
+    lines.extend(known_as.map(|name| {
+        let words = format!("the name is yours; everybody else calls it {name}");
+        Line::styled(fit(&words, width), theme.faint)
+    }));
     lines.extend(chunks(&command, width).into_iter().map(Line::raw));
     lines.push(Line::styled(
         "Waiting for others; you can write now. Esc closes this.",

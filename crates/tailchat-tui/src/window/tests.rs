@@ -2,6 +2,7 @@
 //! the screen stays where it is held.
 
 use proptest::prelude::*;
+use tailchat_node::control::MessageItem;
 
 use super::*;
 use crate::layout::Position;
@@ -10,7 +11,8 @@ use crate::stage::{Stage, message, messages};
 /// What may happen.
 #[derive(Clone, Debug)]
 enum Step {
-    Arrives(u32),
+    /// A line, and whether it is of an ignored person.
+    Arrives(u32, bool),
     Press(&'static str),
     /// So many questions are answered.
     Answers(u8),
@@ -31,9 +33,10 @@ fn step() -> impl Strategy<Value = Step> {
         "alt-u",
         "alt-l",
         "alt-n",
+        "alt-i",
     ]);
     prop_oneof![
-        4 => (0u32..40_000).prop_map(Step::Arrives),
+        4 => (0u32..40_000, any::<bool>()).prop_map(|(at, ignored)| Step::Arrives(at, ignored)),
         4 => keys.prop_map(Step::Press),
         3 => (1u8..4).prop_map(Step::Answers),
         2 => any::<bool>().prop_map(Step::Early),
@@ -53,6 +56,7 @@ fn row_of(stage: &Stage, place: &Place) -> Option<i32> {
     let rows = room.screen.rows.iter().enumerate();
     let at = rows.into_iter().find_map(|(at, row)| match row {
         crate::layout::Row::Text { line, row: 0 } if *line == wanted => Some(at),
+        crate::layout::Row::Folded { line } if room.window.run(*line).contains(&wanted) => Some(at),
         _ => None,
     })?;
     i32::try_from(at + room.screen.empty).ok()
@@ -68,15 +72,20 @@ fn is_a_stretch(stage: &Stage) {
         .iter()
         .position(|place| *place == first)
         .expect("a line of the room");
-    let stretch = all
-        .get(start..start + loaded.len())
+    let count = room.window.count(0..room.window.len());
+    let stretch = stage.rooms[0]
+        .lines
+        .get(start..start + count)
         .expect("no more than there is");
-    assert!(stretch.iter().zip(&loaded).all(|(a, b)| *a == b), "{loaded:?}");
+    let mut loaded = loaded.into_iter().peekable();
+    for line in stretch {
+        let here = loaded.next_if(|place| *place == line.place).is_some();
+        // Only what is folded into a row with others is let go.
+        assert!(here || line.ignored, "{} is missing", line.place);
+    }
+    assert_eq!(loaded.next(), None);
     assert_eq!(room.window.has_more(Edge::Oldest), start > 0);
-    assert_eq!(
-        room.window.has_more(Edge::Newest),
-        start + loaded.len() < all.len()
-    );
+    assert_eq!(room.window.has_more(Edge::Newest), start + count < all.len());
 }
 
 proptest! {
@@ -85,24 +94,30 @@ proptest! {
     #[test]
     fn the_window_is_a_stretch_of_the_room_and_the_screen_stays(
         count in 0u32..1500,
+        ignored in prop::collection::vec((0usize..1500, 0usize..700), 0..4),
         steps in prop::collection::vec(step(), 1..60),
     ) {
         let lines = messages(count).into_iter().map(|mut line| {
             line.place = format!("{:08}", line.place.parse::<u32>().expect("a number") * 20);
             line
-        }).collect();
+        });
+        let mut lines: Vec<_> = lines.collect();
+        for (start, len) in ignored {
+            lines.iter_mut().skip(start).take(len).for_each(|line| line.ignored = true);
+        }
         let mut stage = Stage::in_kitchen(80, 24, lines);
         stage.slow = true;
         for step in steps {
             let before = held(&stage);
             let follows = stage.model.open.as_ref().is_some_and(|room| room.position == Position::Newest);
             match step {
-                Step::Arrives(at) => {
+                Step::Arrives(at, ignored) => {
                     let place = at * 20 + 7;
                     if stage.rooms[0].lines.iter().any(|line| line.place == format!("{place:08}")) {
                         continue;
                     }
-                    stage.arrives("kitchen", message(place, "a line that merges in, perhaps longer than one row of the screen"));
+                    let text = "a line that merges in, perhaps longer than one row of the screen";
+                    stage.arrives("kitchen", MessageItem { ignored, ..message(place, text) });
                     if let Some((place, row)) = before.filter(|_| !follows) {
                         prop_assert_eq!(row_of(&stage, &place), Some(row));
                     }
@@ -112,6 +127,9 @@ proptest! {
                 Step::Answers(count) => for _ in 0..count { stage.answer_one(); },
             }
         }
+        stage.answer_all();
+        // What has to be asked for again is, after a while.
+        stage.waits(1_000);
         stage.answer_all();
         is_a_stretch(&stage);
         // Nothing is left to load as long as the screen is near an end of what is loaded.
