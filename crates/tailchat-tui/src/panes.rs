@@ -68,6 +68,11 @@ impl Panes {
         })
     }
 
+    /// Whether there is room for all that is said to the person.
+    pub(crate) fn says_all(model: &Model) -> bool {
+        words_rows(model).is_none_or(|rows| rows <= usize::from(Self::of(model).status.height))
+    }
+
     /// The panes of a screen; `input_rows` gives the rows of the input at a width, counted no further than a most.
     fn new(wanted: &Wanted, input_rows: impl Fn(u16, u16) -> u16) -> Self {
         let (columns, rows) = (wanted.columns, wanted.rows);
@@ -117,11 +122,16 @@ impl Panes {
 
 /// A long word to the person takes more than the one row of the status line.
 fn said_rows(model: &Model) -> u16 {
-    let Some(said) = &model.said else { return 1 };
-    let rows = wrap::words(&said.words, usize::from(model.columns).saturating_sub(2)).len();
+    let rows = words_rows(model).unwrap_or(1);
     u16::try_from(rows)
         .unwrap_or(SAID_ROWS_MAX)
         .clamp(1, SAID_ROWS_MAX)
+}
+
+/// Rows that what is said to the person would take.
+fn words_rows(model: &Model) -> Option<usize> {
+    let said = model.said.as_ref()?;
+    Some(wrap::words(&said.words, usize::from(model.columns).saturating_sub(2)).len())
 }
 
 /// `> ` before the input.

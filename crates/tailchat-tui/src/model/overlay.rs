@@ -31,9 +31,10 @@ pub(crate) enum Overlay {
     Members { scrolled: usize },
     /// How others get into the open room.
     Invite,
-    /// Where a message is and how it came; already in words.
+    /// Where a message is and how it came, or another thing to read; already in words.
     Details {
-        of: MessageKey,
+        /// The message, if it is about one.
+        of: Option<MessageKey>,
         title: String,
         rows: Vec<String>,
         scrolled: usize,

@@ -5,23 +5,41 @@ use tailchat_node::control::Describing;
 
 use crate::command::{Command, Question};
 use crate::model::Model;
+use crate::model::overlay::Overlay;
+use crate::panes::Panes;
 
 /// Gives the open room a topic, or none; without a word for it, says what it is.
 pub(super) fn topic(model: &mut Model, topic: Option<String>) -> Vec<Command> {
     match topic {
         Some(topic) => describe(model, Describing::Topic(topic)),
         None => {
-            let words = model.room().map(|room| match room.topic.as_str() {
-                "" => format!(
-                    "{} has no topic; /topic TEXT gives it one, for everybody",
-                    room.name
-                ),
-                topic => format!("{}: {topic}", room.name),
-            });
-            words.into_iter().for_each(|words| model.say(words));
+            tell(model);
             Vec::new()
         }
     }
+}
+
+/// Says what the topic is: in the status line, or where that would not be all of it, on a screen of its own.
+fn tell(model: &mut Model) {
+    let Some(room) = model.room() else { return };
+    let (name, topic) = (room.name.clone(), room.topic.clone());
+    if topic.is_empty() {
+        return model.say(format!(
+            "{name} has no topic; /topic TEXT gives it one, for everybody"
+        ));
+    }
+    let before = model.said.take();
+    model.say(format!("{name}: {topic}"));
+    if Panes::says_all(model) {
+        return;
+    }
+    model.said = before;
+    model.overlay = Some(Overlay::Details {
+        of: None,
+        title: format!("{name} is about"),
+        rows: vec![topic],
+        scrolled: 0,
+    });
 }
 
 /// Lets everybody see this of the open room.

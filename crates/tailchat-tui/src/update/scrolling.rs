@@ -388,7 +388,7 @@ pub(super) fn details(model: &mut Model) -> Vec<Command> {
         };
         format!("{}  {}{more}", felt.with, felt.by.join(", "))
     }));
-    let of = line.id.clone();
+    let of = Some(line.id.clone());
     let edited = line.edited.then(|| {
         Command::Ask(Question::Versions {
             room: room.key.clone(),
@@ -410,7 +410,7 @@ pub(super) fn versions(model: &mut Model, message: &MessageKey, items: Vec<Item>
     let Some(Overlay::Details { of, rows, .. }) = &mut model.overlay else {
         return;
     };
-    if of != message {
+    if of.as_ref() != Some(message) {
         return;
     }
     let told = items.into_iter().filter_map(|item| match item {

@@ -200,9 +200,9 @@ fn amended(model: &mut Model, told: &ShownItem) -> Vec<Command> {
                 .writing
                 .reply_to
                 .take_if(|(answered, _)| *answered == message);
-            model
-                .overlay
-                .take_if(|overlay| matches!(overlay, Overlay::Details { of, .. } if *of == message));
+            model.overlay.take_if(
+                |overlay| matches!(overlay, Overlay::Details { of: Some(of), .. } if *of == message),
+            );
         }
         for message in &told.messages {
             let line = Line::new(message);

@@ -147,8 +147,8 @@ fn draw_row(model: &Model, room: &OpenRoom, row: Row, gutter: &Gutter, to: (&mut
             }
         }
         Row::Folded { line: index } => {
-            let words = room.window.folded_words(room.window.run(index));
-            let words = format!("{}{}", " ".repeat(left), fit(&words, usize::from(gutter.text)));
+            let words = folded(room, index, usize::from(gutter.text));
+            let words = format!("{}{words}", " ".repeat(left));
             put(buffer, rect, at, &Styled::styled(words, theme.faint));
         }
         Row::Beginning => {}
@@ -157,6 +157,19 @@ fn draw_row(model: &Model, room: &OpenRoom, row: Row, gutter: &Gutter, to: (&mut
     if selected && matches!(row, Row::Text { .. } | Row::Folded { .. } | Row::Marks { .. }) {
         put(buffer, rect, at, &Styled::styled("▌", theme.title));
     }
+}
+
+/// `3 messages of bob, ignored`: names give way before anything else does.
+fn folded(room: &OpenRoom, index: usize, width: usize) -> String {
+    let run = room.window.run(index);
+    let messages = room.window.count(run.clone());
+    let thing = if messages == 1 { "message" } else { "messages" };
+    let (before, after) = (format!("{messages} {thing} of "), ", ignored");
+    let names = fit(
+        &room.window.authors(run),
+        width.saturating_sub(columns(&before) + columns(after)),
+    );
+    fit(&format!("{before}{names}{after}"), width)
 }
 
 /// Minute and name before the first row of a message.

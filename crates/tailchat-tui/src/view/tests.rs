@@ -157,7 +157,11 @@ fn a_terminal_without_utf8_shows_ascii_alone() {
 #[test]
 fn no_size_is_too_small_to_be_drawn_and_none_breaks_it() {
     let mut stage = Stage::in_kitchen(80, 24, conversation());
-    for key in ["esc", "f1", "ctrl-k", "f4", "f3", "f6", "alt-g", "f5", "alt-s"] {
+    stage.rooms[0].item.topic = "tea".into();
+    stage.tells(0);
+    for key in [
+        "esc", "f1", "ctrl-k", "f4", "f3", "f6", "alt-g", "f5", "alt-s", "alt-p",
+    ] {
         stage.press("esc esc");
         stage.press(key);
         for (columns, rows) in [
@@ -211,6 +215,58 @@ fn a_search_before_anything_is_typed_and_one_that_finds_nothing() {
         let mut stage = Stage::in_kitchen(columns, rows, conversation());
         stage.press("ctrl-r");
         stage.types("xyzzy");
+        stage
+    });
+}
+
+#[test]
+fn a_room_with_a_topic_a_pin_and_somebody_ignored() {
+    let kitchen = |columns, rows| {
+        let mut lines = conversation();
+        lines[0].pinned = true;
+        lines[9].pinned = true;
+        let ignored = lines.iter_mut().filter(|line| line.author == "mallory");
+        ignored.for_each(|line| line.ignored = true);
+        lines.insert(
+            5,
+            MessageItem {
+                author: "李雷".into(),
+                place: "00000005b".into(),
+                ignored: true,
+                ..message(5, "noise")
+            },
+        );
+        let mut stage = Stage::new(columns, rows);
+        let mut room = MadeUp::new("kitchen", lines);
+        room.item.topic = "who cooks what and when, and who washes up after everybody has eaten".into();
+        room.members[1].ignored = true;
+        stage.rooms.push(room);
+        stage.start();
+        stage
+    };
+    sizes("described", |columns, rows| {
+        let mut stage = kitchen(columns, rows);
+        stage.press("pageup shift-down");
+        stage
+    });
+    sizes("ignored_shown", |columns, rows| {
+        let mut stage = kitchen(columns, rows);
+        stage.press("pageup shift-down alt-i");
+        stage.waits(20_000);
+        stage
+    });
+    sizes("pins", |columns, rows| {
+        let mut stage = kitchen(columns, rows);
+        stage.press("alt-p down");
+        stage
+    });
+}
+
+#[test]
+fn a_room_in_which_nothing_is_pinned() {
+    sizes("pins_none", |columns, rows| {
+        let mut stage = Stage::in_kitchen(columns, rows, conversation());
+        stage.press("alt-p");
         stage
     });
 }

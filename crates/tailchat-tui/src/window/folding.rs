@@ -90,24 +90,22 @@ impl Window {
         lines.map(stands_for).sum()
     }
 
-    /// What a folded run is, in words.
-    pub(crate) fn folded_words(&self, run: Range<usize>) -> String {
-        let messages = self.count(run.clone());
+    /// Who wrote the lines of a run, in words.
+    pub(crate) fn authors(&self, run: Range<usize>) -> String {
         let mut authors: BTreeSet<&str> = BTreeSet::new();
         for line in run.filter_map(|index| self.get(index)) {
-            authors.insert(&line.author);
-            authors.extend(
-                line.behind
-                    .iter()
-                    .flat_map(|behind| &behind.authors)
-                    .map(String::as_str),
-            );
+            let behind = line.behind.iter().flat_map(|behind| &behind.authors);
+            authors.extend(behind.chain([&line.author]).map(String::as_str));
         }
-        let others = authors.len() > NAMED_MAX;
-        let named: Vec<&str> = authors.into_iter().take(NAMED_MAX).collect();
-        let thing = if messages == 1 { "message" } else { "messages" };
-        let others = if others { " and others" } else { "" };
-        format!("{messages} {thing} of {}{others}, ignored", named.join(", "))
+        let authors: Vec<&str> = authors.into_iter().collect();
+        match authors.split_last() {
+            Some((last, [])) => (*last).to_owned(),
+            Some((last, others)) if others.len() < NAMED_MAX => format!("{} and {last}", others.join(", ")),
+            _ => {
+                let named: Vec<&str> = authors.into_iter().take(NAMED_MAX).collect();
+                format!("{} and others", named.join(", "))
+            }
+        }
     }
 
     /// Lets go of all lines of folded runs but the first ones.

@@ -81,6 +81,18 @@ fn a_small_screen_has_no_row_for_the_topic() {
 }
 
 #[test]
+fn a_topic_that_the_status_line_cannot_hold_is_read_on_a_screen_of_its_own() {
+    let mut stage = Stage::in_kitchen(40, 10, messages(30));
+    stage.rooms[0].item.topic = format!("begin{} end", " and so on".repeat(20));
+    stage.tells(0);
+    command(&mut stage, "/topic");
+    assert!(stage.screen().contains("kitchen is about"), "{}", stage.screen());
+    assert!(stage.screen().contains("begin and so on"), "{}", stage.screen());
+    stage.press("pagedown");
+    assert!(stage.screen().contains("on end"), "{}", stage.screen());
+}
+
+#[test]
 fn what_a_peer_made_of_a_topic_drives_no_terminal() {
     let mut stage = Stage::in_kitchen(80, 24, messages(3));
     stage.rooms[0].item.topic = "one\ntwo\u{1b}[2J\u{202e}three".into();
