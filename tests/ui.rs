@@ -175,10 +175,9 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back() {
     });
 }
 
-#[test]
-fn two_programs_side_by_side_converge() {
-    let (ann, bob) = (Machine::new("ann"), Machine::new("bob"));
-    let mut first = in_kitchen(&ann);
+/// Ann's screen and bob's, in one room; ann has written something.
+fn side_by_side(ann: &Machine, bob: &Machine) -> (Screen, Screen) {
+    let mut first = in_kitchen(ann);
     first.types("from ann\r");
     first.until_durable("from ann");
     let rooms = ann.run(&["rooms", "--json"]).json();
@@ -191,6 +190,13 @@ fn two_programs_side_by_side_converge() {
     second.until_text("join:");
     second.types(&format!("{invite}\r"));
     second.until_text("from ann");
+    (first, second)
+}
+
+#[test]
+fn two_programs_side_by_side_converge() {
+    let (ann, bob) = (Machine::new("ann"), Machine::new("bob"));
+    let (first, mut second) = side_by_side(&ann, &bob);
     second.types("from bob\r");
     for screen in [&first, &second] {
         screen.until("both messages on both disks", |text| {
@@ -198,6 +204,34 @@ fn two_programs_side_by_side_converge() {
         });
     }
     first.until_text("all equal with bob");
+}
+
+#[test]
+fn a_topic_and_a_pin_are_for_everybody_and_whom_one_ignores_is_ones_own_matter() {
+    let (ann, bob) = (Machine::new("ann"), Machine::new("bob"));
+    let (mut first, mut second) = side_by_side(&ann, &bob);
+    first.types("/topic who cooks what\r");
+    second.until_text("kitchen · who cooks what");
+    second.types("/pin\r");
+    for screen in [&first, &second] {
+        screen.until("the pin", |text| {
+            text.lines()
+                .any(|line| line.contains("from ann") && line.contains("pinned"))
+        });
+    }
+    second.types("noise\r");
+    first.until_text("noise");
+    first.types("/ignore bob\r");
+    first.until("bob folded away", |text| {
+        text.contains("1 message of bob, ignored") && !text.contains("noise")
+    });
+    second.types("more noise\r");
+    first.until_text("2 messages of bob, ignored");
+    first.types("/ignored\r");
+    first.until_text("more noise");
+    second.until("nothing of that", |text| {
+        text.contains("more noise") && !text.contains("ignored")
+    });
 }
 
 #[test]
