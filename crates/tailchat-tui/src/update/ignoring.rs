@@ -2,7 +2,8 @@
 //! the same. Knows no rows: which lines share one stands in the window.
 
 use super::scrolling;
-use crate::command::{Command, Question};
+use crate::command::{Command, Goal, Question};
+use crate::keys::{Action, Mode};
 use crate::model::Model;
 use crate::model::open_room::Member;
 
@@ -74,13 +75,17 @@ pub(super) fn instead(model: &mut Model, shows: bool) -> Option<Vec<Command>> {
     }
     match shows {
         true => toggle(model),
-        false => model.say("these messages are folded away; Enter shows them"),
+        false => {
+            let key = model.taste.keys.key(Mode::Select, Action::Fold);
+            let key = key.unwrap_or_else(|| "/ignored".to_owned());
+            model.say(format!("these messages are folded away; {key} shows them"));
+        }
     }
     Some(Vec::new())
 }
 
 /// Goes to a message that was asked for by itself: it is shown, whoever wrote it.
-pub(super) fn jump_to(model: &mut Model, goal: crate::command::Goal, ignored: bool) -> Vec<Command> {
+pub(super) fn jump_to(model: &mut Model, goal: Goal, ignored: bool) -> Vec<Command> {
     if ignored {
         show(model, true);
     }

@@ -58,7 +58,7 @@ fn a_run_of_messages_of_ignored_people_is_one_row() {
 fn a_folded_run_is_selected_as_one_and_enter_shows_it() {
     let mut stage = Stage::in_kitchen(80, 24, conversation("bmmmb"));
     stage.press("alt-s up c");
-    assert!(stage.screen().contains("Enter shows them"), "{}", stage.screen());
+    assert!(stage.screen().contains("Space shows them"), "{}", stage.screen());
     stage.press("d e + * o i p u");
     assert!(stage.model.overlay.is_none());
     let about = |question: &Question| matches!(question, Question::Amend { .. } | Question::Unread { .. });
