@@ -49,15 +49,21 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// These lines instead of all that were loaded.
-    pub(crate) fn new(lines: Vec<Line>, more_before: bool, more_after: bool, shows_ignored: bool) -> Self {
+    /// These lines instead of all that were loaded. If they are too many, those stay that stand around this place; the
+    /// newest without one.
+    pub(crate) fn new(
+        lines: Vec<Line>,
+        (more_before, more_after): (bool, bool),
+        around: Option<&Place>,
+        shows_ignored: bool,
+    ) -> Self {
         let mut window = Self {
             lines: in_order(lines).into(),
             more_before,
             more_after,
             shows_ignored,
         };
-        window.trim(Edge::Newest);
+        window.trim_around(around);
         window.mark();
         window
     }
@@ -184,6 +190,18 @@ impl Window {
             };
             self.mark();
         }
+    }
+
+    fn trim_around(&mut self, place: Option<&Place>) {
+        if self.lines.len() > LINES_MAX {
+            self.compact();
+        }
+        let excess = self.lines.len().saturating_sub(LINES_MAX);
+        let middle = place.map_or(self.lines.len(), |place| self.index_of(place));
+        let before = middle.saturating_sub(LINES_MAX / 2).min(excess);
+        self.lines.drain(..before);
+        self.more_before |= before > 0;
+        self.trim(Edge::Newest);
     }
 
     fn trim(&mut self, edge: Edge) {

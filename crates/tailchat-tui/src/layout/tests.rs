@@ -12,7 +12,7 @@ fn window(authors: &[(bool, u8)], more: bool) -> Window {
         item.ignored = *ignored;
         Line::new(&item)
     });
-    Window::new(lines.collect(), more, more, false)
+    Window::new(lines.collect(), (more, more), None, false)
 }
 
 fn wrap(line: &Line, _: u16) -> Vec<Styled<'static>> {

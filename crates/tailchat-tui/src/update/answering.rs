@@ -378,8 +378,8 @@ fn replace(room: &mut OpenRoom, lines: Vec<Line>, bounds: &PageItem, epoch: u64)
     });
     room.window = Window::new(
         lines.collect(),
-        bounds.more_before,
-        bounds.more_after,
+        (bounds.more_before, bounds.more_after),
+        bounds.at.as_deref().map(Place::new).as_ref(),
         room.shows_ignored,
     );
     // Whom one ignores by now is no news any more.

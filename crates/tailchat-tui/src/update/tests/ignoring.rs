@@ -211,6 +211,34 @@ fn more_ignored_messages_than_are_held_hide_nothing_else() {
 }
 
 #[test]
+fn many_messages_that_come_back_leave_the_screen_where_it_is_held() {
+    let authors = format!("{}{}{}", "b".repeat(300), "m".repeat(3_000), "bbb");
+    let end = format!("{}{}", "b".repeat(300), "m".repeat(3_000));
+    for (authors, last) in [(&authors, "word 3302"), (&end, "noise 3299")] {
+        let mut stage = Stage::in_kitchen(80, 24, conversation(authors));
+        stage.press("alt-i");
+        stage.waits(1_000);
+        let screen = stage.screen();
+        assert!(screen.contains(last), "{last}:\n{screen}");
+    }
+    let mut stage = Stage::in_kitchen(80, 24, conversation(&authors));
+    stage.press("shift-up shift-up");
+    let row = |stage: &Stage| {
+        let screen = stage.screen();
+        let at = screen.lines().position(|line| line.ends_with("word 299"));
+        at.unwrap_or_else(|| panic!("{screen}"))
+    };
+    let before = row(&stage);
+    stage.rooms[0]
+        .lines
+        .iter_mut()
+        .for_each(|line| line.ignored = false);
+    relisted(&mut stage);
+    assert!(stage.screen().contains("noise 300"), "{}", stage.screen());
+    assert_eq!(row(&stage), before);
+}
+
+#[test]
 fn a_message_that_was_asked_for_by_itself_is_shown_whoever_wrote_it() {
     let mut stage = Stage::in_kitchen(80, 24, conversation("bmmmb"));
     stage.press("ctrl-r");
