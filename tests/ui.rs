@@ -181,7 +181,8 @@ fn side_by_side(ann: &Machine, bob: &Machine) -> (Screen, Screen) {
     first.types("from ann\r");
     first.until_durable("from ann");
     let rooms = ann.run(&["rooms", "--json"]).json();
-    let invite = rooms[0]["invite"].as_str().expect("an invite").to_owned();
+    let invite = rooms.first().and_then(|room| room.get("invite")?.as_str());
+    let invite = invite.expect("an invite");
     let mut second = Screen::run(&bob.online(&[]), SMALL);
     second.until_text("name: bob");
     second.types("\r");
