@@ -269,6 +269,9 @@ pub enum Amending {
     Pin(bool),
 }
 
+/// What a code begins with that [`Request::TakeLink`] takes.
+pub const LINK_SCHEME: &str = "tailchat-link:";
+
 /// What everybody sees of a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -11,15 +11,12 @@ use tailchat_core::entry::{Body, Link};
 use tailchat_core::ids::{LinkToken, RoomId};
 use tailchat_core::limits::LINKS_MAX;
 
-use crate::control::{Code, Failure, Item};
+use crate::control::{Code, Failure, Item, LINK_SCHEME};
 use crate::identity::{Known, KnownLink};
 use crate::invite::{self, Invite};
 use crate::membership::checked_name;
 use crate::node::{Node, random};
 use crate::session::{Pending, SessionId};
-
-/// What a code begins with.
-const SCHEME: &str = "tailchat-link:";
 
 /// What a device gives another one, so that it writes as the same person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +29,7 @@ struct LinkCode {
 
 impl fmt::Display for LinkCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{SCHEME}{}?name=", self.secret)?;
+        write!(f, "{LINK_SCHEME}{}?name=", self.secret)?;
         self.name.bytes().try_for_each(|byte| write!(f, "{byte:02x}"))?;
         self.rooms.iter().try_for_each(|room| write!(f, "&room={room}"))?;
         self.peers.iter().try_for_each(|peer| write!(f, "&peer={peer}"))
@@ -52,7 +49,7 @@ impl FromStr for LinkCode {
             Failure::new(Code::Usage, why)
         };
         let (secret, query) = text
-            .strip_prefix(SCHEME)
+            .strip_prefix(LINK_SCHEME)
             .and_then(|code| code.split_once('?'))
             .ok_or_else(wrong)?;
         let mut code = Self {

@@ -94,10 +94,14 @@ pub(crate) enum Question {
     },
     /// Which texts has this message had?
     Versions { room: RoomKey, message: MessageKey },
+    /// On whose disks is this message?
+    Show { room: RoomKey, message: MessageKey },
     /// Make a room.
     New(String),
     /// Take part in a room: an ID or an invite, as it was typed.
     Join { invite: String, peers: Vec<String> },
+    /// Write as the person whose device gave this code.
+    Link(String),
     /// Leave a room.
     Leave { room: RoomKey, forget: bool },
     /// Take another name.
@@ -179,6 +183,7 @@ impl Question {
                 | Self::Disks { .. }
                 | Self::Draft(_)
                 | Self::Versions { .. }
+                | Self::Show { .. }
                 | Self::Pins(_)
         )
     }
@@ -221,6 +226,10 @@ impl Question {
                 room: room.to_string(),
                 message: message.to_string(),
             },
+            Self::Show { room, message } => Request::Show {
+                room: room.to_string(),
+                message: message.to_string(),
+            },
             Self::Pins(room) => Request::Pins {
                 room: room.to_string(),
             },
@@ -237,20 +246,15 @@ impl Question {
                 member,
                 on,
             },
-            Self::Mute { room, on } => Request::Mute {
-                room: room.to_string(),
-                on,
-            },
+            Self::Mute { room, on } => mute(&room, on),
             Self::New(name) => Request::New { name },
             Self::Join { invite, peers } => Request::Join {
                 room: invite,
                 peers,
                 wait: Wait::No,
             },
-            Self::Leave { room, forget } => Request::Leave {
-                room: room.to_string(),
-                forget,
-            },
+            Self::Link(code) => Request::TakeLink { code },
+            Self::Leave { room, forget } => leave(&room, forget),
             Self::Name(name) => Request::Name { name },
             Self::AddPeer(addr) => Request::AddPeer { addr },
             Self::ForgetPeer(addr) => Request::ForgetPeer { addr },
@@ -305,6 +309,16 @@ impl Goal {
             Self::Place(place) => At::Place(place.to_string()),
         }
     }
+}
+
+fn mute(room: &RoomKey, on: bool) -> Request {
+    let room = room.to_string();
+    Request::Mute { room, on }
+}
+
+fn leave(room: &RoomKey, forget: bool) -> Request {
+    let room = room.to_string();
+    Request::Leave { room, forget }
 }
 
 fn status(room: &RoomKey) -> Request {

@@ -252,6 +252,11 @@ impl Stage {
                 self.room(&room).read(&what);
                 Vec::new()
             }
+            Request::Show { .. } => vec![Item::Holders(vec!["ann".into(), "cleo".into()])],
+            Request::TakeLink { .. } => vec![Item::Linked {
+                name: "ann".into(),
+                invites: vec!["tailchat:room1kitchen".into()],
+            }],
             Request::Versions { .. } => {
                 let versions = self.versions.iter().cloned();
                 versions

@@ -8,6 +8,7 @@ mod choosing;
 mod commanding;
 mod completing;
 mod describing;
+mod detailing;
 mod ignoring;
 mod noticing;
 mod opening;

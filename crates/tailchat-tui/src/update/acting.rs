@@ -1,8 +1,8 @@
 //! What each action of the key map comes to; one line an action, the work stands in the file of its theme.
 
 use super::{
-    amending, choosing, commanding, completing, ignoring, noticing, opening, pinning, scroll_screen,
-    scrolling, searching, sending,
+    amending, choosing, commanding, completing, detailing, ignoring, noticing, opening, pinning,
+    scroll_screen, scrolling, searching, sending,
 };
 use crate::command::{Command, Goal};
 use crate::keys::{Action, Mode};
@@ -89,7 +89,7 @@ fn about_message(model: &mut Model, action: Action) -> Option<Vec<Command>> {
         Action::Answered => scrolling::to_answered,
         Action::Answer => scrolling::to_answer,
         Action::NextAnswer => scrolling::next_answer,
-        Action::Details => scrolling::details,
+        Action::Details => detailing::details,
         _ => return None,
     };
     let shows = matches!(action, Action::Reply | Action::Fold);

@@ -3,8 +3,8 @@
 use tailchat_node::control::{Amending, Failure, Item, MessageItem, PageItem};
 
 use super::{
-    amending, choosing, describing, ignoring, opening, pinning, scrolling, searching, sending, settling,
-    watching,
+    amending, choosing, describing, detailing, ignoring, opening, pinning, scrolling, searching, sending,
+    settling, watching,
 };
 use crate::command::{Command, Goal, PageQuestion, PageWant, Question};
 use crate::layout::Position;
@@ -65,12 +65,14 @@ fn succeeded(model: &mut Model, question: Question, items: Vec<Item>) -> Vec<Com
         Question::Status(key) => status(model, &key, items),
         Question::Page(page) => return paged(model, page, items),
         Question::Peers => peers(model, items),
-        Question::Versions { message, .. } => scrolling::versions(model, &message, items),
+        Question::Versions { message, .. } => detailing::versions(model, &message, items),
+        Question::Show { message, .. } => detailing::holders(model, &message, items),
         Question::Search { typed, .. } => searching::found(model, &typed, &items),
         Question::Disks { room, .. } => disks(model, &room, items),
         Question::Draft(key) => draft(model, &key, items),
         Question::New(_) => return entered(model, items, true),
         Question::Join { .. } => return entered(model, items, false),
+        Question::Link(_) => return linked(model, items),
         Question::Leave { room, .. } => {
             model.overlay = None;
             let mut commands = opening::left(model, &room);
@@ -123,6 +125,7 @@ fn failed(model: &mut Model, question: &Question, failure: &Failure) -> Vec<Comm
         Question::Amend { .. }
         | Question::New(_)
         | Question::Join { .. }
+        | Question::Link(_)
         | Question::Leave { .. }
         | Question::Name(_)
             if matches!(model.overlay, Some(Overlay::Prompt(_))) =>
@@ -231,6 +234,31 @@ fn entered(model: &mut Model, items: Vec<Item>, new: bool) -> Vec<Command> {
         false => "you are in; you can write now",
     });
     commands
+}
+
+/// Another device's person writes here from now on, in their rooms.
+fn linked(model: &mut Model, items: Vec<Item>) -> Vec<Command> {
+    let linked = items.into_iter().find_map(|item| match item {
+        Item::Linked { name, invites } => Some((name, invites)),
+        _ => None,
+    });
+    let Some((name, invites)) = linked else {
+        return Vec::new();
+    };
+    let name = tailchat_core::text::name(&name);
+    if invites.is_empty() {
+        model.overlay = Some(Overlay::Welcome { chosen: 0 });
+        model.say(format!(
+            "you write as {name} now; your other device is in no room yet"
+        ));
+    }
+    let joins = invites.into_iter().map(|invite| {
+        let peers = Vec::new();
+        Command::Ask(Question::Join { invite, peers })
+    });
+    std::iter::once(Command::Ask(Question::Hello))
+        .chain(joins)
+        .collect()
 }
 
 fn members(model: &mut Model, key: &RoomKey, items: Vec<Item>) {

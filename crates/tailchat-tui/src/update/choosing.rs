@@ -1,7 +1,7 @@
 //! Lists and questions: what is typed into them, what is chosen, and what follows.
 
 use tailchat_core::text;
-use tailchat_node::control::Amending;
+use tailchat_node::control::{Amending, LINK_SCHEME};
 
 use super::{amending, opening, pinning, scrolling, searching};
 use crate::command::{Command, Goal, Question};
@@ -105,16 +105,22 @@ fn answer(model: &mut Model, what: Ask, typed: &str) -> Vec<Command> {
     if typed.is_empty() {
         return match what {
             Ask::Name | Ask::Create => refused(model, "write a name; any will do"),
-            Ask::Join => refused(model, "paste an invite or a room's ID; who is in the room has it"),
+            Ask::Join => refused(
+                model,
+                "paste an invite or a room's ID; who is in the room has it. Or a code of `tailchat link` on your other device",
+            ),
             Ask::Date | Ask::React { .. } | Ask::Delete { .. } | Ask::Leave { .. } => leave(model),
         };
     }
     let question = match what {
         Ask::Name => Question::Name(typed.to_owned()),
         Ask::Create => Question::New(typed.to_owned()),
-        Ask::Join => Question::Join {
-            invite: without_spaces(typed),
-            peers: Vec::new(),
+        Ask::Join => match without_spaces(typed) {
+            code if code.to_lowercase().starts_with(LINK_SCHEME) => Question::Link(code),
+            invite => Question::Join {
+                invite,
+                peers: Vec::new(),
+            },
         },
         Ask::Date => return go_to(model, typed),
         Ask::React { message } => {

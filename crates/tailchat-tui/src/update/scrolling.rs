@@ -1,16 +1,12 @@
 //! Moving through a room: by rows and pages, by jumps, and from message to message with one selected.
 
-use tailchat_node::control::Item;
-
 use super::settling;
 use crate::command::{Command, Goal, PageQuestion, PageWant, Question};
 use crate::layout::Position;
 use crate::model::Model;
 use crate::model::ids::{MessageKey, Place};
 use crate::model::open_room::{OpenRoom, Whole};
-use crate::model::overlay::Overlay;
 use crate::panes::Panes;
-use crate::time;
 use crate::window::Edge;
 
 /// Messages that are marked as unread at a time; each is a question of its own.
@@ -349,77 +345,5 @@ pub(super) fn next_answer(model: &mut Model) -> Vec<Command> {
             model.say("it answers no other message");
             Vec::new()
         }
-    }
-}
-
-/// Where the selected message is and how it came, in words.
-pub(super) fn details(model: &mut Model) -> Vec<Command> {
-    let room = model.open.as_ref();
-    let Some((room, line)) = room.and_then(|room| Some((room, room.selected_line()?))) else {
-        return Vec::new();
-    };
-    let at = |ms| time::day_and_minute(ms, &model.taste.zone);
-    let via = match (&line.via, line.mine) {
-        (_, true) => "written here, or by another device of yours".to_owned(),
-        (Some(via), false) => format!("brought by {via}"),
-        (None, false) => "brought in on this machine".to_owned(),
-    };
-    let mut rows = vec![
-        format!("written  {} by {}", at(line.sent_at_ms), line.author),
-        format!("arrived  {}, {via}", at(line.arrived_at_ms)),
-        format!("disks    {} of {} members have it", line.on, line.of),
-        format!("id       {}", line.id),
-    ];
-    if line.answers > 0 {
-        rows.push(format!("answers  {}", line.answers));
-    }
-    if line.pinned {
-        rows.push("pinned   for everybody".to_owned());
-    }
-    if line.ignored {
-        rows.push(format!("ignored  you fold away what {} writes", line.author));
-    }
-    rows.extend(line.reactions.iter().map(|felt| {
-        let others = felt.count.saturating_sub(felt.by.len() as u64);
-        let more = if others > 0 {
-            format!(" and {others} more")
-        } else {
-            String::new()
-        };
-        format!("{}  {}{more}", felt.with, felt.by.join(", "))
-    }));
-    let of = Some(line.id.clone());
-    let edited = line.edited.then(|| {
-        Command::Ask(Question::Versions {
-            room: room.key.clone(),
-            message: line.id.clone(),
-        })
-    });
-    model.overlay = Some(Overlay::Details {
-        of,
-        title: "This message".to_owned(),
-        rows,
-        scrolled: 0,
-    });
-    edited.into_iter().collect()
-}
-
-/// The texts that the message has had, below what else is told of it.
-pub(super) fn versions(model: &mut Model, message: &MessageKey, items: Vec<Item>) {
-    let zone = model.taste.zone.clone();
-    let Some(Overlay::Details { of, rows, .. }) = &mut model.overlay else {
-        return;
-    };
-    if of.as_ref() != Some(message) {
-        return;
-    }
-    let told = items.into_iter().filter_map(|item| match item {
-        Item::Version { at_ms, text } => Some((at_ms, tailchat_core::text::visible(&text).into_owned())),
-        _ => None,
-    });
-    for (at_ms, text) in told {
-        rows.push(String::new());
-        rows.push(format!("{}:", time::day_and_minute(at_ms, &zone)));
-        rows.extend(text.lines().map(str::to_owned));
     }
 }

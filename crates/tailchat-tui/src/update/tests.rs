@@ -3,6 +3,7 @@
 mod amending;
 mod answers;
 mod describing;
+mod detailing;
 mod drafts;
 mod ignoring;
 mod pins;
