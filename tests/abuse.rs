@@ -7,49 +7,19 @@
 )]
 
 mod rig;
+#[path = "rig/running.rs"]
+#[expect(dead_code, reason = "other tests use more of it")]
+mod running;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rig::{Machine, Ran, finish};
-
-/// A process that is killed when the test ends.
-struct Running {
-    child: Child,
-    listening: String,
-}
-
-impl Running {
-    fn serve(machine: &Machine) -> Self {
-        let mut child = machine
-            .online(&["serve", "--json"])
-            .spawn()
-            .expect("the binary starts");
-        let mut line = String::new();
-        let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
-        out.read_line(&mut line).expect("a line");
-        let object: serde_json::Value = serde_json::from_str(&line).expect("JSON");
-        let listening = object["listening"].as_str().expect("an address").to_owned();
-        Self { child, listening }
-    }
-
-    fn kill(mut self) {
-        self.child.kill().expect("the child can be killed");
-        self.child.wait().expect("the child can be waited for");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use running::serve;
 
 /// ann with two rooms; five messages in the first.
 fn ann() -> Machine {
@@ -275,7 +245,7 @@ fn a_taken_port_is_told_with_a_way_out() {
 fn a_dead_node_leaves_nothing_in_the_way() {
     let ann = ann();
     for round in 0..3 {
-        let node = Running::serve(&ann);
+        let (node, _) = serve(&ann);
         ann.run(&["send", "kitchen", "beside"]).ok();
         node.kill();
         ann.run(&["send", "kitchen", "alone"]).ok();
@@ -309,7 +279,7 @@ fn what_was_acknowledged_before_a_kill_is_there_after_it() {
     let mut acknowledged = BTreeSet::new();
     for round in 0..5 {
         // The node that writes is killed, or the command that is its own node.
-        let node = (round % 2 == 0).then(|| Running::serve(&ann));
+        let node = (round % 2 == 0).then(|| serve(&ann).0);
         let mut sender = ann
             .command(&["send", "kitchen", "--lines", "--quiet"])
             .stdin(Stdio::piped())
@@ -395,10 +365,10 @@ fn copy(from: &Machine, to: &Machine) {
 fn copied_while(online: bool) {
     let (ann, copied, carl) = (Machine::new("ann"), Machine::new("ann"), Machine::new("carl"));
     let room = ann.run(&["new", "kitchen", "--json"]).json()[0]["room"].clone();
-    let carls = Running::serve(&carl);
+    let (_carls, address) = serve(&carl);
     carl.run(&["join", room.as_str().expect("an ID")]).ok();
-    ann.run(&["peers", "add", &carls.listening]).ok();
-    let before = Running::serve(&ann);
+    ann.run(&["peers", "add", &address]).ok();
+    let (before, _) = serve(&ann);
     ann.run(&["send", "kitchen", "before"]).ok();
     if !online {
         let stopped = Command::new("kill").arg(before.child.id().to_string()).status();
@@ -410,7 +380,7 @@ fn copied_while(online: bool) {
         copy(&ann, &copied);
         before.kill();
     }
-    let _both = (Running::serve(&ann), Running::serve(&copied));
+    let _both = (serve(&ann), serve(&copied));
     for at in 0..3 {
         ann.run(&["send", "kitchen", &format!("ann {at}")]).ok();
         copied.run(&["send", "kitchen", &format!("copy {at}")]).ok();

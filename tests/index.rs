@@ -6,13 +6,16 @@
 )]
 
 mod rig;
+#[path = "rig/running.rs"]
+#[expect(dead_code, reason = "other tests use more of it")]
+mod running;
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use rig::{Machine, finish};
+use running::serve;
 
 /// Enough imported lines for a few sealed stretches of the log.
 const LINES: usize = 24_000;
@@ -64,32 +67,6 @@ fn blocks(machine: &Machine) -> Vec<PathBuf> {
 fn copy(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("-a").arg(from).arg(to).status();
     assert!(copied.expect("cp starts").success());
-}
-
-/// A process that is killed when the test ends.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn serve(machine: &Machine) -> (Running, String) {
-    let mut child = machine
-        .online(&["serve", "--json"])
-        .spawn()
-        .expect("the binary starts");
-    let mut line = String::new();
-    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
-    out.read_line(&mut line).expect("a line");
-    let object: serde_json::Value = serde_json::from_str(&line).expect("JSON");
-    (
-        Running(child),
-        object["listening"].as_str().expect("an address").to_owned(),
-    )
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::checkpoint::RoomRow;
 use crate::error::{Doing, IndexError};
 use crate::fold::{number, place_bytes};
 use crate::index::Index;
-use crate::lines::place_of;
+use crate::lines::{place_in, place_of};
 
 /// Marks in `line.amended`: a reaction was given, there is an edit, the line is gone, it is pinned.
 pub(crate) const FELT: i64 = 1;
@@ -393,19 +393,10 @@ impl Index {
              WHERE l.room = ? AND l.amended & {PINNED} <> 0 ORDER BY l.ord DESC LIMIT ?"
         );
         let mut statement = self.db.prepare_cached(&query).doing(doing)?;
-        let read = |row: &Row<'_>| {
-            let id = MessageId {
-                actor: ActorId(row.get(1)?),
-                index: row.get(2)?,
-            };
-            Ok(Place {
-                order: row.get(0)?,
-                id,
-                sum: row.get(3)?,
-            })
-        };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let places = statement.query_map(params![number, limit], read).doing(doing)?;
+        let places = statement
+            .query_map(params![number, limit], place_in)
+            .doing(doing)?;
         let mut places = places.collect::<Result<Vec<_>, _>>().doing(doing)?;
         places.sort_unstable();
         self.lines_at(room, &places)

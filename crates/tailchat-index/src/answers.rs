@@ -4,14 +4,14 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Row, params};
-use tailchat_core::ids::{ActorId, MessageId, RoomId};
+use rusqlite::params;
+use tailchat_core::ids::{MessageId, RoomId};
 use tailchat_core::timeline::{Line, Place};
 
 use crate::error::{Doing, IndexError};
 use crate::fold::number;
 use crate::index::Index;
-use crate::lines::message_bytes;
+use crate::lines::{message_bytes, place_in};
 
 /// Lines that are no longer what they were, beside those that were written anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,16 +108,4 @@ impl Index {
         let places = statement.query_map(values, place_in).doing(doing)?;
         places.collect::<Result<_, _>>().doing(doing)
     }
-}
-
-fn place_in(row: &Row<'_>) -> rusqlite::Result<Place> {
-    let id = MessageId {
-        actor: ActorId(row.get(1)?),
-        index: row.get(2)?,
-    };
-    Ok(Place {
-        order: row.get(0)?,
-        id,
-        sum: row.get(3)?,
-    })
 }

@@ -329,6 +329,19 @@ pub(crate) fn line_of(row: &Row<'_>) -> rusqlite::Result<(Place, Line, i64)> {
     Ok((place, line, amended))
 }
 
+/// The place of a line, of its order, its actor's bytes, its number and its sum.
+pub(crate) fn place_in(row: &Row<'_>) -> rusqlite::Result<Place> {
+    let id = MessageId {
+        actor: ActorId(row.get(1)?),
+        index: row.get(2)?,
+    };
+    Ok(Place {
+        order: row.get(0)?,
+        id,
+        sum: row.get(3)?,
+    })
+}
+
 pub(crate) fn place_of(bytes: &[u8; 36]) -> Place {
     let (mut order, mut id, mut sum) = ([0; 8], [0; 24], [0; 4]);
     order.copy_from_slice(&bytes[..8]);
