@@ -99,8 +99,9 @@ impl LinkProof {
 pub(crate) struct Devices {
     /// What each actor's first entry says: whose its messages are, whatever it says later.
     first: BTreeMap<ActorId, (Place, Writer)>,
-    /// The devices that each actor calls its person's, the least [`LINKS_MAX`] of them.
-    links: BTreeMap<ActorId, BTreeMap<DeviceId, LinkProof>>,
+    /// The devices that each actor calls its person's, what it shows for it, and its first entry that says so. The first
+    /// [`LINKS_MAX`] count: whoever wrote them last would otherwise take back what was judged by them.
+    links: BTreeMap<ActorId, BTreeMap<(DeviceId, LinkProof), u64>>,
     /// Of those that vouch for one another the least; kept, since it is asked for with every message.
     roots: BTreeMap<Writer, Writer>,
 }
@@ -114,28 +115,41 @@ impl Devices {
             return Heard::Plainly;
         }
         self.first.insert(actor, first);
-        if self.links.contains_key(&actor) || known.is_some() {
-            self.regroup();
-            return Heard::Regrouped;
+        let regrouped = (self.links.contains_key(&actor) || known.is_some()) && self.regroup();
+        match regrouped || known.is_some() {
+            true => Heard::Regrouped,
+            false => Heard::Begun,
         }
-        Heard::Begun
     }
 
-    /// An actor calls a device its person's.
-    pub(crate) fn link(&mut self, actor: ActorId, device: DeviceId, proof: LinkProof) -> Heard {
+    /// An actor calls a device its person's, with its entry of this number.
+    pub(crate) fn link(&mut self, actor: ActorId, index: u64, device: DeviceId, proof: LinkProof) -> Heard {
         let links = self.links.entry(actor).or_default();
-        let said = links.entry(device).or_insert(proof);
-        *said = proof.max(*said);
-        let let_go = match links.len() > LINKS_MAX {
-            true => links.pop_last().map(|(device, _)| device),
-            false => None,
-        };
-        let of = |device| self.is_mutual(actor, device);
-        if let_go == Some(device) || !(of(device) || let_go.is_some_and(of)) {
+        let count = links.len();
+        let said = links.entry((device, proof)).or_insert(index);
+        *said = index.min(*said);
+        if links.len() == count {
             return Heard::Plainly;
         }
-        self.regroup();
-        Heard::Regrouped
+        let last = links.iter().max_by_key(|(link, index)| (**index, **link));
+        let last = last.map(|(link, _)| *link).filter(|_| count == LINKS_MAX);
+        // That happens to the links of a fork alone: otherwise they come in their order.
+        let let_go = last.filter(|last| links.remove(last).is_some());
+        if let_go == Some((device, proof)) {
+            return Heard::Plainly;
+        }
+        let regrouped = match (let_go, self.first.get(&actor)) {
+            (Some(_), _) => self.regroup(),
+            (None, Some((_, own))) if self.is_mutual(*own, device) => {
+                let person = own.person;
+                self.join(*own, Writer { person, device })
+            }
+            (None, _) => false,
+        };
+        match regrouped {
+            true => Heard::Regrouped,
+            false => Heard::Plainly,
+        }
     }
 
     /// Whose the messages of an actor are.
@@ -152,69 +166,81 @@ impl Devices {
     pub(crate) fn links_to(&self, own: Writer) -> impl Iterator<Item = (DeviceId, LinkProof)> {
         let links = self.links.iter().filter_map(move |(actor, links)| {
             let (_, by) = self.first.get(actor)?;
-            let proof = links.get(&own.device)?;
-            (by.person == own.person).then_some((by.device, *proof))
+            (by.person == own.person && by.device != own.device).then_some((by.device, links))
         });
-        links.filter(move |(by, _)| *by != own.device)
-    }
-
-    /// Whether a device calls another one its person's.
-    pub(crate) fn says(&self, own: Writer, device: DeviceId) -> bool {
-        let mut actors = self.first.iter().filter(|(_, (_, writer))| *writer == own);
-        actors.any(|(actor, _)| {
-            self.links
-                .get(actor)
-                .is_some_and(|links| links.contains_key(&device))
+        links.flat_map(move |(by, links)| {
+            let proofs = links_with(links, own.device);
+            proofs.map(move |proof| (by, proof))
         })
     }
 
-    /// Whether the device that an actor names calls the actor's one its person's.
-    fn is_mutual(&self, actor: ActorId, device: DeviceId) -> bool {
-        let own = self.first.get(&actor).map(|(_, own)| *own);
-        own.is_some_and(|own| {
+    /// Whether a device calls another one its person's, and shows this for it.
+    pub(crate) fn shows(&self, own: Writer, device: DeviceId, proof: LinkProof) -> bool {
+        self.links_of(own)
+            .any(|links| links.contains_key(&(device, proof)))
+    }
+
+    fn says(&self, own: Writer, device: DeviceId) -> bool {
+        self.links_of(own)
+            .any(|links| links_with(links, device).next().is_some())
+    }
+
+    fn links_of(&self, own: Writer) -> impl Iterator<Item = &BTreeMap<(DeviceId, LinkProof), u64>> {
+        let actors = self.links.iter();
+        let own = actors.filter(move |(actor, _)| self.first.get(actor).is_some_and(|(_, by)| *by == own));
+        own.map(|(_, links)| links)
+    }
+
+    /// Whether a device calls another one its person's that does so of it.
+    fn is_mutual(&self, own: Writer, device: DeviceId) -> bool {
+        let person = own.person;
+        self.says(Writer { person, device }, own.device)
+    }
+
+    /// Makes one of two writers; whether they were two.
+    fn join(&mut self, one: Writer, other: Writer) -> bool {
+        let (one, other) = (self.root(one), self.root(other));
+        let (root, joined) = (one.min(other), one.max(other));
+        if root == joined {
+            return false;
+        }
+        let of_joined = self.roots.values_mut().filter(|of| **of == joined);
+        of_joined.for_each(|of| *of = root);
+        self.roots.insert(joined, root);
+        true
+    }
+
+    /// Finds who belongs together from the beginning: seldom, since chains begin with who writes them and links are not
+    /// taken back, but for forks. Whether anybody is another than before.
+    fn regroup(&mut self) -> bool {
+        let before = std::mem::take(&mut self.roots);
+        let claims = self.links.iter().filter_map(|(actor, links)| {
+            let (_, own) = self.first.get(actor)?;
+            Some(links.keys().map(|(device, _)| (*own, *device)))
+        });
+        let claims: BTreeSet<(Writer, DeviceId)> = claims.flatten().collect();
+        for (own, device) in &claims {
             let person = own.person;
-            self.says(Writer { person, device }, own.device)
-        })
-    }
-
-    /// Finds who belongs together: seldom, when two devices have come to vouch for each other.
-    fn regroup(&mut self) {
-        let claims: BTreeSet<(Writer, Writer)> = self
-            .links
-            .iter()
-            .filter_map(|(actor, links)| Some((self.first.get(actor)?.1, links)))
-            .flat_map(|(own, links)| {
-                let person = own.person;
-                links.keys().map(move |device| {
-                    (
-                        own,
-                        Writer {
-                            person,
-                            device: *device,
-                        },
-                    )
-                })
-            })
-            .collect();
-        self.roots.clear();
-        for (one, other) in claims.iter().filter(|(one, other)| one < other) {
-            if !claims.contains(&(*other, *one)) {
-                continue;
-            }
-            let (one, other) = (self.root(*one), self.root(*other));
-            let root = one.min(other);
-            for joined in [one, other] {
-                self.roots.insert(joined, root);
-            }
-            for known in self
-                .roots
-                .values_mut()
-                .filter(|known| **known == one || **known == other)
-            {
-                *known = root;
+            let other = Writer {
+                person,
+                device: *device,
+            };
+            if claims.contains(&(other, own.device)) {
+                self.join(*own, other);
             }
         }
+        before != self.roots
     }
+}
+
+/// What is shown for a device, of the links of one actor.
+fn links_with(
+    links: &BTreeMap<(DeviceId, LinkProof), u64>,
+    device: DeviceId,
+) -> impl Iterator<Item = LinkProof> {
+    let (least, greatest) = (LinkProof([0; 16]), LinkProof([0xff; 16]));
+    let range = links.range((device, least)..=(device, greatest));
+    range.map(|((_, proof), _)| *proof)
 }
 
 #[cfg(test)]
@@ -254,21 +280,21 @@ mod tests {
             devices.begin(actor(number), at(number), writer(9, number));
         }
         // Whoever only names somebody is not them.
-        devices.link(actor(3), DeviceId([1; 16]), PROOF);
+        devices.link(actor(3), 1, DeviceId([1; 16]), PROOF);
         assert_ne!(devices.writer(actor(3)), devices.writer(actor(1)));
         assert_eq!(
             devices.links_to(writer(9, 1)).collect::<Vec<_>>(),
             [(DeviceId([3; 16]), PROOF)]
         );
-        devices.link(actor(1), DeviceId([2; 16]), PROOF);
-        devices.link(actor(2), DeviceId([1; 16]), PROOF);
+        devices.link(actor(1), 1, DeviceId([2; 16]), PROOF);
+        devices.link(actor(2), 1, DeviceId([1; 16]), PROOF);
         assert_eq!(devices.writer(actor(2)), Some(writer(9, 1)));
         // A fresh actor of a device that is known is the same.
         devices.begin(actor(7), at(7), writer(9, 2));
         assert_eq!(devices.writer(actor(7)), Some(writer(9, 1)));
         // A third device by way of the second.
-        devices.link(actor(3), DeviceId([2; 16]), PROOF);
-        devices.link(actor(7), DeviceId([3; 16]), PROOF);
+        devices.link(actor(3), 1, DeviceId([2; 16]), PROOF);
+        devices.link(actor(7), 1, DeviceId([3; 16]), PROOF);
         assert_eq!(devices.writer(actor(3)), Some(writer(9, 1)));
     }
 
@@ -277,8 +303,8 @@ mod tests {
         let mut devices = Devices::default();
         devices.begin(actor(1), at(1), writer(8, 1));
         devices.begin(actor(2), at(2), writer(9, 2));
-        devices.link(actor(1), DeviceId([2; 16]), PROOF);
-        devices.link(actor(2), DeviceId([1; 16]), PROOF);
+        devices.link(actor(1), 1, DeviceId([2; 16]), PROOF);
+        devices.link(actor(2), 1, DeviceId([1; 16]), PROOF);
         assert_ne!(devices.writer(actor(1)), devices.writer(actor(2)));
     }
 
@@ -292,10 +318,16 @@ mod tests {
         let many = 0..u16::try_from(LINKS_MAX * 2).unwrap();
         let (mut up, mut down) = (Devices::default(), Devices::default());
         for number in many.clone() {
-            assert_eq!(up.link(actor(1), device(number), PROOF), Heard::Plainly);
+            assert_eq!(
+                up.link(actor(1), u64::from(number), device(number), PROOF),
+                Heard::Plainly
+            );
         }
         for number in many.rev() {
-            assert_eq!(down.link(actor(1), device(number), PROOF), Heard::Plainly);
+            assert_eq!(
+                down.link(actor(1), u64::from(number), device(number), PROOF),
+                Heard::Plainly
+            );
         }
         assert_eq!(up, down);
         assert_eq!(up.links[&actor(1)].len(), LINKS_MAX);
@@ -322,7 +354,7 @@ mod tests {
                 let mut devices = Devices::default();
                 for (by, of, person, device) in said {
                     let _ = match of {
-                        Some(of) => devices.link(actor(*by), DeviceId([*of; 16]), LinkProof([*device; 16])),
+                        Some(of) => devices.link(actor(*by), u64::from(*person), DeviceId([*of; 16]), LinkProof([*device; 16])),
                         None => devices.begin(actor(*by), at(*person), writer(*person, *device)),
                     };
                 }

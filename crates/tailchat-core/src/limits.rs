@@ -21,7 +21,7 @@ pub const NAME_LEN_MAX: usize = 64;
 pub const REACTION_LEN_MAX: usize = 64;
 /// Bytes of a room's topic. Setting more is refused, a received one is unreadable.
 pub const TOPIC_LEN_MAX: usize = 512;
-/// Devices that one actor calls its person's and that count: the least by their IDs, what is beyond has no effect.
+/// Links of one actor that count: the first ones that it wrote, what is beyond has no effect.
 pub const LINKS_MAX: usize = 64;
 /// The greatest order and time an entry may carry: what a double holds exactly. Beyond it, unreadable.
 pub const ORDER_MAX: u64 = 1 << 53;

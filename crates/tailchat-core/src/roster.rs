@@ -52,8 +52,8 @@ pub enum News {
     },
     /// An actor calls another device its person's.
     Link {
-        /// The actor.
-        by: ActorId,
+        /// The actor's entry.
+        by: MessageId,
         /// The other device.
         device: DeviceId,
         /// What it shows for it.
@@ -108,7 +108,7 @@ impl Roster {
                 }
             }
             News::Link { by, device, proof } => {
-                return self.devices.link(by, device, proof);
+                return self.devices.link(by.actor, by.index, device, proof);
             }
             News::Leave { place } => {
                 let last = self.leaves.entry(place.id.actor).or_insert(place);
@@ -159,10 +159,10 @@ impl Roster {
         self.devices.links_to(own)
     }
 
-    /// Whether a device calls another one its person's.
+    /// Whether a device calls another one its person's, and shows this for it.
     #[must_use]
-    pub fn says_link(&self, own: Writer, device: DeviceId) -> bool {
-        self.devices.says(own, device)
+    pub fn shows_link(&self, own: Writer, device: DeviceId, proof: LinkProof) -> bool {
+        self.devices.shows(own, device, proof)
     }
 
     /// Whether what both actors wrote is the same person's.

@@ -214,7 +214,11 @@ fn tell_entry(id: MessageId, bytes: &[u8], arrival: Arrival, told: &mut Vec<Told
     match entry.body {
         Body::Profile(profile) => told.push(Told::News(News::Profile { place, profile })),
         Body::Leave => told.push(Told::News(News::Leave { place })),
-        Body::Link(Link { device, proof }) => told.push(Told::News(News::Link { by, device, proof })),
+        Body::Link(Link { device, proof }) => told.push(Told::News(News::Link {
+            by: id,
+            device,
+            proof,
+        })),
         // Shown under the ID and at the place of what it repeats: with the entry itself it is one line.
         Body::Repeat(repeat) => {
             let sum = entry_sum(&repeat.entry);

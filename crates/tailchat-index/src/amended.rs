@@ -3,6 +3,7 @@
 //! [`tailchat_core::amend`]; decides nothing itself.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, Row, params};
 use tailchat_core::amend::{Amendment, Amends, Reactions};
@@ -113,10 +114,17 @@ impl Index {
         Ok(())
     }
 
-    /// Judges again what some say of others' lines, since devices turned out to be one person's.
-    pub(crate) fn amend_again(&mut self, row: &RoomRow, changed: &mut Changed) -> Result<(), IndexError> {
+    /// Judges again what some say of others' lines, since devices turned out to be one person's that were not before: that
+    /// alone, since a member can have many devices.
+    pub(crate) fn amend_again(
+        &mut self,
+        row: &RoomRow,
+        before: &Roster,
+        changed: &mut Changed,
+    ) -> Result<(), IndexError> {
         let doing = "read what was said of lines";
-        let query = "SELECT DISTINCT p.bytes, m.number, m.actor FROM amend m JOIN party p ON p.id = m.actor
+        let regrouped = self.regrouped(before, &row.roster)?;
+        let query = "SELECT p.bytes, m.number, m.actor, m.by FROM amend m JOIN party p ON p.id = m.actor
                      WHERE m.room = ? AND m.kind IN (?, ?)";
         let mut statement = self.db.prepare_cached(query).doing(doing)?;
         let read = |found: &Row<'_>| {
@@ -124,19 +132,43 @@ impl Index {
                 actor: ActorId(found.get(0)?),
                 index: found.get(1)?,
             };
-            Ok((id, found.get(2)?))
+            let by: i64 = found.get(3)?;
+            Ok((id, found.get(2)?, regrouped.get(&by).copied()))
         };
         let found = statement
             .query_map(params![row.id, KIND_EDIT, KIND_DELETE], read)
             .doing(doing)?;
-        let messages: Vec<(MessageId, i64)> = found.collect::<Result<_, _>>().doing(doing)?;
+        let said: BTreeSet<(MessageId, i64, Option<ActorId>)> =
+            found.collect::<Result<_, _>>().doing(doing)?;
         drop(statement);
-        for (message, actor) in messages {
+        let mut places = BTreeSet::new();
+        for (message, actor, by) in said {
+            let Some(by) = by else { continue };
             for place in self.places_of_message(row.id, actor, message)? {
-                self.amend_newcomer(row, &place, changed)?;
+                let line = self.line_at(row.id, &place_bytes(&place))?;
+                let is_new =
+                    |line: &Line| row.roster.is_one(by, line.author) && !before.is_one(by, line.author);
+                if line.is_some_and(|(_, line, _)| is_new(&line)) {
+                    places.insert(place);
+                }
             }
         }
+        for place in places {
+            self.amend_newcomer(row, &place, changed)?;
+        }
         Ok(())
+    }
+
+    /// The actors, by their parties, of writers who are not the ones that they were before.
+    fn regrouped(&self, before: &Roster, now: &Roster) -> Result<BTreeMap<i64, ActorId>, IndexError> {
+        let actors = || now.profiles().map(|(actor, _)| actor);
+        let moved = actors().filter(|actor| before.writer(*actor) != now.writer(*actor));
+        let writers: BTreeSet<_> = moved.filter_map(|actor| now.writer(actor)).collect();
+        let mut regrouped = BTreeMap::new();
+        for actor in actors().filter(|actor| now.writer(*actor).is_some_and(|by| writers.contains(&by))) {
+            regrouped.extend(self.find_party(actor.0)?.map(|party| (party, actor)));
+        }
+        Ok(regrouped)
     }
 
     /// What was said of a message and had come by then, in order.

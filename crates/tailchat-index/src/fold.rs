@@ -7,7 +7,7 @@ use tailchat_core::change::Parts;
 use tailchat_core::entry::Entry;
 use tailchat_core::ids::{ActorId, RoomId};
 use tailchat_core::mention::mentioned;
-use tailchat_core::roster::Heard;
+use tailchat_core::roster::{Heard, News};
 use tailchat_core::state::Tip;
 use tailchat_core::timeline::{Line, Place, Says, Told, told_by};
 
@@ -64,7 +64,7 @@ impl Index {
         let mut changed = Changed::default();
         let mut row = self.room(room)?;
         let before = (row.clock.clone(), row.whole);
-        let mut heard = false;
+        let (mut heard, mut regrouped, mut ungrouped) = (false, false, None);
         let mut tallies = Tallies::default();
         for (parts, arrival) in folded.changes {
             for entry in &parts.entries {
@@ -87,13 +87,17 @@ impl Index {
                     }
                     Told::News(news) => {
                         heard = true;
-                        // An actor's first entry comes before all that it says of others.
-                        if row.roster.hear(news) == Heard::Regrouped {
-                            self.amend_again(&row, &mut changed)?;
+                        if matches!(news, News::Link { .. } | News::Profile { .. }) && ungrouped.is_none() {
+                            ungrouped = Some(row.roster.clone());
                         }
+                        // An actor's first entry comes before all that it says of others.
+                        regrouped |= row.roster.hear(news) == Heard::Regrouped;
                     }
                 }
             }
+        }
+        if let Some(before) = ungrouped.filter(|_| regrouped) {
+            self.amend_again(&row, &before, &mut changed)?;
         }
         self.write_tallies(row.id, &tallies)?;
         for (actor, tip) in folded.tips {

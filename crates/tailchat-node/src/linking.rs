@@ -159,8 +159,8 @@ impl Node {
         let draft = |link: &KnownLink| {
             let device = link.device?;
             let proved = claims.contains(&(device, LinkProof::new(&link.token, room, device, own.device)));
-            let due = (link.taken || proved) && !open.roster.says_link(own, device);
             let proof = LinkProof::new(&link.token, room, own.device, device);
+            let due = (link.taken || proved) && !open.roster.shows_link(own, device, proof);
             due.then_some(Draft {
                 body: Body::Link(Link { device, proof }),
                 stamp: None,
@@ -171,8 +171,6 @@ impl Node {
 
     /// Devices may have called themselves ours: one that proves it is, from now on, and is told so.
     pub(crate) fn links_heard(&mut self, room: RoomId) {
-        self.lines_changed(room);
-        self.unread_changed(room);
         let Some(open) = self.rooms.get(&room).filter(|_| !self.links.is_empty()) else {
             return;
         };

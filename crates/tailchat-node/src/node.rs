@@ -451,14 +451,14 @@ impl Node {
         let Some(open) = self.rooms.get_mut(&room) else {
             return;
         };
-        let (mut lines, mut linked) = (Vec::new(), false);
+        let (mut lines, mut linked, mut regrouped) = (Vec::new(), false, false);
         for arrived in changes.iter() {
             for told in told_by(&arrived.change.parts, arrived.arrival) {
                 match told {
                     Line(place, line) => lines.push((place, line)),
                     News(news) => {
                         linked |= matches!(news, roster::News::Link { .. });
-                        open.roster.hear(news);
+                        regrouped |= open.roster.hear(news) == roster::Heard::Regrouped;
                     }
                     // The index says what it comes to.
                     Amendment(_) => {}
@@ -475,6 +475,9 @@ impl Node {
         self.unread_changed(room);
         self.follow(room, &lines);
         self.tell_watchers(room, &lines);
+        if regrouped {
+            self.lines_changed(room);
+        }
         if linked {
             self.links_heard(room);
         }
@@ -519,6 +522,7 @@ impl Node {
             },
         );
         self.feed(Event::RoomOpened { room: id, opened });
+        self.lines_changed(id);
         self.links_heard(id);
     }
 
