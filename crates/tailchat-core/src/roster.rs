@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::devices::{Devices, LinkProof, Writer};
 use crate::entry::Profile;
-use crate::ids::{ActorId, DeviceId, MessageId, PersonId};
+use crate::ids::{ActorId, DeviceId, MessageId};
 use crate::timeline::Place;
 
 /// A person in the room.
@@ -211,19 +211,20 @@ impl Roster {
         by_device.map(|(actor, _)| *actor)
     }
 
+    /// Who an actor says it is, be it not in its first entry: nothing is theirs by that but the wish not to read them.
+    #[must_use]
+    pub fn claimed(&self, actor: ActorId) -> Option<Writer> {
+        let claimed = self.profile(actor).map(|profile| Writer {
+            person: profile.person,
+            device: profile.device,
+        });
+        self.writer(actor).or_else(|| claimed.map(|own| self.whole(own)))
+    }
+
     /// Every actor of a writer, on whatever device.
     pub fn actors_of_writer(&self, writer: Writer) -> impl Iterator<Item = ActorId> {
         let actors = self.profiles.keys().copied();
         actors.filter(move |actor| self.writer(*actor) == Some(writer))
-    }
-
-    /// Every actor that says it is a person's, whoever else says so.
-    pub fn actors_of_person(&self, person: PersonId) -> impl Iterator<Item = ActorId> {
-        let of_person = self
-            .profiles
-            .iter()
-            .filter(move |(_, (_, profile))| profile.person == person);
-        of_person.map(|(actor, _)| *actor)
     }
 
     /// The entries of forked actors that were posted again, by ID and [`crate::entry::entry_sum`].
@@ -235,6 +236,16 @@ impl Roster {
     /// The people in the room: those with a device that has a profile and has not left since.
     #[must_use]
     pub fn members(&self) -> Vec<Member> {
+        self.people(false)
+    }
+
+    /// The members, and whoever was one, with the devices that left.
+    #[must_use]
+    pub fn members_ever(&self) -> Vec<Member> {
+        self.people(true)
+    }
+
+    fn people(&self, also_gone: bool) -> Vec<Member> {
         // Of each device the last word over all its actors, then of each person the last name.
         let mut devices: BTreeMap<DeviceId, (Place, bool, &Profile)> = BTreeMap::new();
         for (actor, (place, profile)) in &self.profiles {
@@ -247,7 +258,7 @@ impl Roster {
         }
         let mut people: BTreeMap<Writer, (Place, Member)> = BTreeMap::new();
         for (device, (place, present, profile)) in devices {
-            if !present {
+            if !present && !also_gone {
                 continue;
             }
             let person = profile.person;

@@ -45,12 +45,18 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 /// [`NAME_COLUMNS_MAX`] columns. Never empty.
 #[must_use]
 pub fn name(text: &str) -> String {
+    name_within(text, NAME_COLUMNS_MAX)
+}
+
+/// The same in at most so many columns, as something is to stand behind it.
+#[must_use]
+pub fn name_within(text: &str, columns_max: usize) -> String {
     let shown = visible(text);
     let mut line = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.is_empty() {
         return "?".to_owned();
     }
-    if let Some(end) = cut_at(&line) {
+    if let Some(end) = cut_at(&line, columns_max) {
         line.truncate(end);
         let kept = line
             .trim_end_matches([ZERO_WIDTH_JOINER, ZERO_WIDTH_NON_JOINER])
@@ -102,16 +108,16 @@ fn is_hidden(c: char) -> bool {
 }
 
 /// The byte at which a line is cut so that it and an ellipsis fit; none if it fits whole.
-fn cut_at(line: &str) -> Option<usize> {
+fn cut_at(line: &str, columns_max: usize) -> Option<usize> {
     let mut columns = 0;
     let mut end = 0;
     for (at, c) in line.char_indices() {
         // Character by character: a terminal that does not join an emoji shows all its parts.
         columns += c.width().unwrap_or(0);
-        if columns > NAME_COLUMNS_MAX {
+        if columns > columns_max {
             return Some(end);
         }
-        if columns < NAME_COLUMNS_MAX {
+        if columns < columns_max {
             end = at + c.len_utf8();
         }
     }

@@ -7,6 +7,7 @@ use tailchat_core::devices::Writer;
 use tailchat_core::engine::{Engine, Identity, PeerState, PeerStatus};
 use tailchat_core::ids::{ActorId, DeviceId, MessageId, RoomId};
 use tailchat_core::roster::{Member, Roster};
+use tailchat_core::text;
 use tailchat_core::timeline::{Line, Place, Says};
 
 use crate::control::{
@@ -44,6 +45,12 @@ pub(crate) fn us(identity: &Identity, roster: &Roster) -> Writer {
     })
 }
 
+/// Whom the person ignores in a room, on all their devices.
+pub(crate) fn ignored(room: &OpenRoom) -> BTreeSet<Writer> {
+    let ignored = room.facts.ignored.iter();
+    ignored.map(|writer| room.roster.whole(*writer)).collect()
+}
+
 /// What many items of one room need alike.
 pub(crate) struct View<'a> {
     id: RoomId,
@@ -55,6 +62,7 @@ pub(crate) struct View<'a> {
     namesakes: BTreeSet<String>,
     /// Ourselves, on all our devices.
     me: Writer,
+    ignored: BTreeSet<Writer>,
 }
 
 impl<'a> View<'a> {
@@ -72,6 +80,7 @@ impl<'a> View<'a> {
             people,
             namesakes: room.roster.namesakes(),
             me: us(engine.identity(), &room.roster),
+            ignored: ignored(room),
         }
     }
 
@@ -105,7 +114,7 @@ impl<'a> View<'a> {
             .partition(|member| member.writer == self.me);
         let members = mine.into_iter().chain(theirs);
         members
-            .map(|member| self.tell_apart(&member.name, Some(member.writer)))
+            .map(|member| self.tell_apart(&member.name, member.writer))
             .collect()
     }
 
@@ -116,7 +125,7 @@ impl<'a> View<'a> {
 
     fn name_of(&self, actor: ActorId) -> String {
         match self.room.roster.profile(actor) {
-            Some(profile) => self.tell_apart(&profile.name, self.room.roster.writer(actor)),
+            Some(profile) => self.called(actor, &profile.name),
             None => actor.to_string().chars().take(8).collect(),
         }
     }
@@ -124,23 +133,25 @@ impl<'a> View<'a> {
     /// What every actor is called whose profile has arrived.
     pub(crate) fn names(&self) -> impl Iterator<Item = (ActorId, String)> {
         let profiles = self.room.roster.profiles();
-        profiles.map(|(actor, profile)| {
-            (
-                actor,
-                self.tell_apart(&profile.name, self.room.roster.writer(actor)),
-            )
-        })
+        profiles.map(|(actor, profile)| (actor, self.called(actor, &profile.name)))
+    }
+
+    /// What an actor is called that says it has a name. One that did not say so first is nobody's: it has its own mark.
+    fn called(&self, actor: ActorId, name: &str) -> String {
+        match self.room.roster.writer(actor) {
+            Some(writer) => self.tell_apart(name, writer),
+            None => marked(name, &actor.to_string()),
+        }
     }
 
     /// A person's name, with the beginning of their least device's ID if others go by it, too: whoever only says they
     /// are that person has the person's ID.
-    fn tell_apart(&self, name: &str, writer: Option<Writer>) -> String {
+    fn tell_apart(&self, name: &str, writer: Writer) -> String {
         let shared = !self.namesakes.is_empty() && self.namesakes.contains(&Roster::name_key(name));
-        let Some(writer) = writer.filter(|_| shared) else {
-            return name.to_owned();
-        };
-        let device = writer.device.to_string();
-        format!("{name}~{}", device.get(..NAMESAKE_DIGITS).unwrap_or_default())
+        match shared || looks_marked(name) {
+            true => marked(name, &writer.device.to_string()),
+            false => name.to_owned(),
+        }
     }
 
     pub(crate) fn message(&self, place: &Place, line: &Line) -> MessageItem {
@@ -172,7 +183,8 @@ impl<'a> View<'a> {
         let profile = self.room.roster.profile(line.author);
         let mine = self.is_us(line.author);
         let person = profile.filter(|_| nick.is_none());
-        let ignored = profile.is_some_and(|profile| self.room.facts.ignored.contains(&profile.person));
+        let ignored = self.room.roster.claimed(line.author);
+        let ignored = ignored.is_some_and(|writer| self.ignored.contains(&writer));
         let person = person.map(|profile| profile.person.to_string());
         let author = nick.unwrap_or_else(|| self.writer(line));
         let via = line.arrival.via;
@@ -254,7 +266,7 @@ impl<'a> View<'a> {
             .find(|member| member.devices.contains(&device));
         member.map_or_else(
             || device.to_string().chars().take(8).collect(),
-            |member| self.tell_apart(&member.name, Some(member.writer)),
+            |member| self.tell_apart(&member.name, member.writer),
         )
     }
 
@@ -296,8 +308,8 @@ impl<'a> View<'a> {
             .collect();
         let seen: BTreeMap<DeviceId, i64> = self.engine.last_seen(self.id).collect();
         let item = |member: &Member| MemberItem {
-            name: self.tell_apart(&member.name, Some(member.writer)),
-            ignored: self.room.facts.ignored.contains(&member.writer.person),
+            name: self.tell_apart(&member.name, member.writer),
+            ignored: self.ignored.contains(&member.writer),
             person: member.writer.person.to_string(),
             devices: member.devices.len() as u64,
             online: member.writer == self.me
@@ -310,6 +322,13 @@ impl<'a> View<'a> {
                 .max(),
         };
         self.members.iter().map(item).collect()
+    }
+
+    /// Whoever is or was a member, each with the name that is shown.
+    pub(crate) fn everybody(&self) -> Vec<(String, Writer)> {
+        let everybody = self.room.roster.members_ever().into_iter();
+        let called = everybody.map(|member| (self.tell_apart(&member.name, member.writer), member.writer));
+        called.collect()
     }
 
     pub(crate) fn status(&self) -> Option<StatusItem> {
@@ -341,6 +360,21 @@ impl<'a> View<'a> {
             peers: status.peers.iter().map(peer).collect(),
         })
     }
+}
+
+/// A name with the beginning of an ID, short enough that no screen cuts that off.
+fn marked(name: &str, id: &str) -> String {
+    let name = text::name_within(name, text::NAME_COLUMNS_MAX - NAMESAKE_DIGITS - 1);
+    format!("{name}~{}", id.get(..NAMESAKE_DIGITS).unwrap_or_default())
+}
+
+/// Whether a name is spelt as [`marked`] spells one: somebody else may be shown by it.
+fn looks_marked(name: &str) -> bool {
+    let key = Roster::name_key(name);
+    let digits = key.rsplit_once('~').map(|(_, digits)| digits);
+    digits.is_some_and(|digits| {
+        digits.len() == NAMESAKE_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }
 
 /// How many of each of these there is room for, the first ones before the rest.

@@ -176,11 +176,11 @@ impl Node {
 
     /// The member whom a bundle is for.
     fn reader(&self, room: RoomId, name: &str) -> Result<Reader, Failure> {
-        let person = self.member(room, name)?;
-        let members = self.rooms.get(&room).map(|open| open.roster.members());
+        let writer = self.member(room, name)?;
+        let members = self.rooms.get(&room).map(|open| open.roster.members_ever());
         let members = members.into_iter().flatten();
         let (mut name, mut devices) = (name.to_owned(), BTreeSet::new());
-        for member in members.filter(|member| member.writer.person == person) {
+        for member in members.filter(|member| member.writer == writer) {
             name = member.name;
             devices.extend(member.devices);
         }

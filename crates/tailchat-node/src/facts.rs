@@ -7,7 +7,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tailchat_core::ids::{ActorId, DeviceId, PersonId};
+use tailchat_core::devices::Writer;
+use tailchat_core::ids::{ActorId, DeviceId};
 use tailchat_core::read::ReadState;
 
 /// Of members' disks, so many chains' ends are kept; what further disks hold is forgotten at a stop, and a bundle for
@@ -33,7 +34,7 @@ pub(crate) struct RoomFacts {
     /// What the person calls it; empty if what everybody does.
     pub(crate) alias: String,
     /// Whose messages are folded away and never count.
-    pub(crate) ignored: BTreeSet<PersonId>,
+    pub(crate) ignored: BTreeSet<Writer>,
     /// What other members' disks are known to hold.
     pub(crate) held: Held,
 }
@@ -49,8 +50,8 @@ struct Written {
     draft: String,
     muted: bool,
     alias: String,
-    /// People, in hexadecimal.
-    ignored: Vec<String>,
+    /// People and one of their devices, in hexadecimal.
+    ignored_writers: Vec<(String, String)>,
     #[serde(skip_serializing_if = "WrittenHeld::is_empty")]
     held: WrittenHeld,
 }
@@ -123,7 +124,7 @@ impl RoomFacts {
             draft: self.draft.clone(),
             muted: self.muted,
             alias: self.alias.clone(),
-            ignored: self.ignored.iter().map(ToString::to_string).collect(),
+            ignored_writers: self.ignored.iter().map(spelt).collect(),
             held: (&self.held).into(),
         };
         serde_json::to_vec(&written).unwrap_or_default()
@@ -151,18 +152,25 @@ impl RoomFacts {
             draft: written.draft,
             muted: written.muted,
             alias: written.alias,
-            ignored: written
-                .ignored
-                .iter()
-                .filter_map(|person| person.parse().ok())
-                .collect(),
+            ignored: written.ignored_writers.iter().filter_map(writer_of).collect(),
             held: written.held.into(),
         }
     }
 }
 
+fn spelt(writer: &Writer) -> (String, String) {
+    (writer.person.to_string(), writer.device.to_string())
+}
+
+fn writer_of((person, device): &(String, String)) -> Option<Writer> {
+    let (person, device) = (person.parse().ok()?, device.parse().ok()?);
+    Some(Writer { person, device })
+}
+
 #[cfg(test)]
 mod tests {
+    use tailchat_core::ids::{DeviceId, PersonId};
+
     use super::*;
 
     #[test]
@@ -172,7 +180,11 @@ mod tests {
             draft: "half a \"sentence\"\n".into(),
             muted: true,
             alias: "home".into(),
-            ignored: [PersonId([9; 32])].into(),
+            ignored: [Writer {
+                person: PersonId([9; 32]),
+                device: DeviceId([8; 16]),
+            }]
+            .into(),
             ..RoomFacts::default()
         };
         let read = Arc::make_mut(&mut facts.read);

@@ -1,10 +1,11 @@
 //! What a person sets for themselves in a room and no peer hears of: drafts, mutes, a name of their own, whom they
 //! ignore. Knows nothing of how it is kept.
 
-use tailchat_core::ids::{PersonId, RoomId};
+use tailchat_core::devices::Writer;
+use tailchat_core::ids::RoomId;
 use tailchat_core::limits::TEXT_LEN_MAX;
 
-use crate::control::{Code, Failure, Item, MemberItem};
+use crate::control::{Code, Failure, Item};
 use crate::facts::RoomFacts;
 use crate::membership::checked_name;
 use crate::node::Node;
@@ -59,19 +60,19 @@ impl Node {
         on: bool,
     ) -> Result<Pending, Failure> {
         let room = self.resolve(room)?;
-        let person = self.member(room, member)?;
-        if person == self.engine.identity().person {
+        let writer = self.member(room, member)?;
+        let whole = |of: &Writer| self.rooms.get(&room).map_or(*of, |open| open.roster.whole(*of));
+        if writer == whole(&self.own()) {
             return Err(Failure::new(
                 Code::Usage,
                 "that is you; whom you ignore is somebody else",
             ));
         }
-        let pending = self.set(session, room, |facts| {
-            match on {
-                true => facts.ignored.insert(person),
-                false => facts.ignored.remove(&person),
-            };
-        });
+        let known = self.rooms.get(&room).map(|open| open.facts.ignored.clone());
+        let mut ignored = known.unwrap_or_default();
+        ignored.retain(|other| whole(other) != writer);
+        ignored.extend(on.then_some(writer));
+        let pending = self.set(session, room, |facts| facts.ignored = ignored);
         self.unread_changed(room);
         self.lines_changed(room);
         Ok(pending)
@@ -87,27 +88,22 @@ impl Node {
         Pending::Disk(AfterDisk::Answer)
     }
 
-    /// Who in a room is meant: by name, or by the beginning of the ID that `members` prints.
-    pub(crate) fn member(&self, room: RoomId, text: &str) -> Result<PersonId, Failure> {
-        let members = self
-            .view(room)
-            .map(|view| view.member_items())
-            .unwrap_or_default();
-        let fits = |member: &&MemberItem| {
-            let beginning = text.len() >= MEMBER_DIGITS_MIN && member.person.starts_with(text);
-            let told_apart = member
-                .name
-                .strip_prefix(text)
-                .is_some_and(|rest| rest.starts_with('~'));
-            member.name == text || told_apart || beginning
+    /// Who in a room is meant, be it that they left: by name, or by the beginning of the ID that `members` prints.
+    pub(crate) fn member(&self, room: RoomId, text: &str) -> Result<Writer, Failure> {
+        let everybody = self.view(room).map(|view| view.everybody());
+        let everybody = everybody.unwrap_or_default();
+        let fits = |(name, writer): &&(String, Writer)| {
+            let beginning = text.len() >= MEMBER_DIGITS_MIN && writer.person.to_string().starts_with(text);
+            let told_apart = name.strip_prefix(text).is_some_and(|rest| rest.starts_with('~'));
+            name == text || told_apart || beginning
         };
-        let found: Vec<_> = members.iter().filter(fits).collect();
-        let id = |member: &MemberItem| member.person.parse().ok();
-        match found[..] {
-            [member] => id(member).ok_or_else(|| no_member(text)),
-            [] => Err(no_member(text)),
+        let found: Vec<_> = everybody.iter().filter(fits).collect();
+        let exact: Vec<_> = found.iter().filter(|(name, _)| name == text).copied().collect();
+        match (&exact[..], &found[..]) {
+            ([(_, writer)], _) | (_, [(_, writer)]) => Ok(*writer),
+            (_, []) => Err(no_member(text)),
             _ => {
-                let people: Vec<_> = found.iter().map(|member| member.name.as_str()).collect();
+                let people: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
                 let why = format!("\"{text}\" may be any of: {}", people.join(", "));
                 Err(Failure::new(Code::Usage, why))
             }

@@ -209,7 +209,7 @@ impl Node {
         let _ = self.folder.save_identity(known, None, self.done.clone());
     }
 
-    fn own(&self) -> Writer {
+    pub(crate) fn own(&self) -> Writer {
         let identity = self.engine.identity();
         Writer {
             person: identity.person,

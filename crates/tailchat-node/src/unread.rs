@@ -8,7 +8,7 @@ use tailchat_core::ids::{ActorId, MessageId, RoomId};
 use tailchat_core::read::ReadState;
 use tailchat_index::Reader;
 
-use crate::answers::us;
+use crate::answers::{ignored, us};
 use crate::control::{Code, Failure, PAGE_MAX, Reading};
 use crate::indexing::AskedIndex;
 use crate::node::Node;
@@ -79,8 +79,11 @@ impl Node {
         let open = self.rooms.get(&room)?;
         let identity = self.engine.identity();
         let mut silent: BTreeSet<_> = open.roster.actors_of_writer(us(identity, &open.roster)).collect();
-        for person in &open.facts.ignored {
-            silent.extend(open.roster.actors_of_person(*person));
+        let ignored = ignored(open);
+        if !ignored.is_empty() {
+            let actors = open.roster.profiles().map(|(actor, _)| actor);
+            let is_ignored = |writer| ignored.contains(&writer);
+            silent.extend(actors.filter(|actor| open.roster.claimed(*actor).is_some_and(is_ignored)));
         }
         Some(ReaderOf {
             read: Arc::clone(&open.facts.read),
