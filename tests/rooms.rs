@@ -236,3 +236,21 @@ fn what_is_set_wrongly_is_refused_with_the_reason() {
         assert!(said.contains(why), "{args:?}: {said}");
     }
 }
+
+#[test]
+fn a_code_that_was_taken_and_not_all_its_rooms_is_taken_again() {
+    let ann = Machine::new("ann");
+    for room in ["kitchen", "attic"] {
+        ann.run(&["new", room]).ok();
+    }
+    let code = ann.run(&["link", "--quiet"]).ok();
+    let laptop = Machine::new("someone");
+    laptop.run(&["link", code.trim()]).ok();
+    let rooms = laptop.run(&["rooms", "--json"]).json();
+    assert_eq!(rooms.len(), 2);
+    // As after a crash between the two.
+    let one = rooms[0]["room"].as_str().expect("an ID");
+    laptop.run(&["leave", one, "--forget"]).ok();
+    laptop.run(&["link", code.trim()]).ok();
+    assert_eq!(laptop.run(&["rooms", "--json"]).json().len(), 2);
+}

@@ -323,7 +323,15 @@ fn carry_out(folder: &mut Folder, index: &IndexHandle, work: Work) -> Option<(mp
             done,
         } => {
             let result = identity.save(folder);
-            Some((done, Done::Identified { session, result }))
+            let known = Box::new(identity);
+            Some((
+                done,
+                Done::Identified {
+                    session,
+                    known,
+                    result,
+                },
+            ))
         }
         Work::OpenRoom {
             room,

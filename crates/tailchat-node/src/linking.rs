@@ -12,7 +12,7 @@ use tailchat_core::ids::{LinkToken, RoomId};
 use tailchat_core::limits::LINKS_MAX;
 
 use crate::control::{Code, Failure, Item, LINK_SCHEME};
-use crate::identity::{Known, KnownLink};
+use crate::identity::KnownLink;
 use crate::invite::{self, Invite};
 use crate::membership::checked_name;
 use crate::node::{Node, random};
@@ -25,6 +25,15 @@ struct LinkCode {
     name: String,
     rooms: Vec<RoomId>,
     peers: Vec<String>,
+}
+
+impl LinkCode {
+    fn invites(&self) -> impl Iterator<Item = Invite> {
+        self.rooms.iter().map(|room| Invite {
+            room: *room,
+            peers: self.peers.clone(),
+        })
+    }
 }
 
 impl fmt::Display for LinkCode {
@@ -117,29 +126,26 @@ impl Node {
             let why = "this is the device that gave the code; take it on the other one";
             return Err(Failure::new(Code::Usage, why));
         }
+        let answer = |name: &str, code: &LinkCode| Item::Linked {
+            name: name.to_owned(),
+            invites: code.invites().map(|invite| invite.to_string()).collect(),
+        };
+        if self.is_linked_by(&code.secret) {
+            // It was cut short the first time, and goes on.
+            let answer = answer(&self.engine.identity().name, &code);
+            return Ok(Pending::items([answer]));
+        }
         if !self.rooms.is_empty() || !self.moving.is_empty() || !self.closed.is_empty() {
             let why = "this folder is in rooms already, as somebody of its own; link a fresh one: \
                        tailchat --data DIR link CODE";
             return Err(Failure::new(Code::Usage, why));
         }
-        let LinkCode {
-            secret,
-            name,
-            rooms,
-            peers,
-        } = code;
+        let answer = answer(&code.name, &code);
+        let LinkCode { secret, name, .. } = code;
         let taken = KnownLink {
             token: secret.token,
             device: Some(secret.device),
             taken: true,
-        };
-        let invites = rooms.into_iter().map(|room| Invite {
-            room,
-            peers: peers.clone(),
-        });
-        let answer = Item::Linked {
-            name: name.clone(),
-            invites: invites.map(|invite| invite.to_string()).collect(),
         };
         let identity = Identity {
             person: secret.person,
@@ -147,6 +153,11 @@ impl Node {
             name,
         };
         self.become_known(session, identity, vec![taken], Some(answer))
+    }
+
+    fn is_linked_by(&self, secret: &LinkSecret) -> bool {
+        let taken = |link: &KnownLink| link.taken && link.token == secret.token;
+        self.engine.identity().person == secret.person && self.links.iter().any(taken)
     }
 
     /// What this device still has to say of others of its person in a room.
@@ -177,7 +188,8 @@ impl Node {
         let own = self.own();
         let claims: Vec<_> = open.roster.links_to(own).collect();
         let mut bound = false;
-        for (device, proof) in claims {
+        // What is being saved now would not have it, and replaces what there is.
+        for (device, proof) in claims.into_iter().filter(|_| self.becoming.is_none()) {
             let shown = |link: &&mut KnownLink| {
                 link.device.is_none() && LinkProof::new(&link.token, room, device, own.device) == proof
             };
@@ -198,15 +210,8 @@ impl Node {
     }
 
     /// Has a device remembered that came with our code. If that fails it proves itself again at the next start.
-    fn keep_links(&self) {
-        let identity = self.engine.identity().clone();
-        let known = Known {
-            person: identity.person,
-            device: identity.device,
-            name: identity.name,
-            links: self.links.clone(),
-        };
-        let _ = self.folder.save_identity(known, None, self.done.clone());
+    fn keep_links(&mut self) {
+        self.save_known(self.engine.identity().clone(), self.links.clone(), None);
     }
 
     pub(crate) fn own(&self) -> Writer {

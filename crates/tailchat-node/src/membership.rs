@@ -17,6 +17,7 @@ use crate::session::{AfterDisk, AfterPost, Deadline, Pending, SessionId};
 impl Node {
     pub(crate) fn new_room(&mut self, session: SessionId, name: String) -> Result<Pending, Failure> {
         let name = checked_name(&name)?;
+        self.is_settled()?;
         let room = RoomId(random());
         let device = self.engine.identity().device;
         if self
@@ -45,6 +46,7 @@ impl Node {
         if self.rooms.contains_key(&room) {
             return Ok(self.introduce(session, room, addrs, wait));
         }
+        self.is_settled()?;
         let device = self.engine.identity().device;
         if self
             .folder
@@ -76,9 +78,8 @@ impl Node {
             self.keep_facts(room, None);
         }
         let deadline = Deadline::of(wait, self.now().uptime);
-        // A fresh actor introduces itself, and a known one has; nobody but a linked device has more to say.
-        let drafts = self.link_drafts(room);
-        self.post(session, room, drafts, AfterPost::Joined { deadline })
+        // A fresh actor introduces itself, and a known one has.
+        self.post(session, room, Vec::new(), AfterPost::Joined { deadline })
             .unwrap_or_else(Pending::from)
     }
 
@@ -107,7 +108,11 @@ impl Node {
                 self.finish(session, result);
                 self.begin_waiting();
             }
-            Done::Identified { session, result } => self.identity_saved(session, result),
+            Done::Identified {
+                session,
+                known,
+                result,
+            } => self.identity_saved(session, *known, result),
         }
     }
 
@@ -230,45 +235,62 @@ impl Node {
         links: Vec<KnownLink>,
         answer: Option<Item>,
     ) -> Result<Pending, Failure> {
-        let known = Known {
-            person: identity.person,
-            device: identity.device,
-            name: identity.name,
-            links,
-        };
-        match self
-            .folder
-            .save_identity(known.clone(), Some(session), self.done.clone())
-        {
-            true => {
-                let known = Box::new(known);
-                Ok(Pending::Disk(AfterDisk::Identified { known, answer }))
-            }
+        match self.save_known(identity, links, Some(session)) {
+            true => Ok(Pending::Disk(AfterDisk::Identified { answer })),
             false => Err(busy()),
         }
     }
 
-    fn identity_saved(&mut self, session: Option<SessionId>, result: Result<(), String>) {
-        let Some(id) = session else {
-            if let Err(why) = result {
-                tracing::warn!("a linked device is not remembered yet: {why}");
-            }
-            return;
+    /// Has saved who writes here, one after the other: each is made of what the one before came to.
+    pub(crate) fn save_known(
+        &mut self,
+        identity: Identity,
+        links: Vec<KnownLink>,
+        session: Option<SessionId>,
+    ) -> bool {
+        let Identity { person, device, name } = identity;
+        let known = Known {
+            person,
+            device,
+            name,
+            links,
         };
-        let Some(session) = self.sessions.get_mut(&id) else {
-            return;
-        };
-        let state = std::mem::replace(&mut session.state, Pending::Disk(AfterDisk::Answer));
-        match (state, result) {
-            (Pending::Disk(AfterDisk::Identified { known, answer }), Ok(())) => {
-                self.identified(id, *known, answer);
-            }
-            (Pending::Disk(AfterDisk::Identified { .. }), result) => self.finish(id, result),
-            (other, _) => self.put(id, other),
+        let saving = self.becoming.is_none() && self.folder.save_identity(known, session, self.done.clone());
+        self.becoming = self.becoming.or(saving.then_some(person));
+        saving
+    }
+
+    /// Rooms are made and joined by who writes here from then on.
+    fn is_settled(&self) -> Result<(), Failure> {
+        let person = self.engine.identity().person;
+        match self.becoming.is_none_or(|becoming| becoming == person) {
+            true => Ok(()),
+            false => Err(busy()),
         }
     }
 
-    fn identified(&mut self, id: SessionId, known: Known, answer: Option<Item>) {
+    /// What is on disk holds, be the client who asked for it gone.
+    fn identity_saved(&mut self, session: Option<SessionId>, known: Known, result: Result<(), String>) {
+        self.becoming = None;
+        match (result, session) {
+            (Ok(()), None) => self.identified(None, known),
+            (Ok(()), Some(id)) => {
+                let state = self.sessions.get_mut(&id).map(|session| &mut session.state);
+                if let Some(Pending::Disk(AfterDisk::Identified { answer })) = state {
+                    let answer = answer.take();
+                    self.put(id, Pending::items(answer));
+                }
+                self.identified(session, known);
+            }
+            (Err(why), None) => tracing::warn!("a linked device is not remembered yet: {why}"),
+            (result, Some(id)) => self.finish(id, result),
+        }
+        // Meanwhile devices may have come with a code.
+        let rooms: Vec<_> = self.rooms.keys().copied().collect();
+        rooms.into_iter().for_each(|room| self.links_heard(room));
+    }
+
+    fn identified(&mut self, session: Option<SessionId>, known: Known) {
         let renamed = known.name != self.engine.identity().name;
         self.links = known.links;
         let (person, name) = (known.person, known.name);
@@ -276,10 +298,9 @@ impl Node {
             person,
             name: name.clone(),
         });
-        self.put(id, Pending::items(answer));
-        if !renamed {
+        let Some(id) = session.filter(|_| renamed) else {
             return;
-        }
+        };
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {
             let draft = self.profile(name.clone());

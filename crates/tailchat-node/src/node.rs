@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rand_core::{OsRng, TryRngCore};
 use tailchat_core::engine::{ArrivedChange, ConnId, Effect, Engine, Event, Now, Ticket};
 use tailchat_core::handshake::Role;
-use tailchat_core::ids::{Instance, RoomId};
+use tailchat_core::ids::{Instance, PersonId, RoomId};
 use tailchat_core::limits::{FRAME_MAX, TICK};
 use tailchat_core::roster::{self, Roster};
 use tailchat_core::timeline::Told::{Amendment, Line, News};
@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::facts::RoomFacts;
 use crate::folder::{FolderHandle, Start};
-use crate::identity::KnownLink;
+use crate::identity::{Known, KnownLink};
 use crate::indexing::{AskedIndex, BACKLOG_MAX, IndexHandle, Life, Question, Told};
 use crate::opening::{Later, Loaded};
 use crate::preview::Previewed;
@@ -72,6 +72,7 @@ pub(crate) enum Done {
     /// Who writes here was saved.
     Identified {
         session: Option<SessionId>,
+        known: Box<Known>,
         result: Result<(), String>,
     },
 }
@@ -84,6 +85,8 @@ pub(crate) struct Node {
     pub(crate) folder: FolderHandle,
     /// Our other devices.
     pub(crate) links: Vec<KnownLink>,
+    /// Who is being saved as who writes here: until that is done nobody else is.
+    pub(crate) becoming: Option<PersonId>,
     pub(crate) listening: Vec<SocketAddr>,
     pub(crate) serving: bool,
     /// Why rooms that are in the folder are not open.
@@ -143,6 +146,7 @@ impl Node {
             sessions: BTreeMap::new(),
             folder: start.folder,
             links: start.links,
+            becoming: None,
             listening: net.as_ref().map(Net::listening).unwrap_or_default(),
             serving,
             closed: start.closed,

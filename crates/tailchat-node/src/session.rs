@@ -12,7 +12,6 @@ use tokio::sync::oneshot;
 
 use crate::bundling::{Brought, Bundling};
 use crate::control::{Amending, Answer, Code, Failure, Import, Item, Request, RoomItem, Wait};
-use crate::identity::Known;
 use crate::indexing::AskedIndex;
 use crate::watching::Watching;
 
@@ -103,7 +102,7 @@ pub(crate) enum AfterDisk {
     /// A new room is to be named.
     Made { name: String },
     /// Somebody is known as this from then on, and is told so.
-    Identified { known: Box<Known>, answer: Option<Item> },
+    Identified { answer: Option<Item> },
     /// A joined room is to be introduced to, and waited for.
     Joined { peers: Vec<String>, wait: Wait },
     /// The answer comes from the disk's outcome.

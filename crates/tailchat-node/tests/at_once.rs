@@ -205,3 +205,55 @@ async fn what_two_import_at_once_is_there_once() {
     assert_eq!(count(&mut node, &room).await, 2_000);
     node.close().await.unwrap();
 }
+
+/// Whether the fact on disk says so.
+fn who_writes_says(data: &Path, words: &str) -> bool {
+    let fact = std::fs::read(data.join("facts/identity.fact")).unwrap();
+    fact.windows(words.len()).any(|at| at == words.as_bytes())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_and_a_link_code_at_once_are_both_kept_or_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut one = serve(folder.path()).await;
+    let mut other = beside(folder.path()).await;
+    for round in 0..20 {
+        let name = format!("ann{round}");
+        let named = ask(&mut one, Request::Name { name: name.clone() });
+        let (named, linked) = tokio::join!(named, ask(&mut other, Request::Link));
+        assert!(named.is_ok() || linked.is_ok());
+        assert!(named.is_err() || who_writes_says(folder.path(), &name));
+        assert!(linked.is_err() || who_writes_says(folder.path(), "\"taken\":false"));
+        if linked.is_ok() {
+            // Used by nobody, it goes with the next one.
+            ask(&mut one, Request::Link).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_client_asked_for_that_is_gone_since_is_so_on_disk_and_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = serve(folder.path()).await;
+    let room = new_room(&mut node).await;
+    for round in 0..10 {
+        let mut gone = beside(folder.path()).await;
+        let name = format!("ann{round}");
+        let _ = tokio::time::timeout(
+            Duration::from_micros(100 * round),
+            gone.ask(Request::Name { name }),
+        )
+        .await;
+        drop(gone);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let room = room.clone();
+        let members = ask(&mut node, Request::Members { room }).await.unwrap();
+        let Some(Item::Member(own)) = members.first() else {
+            panic!("{members:?}")
+        };
+        assert!(who_writes_says(
+            folder.path(),
+            &format!("\"name\":\"{}\"", own.name)
+        ));
+    }
+}
