@@ -222,6 +222,7 @@ fn the_past_and_where_a_message_comes_from_can_be_looked_at() {
 fn what_is_set_wrongly_is_refused_with_the_reason() {
     let ann = Machine::new("ann");
     ann.run(&["new", "kitchen"]).ok();
+    send(&ann, "the only one");
     let long = "x".repeat(600);
     for (args, code, why) in [
         (&["topic", "kitchen", &long][..], 2, "at most 512"),
@@ -229,6 +230,15 @@ fn what_is_set_wrongly_is_refused_with_the_reason() {
         (&["rename", "kitchen", " "], 2, "cannot be empty"),
         (&["alias", "kitchen", &long], 2, "at most 64"),
         (&["alias", "attic", "x"], 3, "no room"),
+        (
+            &["alias", "kitchen", "room1c0jun5pu2zjd5gnfhp584cwttu5pxsx7"],
+            2,
+            "a room's ID",
+        ),
+        (&["send", "", "x"], 3, "no room"),
+        (&["leave", ""], 3, "no room"),
+        (&["delete", "kitchen", ""], 3, "no message"),
+        (&["show", "kitchen", ""], 3, "no message"),
         (&["pin", "kitchen", "f00/1"], 3, "no message"),
         (&["pins", "attic"], 3, "no room"),
     ] {
@@ -253,4 +263,15 @@ fn a_code_that_was_taken_and_not_all_its_rooms_is_taken_again() {
     laptop.run(&["leave", one, "--forget"]).ok();
     laptop.run(&["link", code.trim()]).ok();
     assert_eq!(laptop.run(&["rooms", "--json"]).json().len(), 2);
+}
+
+#[test]
+fn nobody_takes_ones_own_name_of_a_room_away() {
+    let ann = Machine::new("ann");
+    ann.run(&["new", "kitchen"]).ok();
+    ann.run(&["alias", "kitchen", "home"]).ok();
+    // Another room is called that by its members.
+    ann.run(&["new", "home"]).ok();
+    ann.run(&["send", "home", "in the kitchen"]).ok();
+    assert!(ann.run(&["log", "kitchen"]).ok().contains("in the kitchen"));
 }

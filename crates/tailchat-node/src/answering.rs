@@ -35,7 +35,9 @@ impl Node {
         let tips = status.iter().flat_map(|status| status.durable.tips());
         let meant = |actor_id: &ActorId| {
             let spelt = actor_id.to_string();
-            spelt.starts_with(actor) && (spelt.len() == actor.len() || !text.contains('/'))
+            !text.is_empty()
+                && spelt.starts_with(actor)
+                && (spelt.len() == actor.len() || !text.contains('/'))
         };
         let question = Question::Message {
             actors: tips.map(|(actor, _)| actor).filter(meant).collect(),

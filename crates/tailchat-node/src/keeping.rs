@@ -47,6 +47,10 @@ impl Node {
         let room = self.resolve(room)?;
         let alias = match name.trim() {
             "" => String::new(),
+            name if name.parse::<RoomId>().is_ok() => {
+                let why = "that is a room's ID, by which it is that room for every command; take a name";
+                return Err(Failure::new(Code::Usage, why));
+            }
             name => checked_name(name)?,
         };
         Ok(self.set(session, room, |facts| facts.alias = alias))

@@ -56,8 +56,15 @@ impl Node {
                 .filter(|(id, open)| names(*id, open).iter().any(|name| fits(name)))
                 .collect()
         };
-        let mut found = fitting(&|name| name == text);
+        // One's own names before everybody's: those anybody may give.
+        let own = |open: &OpenRoom| open.facts.alias == text && !text.is_empty();
+        let open = self.rooms.iter().map(|(id, open)| (*id, open));
+        let mut found: Vec<_> = open.filter(|(_, open)| own(open)).collect();
         if found.is_empty() {
+            found = fitting(&|name| name == text);
+        }
+        // Everything begins with nothing, as a script says it whose variable is empty.
+        if found.is_empty() && !text.is_empty() {
             found = fitting(&|name| name.starts_with(text));
         }
         match found[..] {

@@ -5,7 +5,7 @@ use jiff::Zoned;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use tailchat_core::text;
-use tailchat_node::control::{Code, Failure, Item, MessageItem, Request};
+use tailchat_node::control::{Code, Failure, Item, MessageItem, MessageKind, Request};
 
 use super::log::{MessageObject, object};
 use crate::args::{Everywhere, ShowArgs};
@@ -104,6 +104,9 @@ fn rows(message: &MessageItem, known: &Known, zone: &TimeZone) -> Vec<(&'static 
                     time::day_and_second(message.arrived_at_ms, zone),
                     text::name(via)
                 ),
+                None if matches!(message.kind, MessageKind::Imported | MessageKind::ImportedAction) => {
+                    "it was brought in here".to_owned()
+                }
                 None => "it was written here".to_owned(),
             },
         ),
