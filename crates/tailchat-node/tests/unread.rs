@@ -334,3 +334,20 @@ async fn a_watcher_that_never_reads_costs_a_bounded_queue_and_is_told_to_look_ag
     drop(watch);
     ann.close().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn very_many_rooms_with_something_to_keep_are_closed_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ann = serve(dir.path(), "ann").await;
+    for number in 0..100 {
+        let room = format!("room {number}");
+        new_room(&mut ann, &room).await;
+        // It is kept within seconds, or at the end.
+        let what = Reading::These(vec![format!("{:032x}/1", number)]);
+        assert_eq!(ann.ask(Request::Read { room, what }).await, Ok(vec![]));
+    }
+    timeout(Duration::from_secs(10), ann.close())
+        .await
+        .unwrap()
+        .unwrap();
+}

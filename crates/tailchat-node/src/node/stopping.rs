@@ -34,7 +34,10 @@ impl Node {
         let stop = self.tips();
         let ids: Vec<_> = self.rooms.keys().copied().collect();
         for id in ids {
-            let _ = tokio::time::timeout(STOP_WITHIN, self.close_room(id)).await;
+            let closed = tokio::time::timeout(STOP_WITHIN, self.close_room(id));
+            // What the disks still tell is of no use any more, but a full channel would hold them up.
+            let drain = async { while wakes.outcomes.recv().await.is_some() {} };
+            tokio::select! { _ = closed => {}, () = drain => {} }
         }
         let now = self.now();
         drop(wakes.told);
