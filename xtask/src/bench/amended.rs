@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use tailchat_node::client::Client;
 use tailchat_node::control::{Amending, Item, Query, Request, SearchRequest, Wait};
+use tempfile::TempDir;
 
 use super::live::one;
+use super::meter::Meter;
 use super::probe::Times;
 use super::report::{Goal, Line, Reading, Unit};
 use super::rooms::{Form, NEWEST};
@@ -32,6 +34,9 @@ struct Side {
     pages: Times,
     arrivals: Times,
     searches: Times,
+    /// An empty peer's catch-up, divided by the entries that it takes.
+    catch_up: Duration,
+    resident: u64,
 }
 
 pub(super) fn run(bench: &mut Bench) -> Result<()> {
@@ -50,6 +55,8 @@ pub(super) fn run(bench: &mut Bench) -> Result<()> {
                 pages: Times::default(),
                 arrivals: Times::default(),
                 searches: Times::default(),
+                catch_up: Duration::ZERO,
+                resident: 0,
             });
         }
         let [plain, amended] = sides.as_mut_slice() else {
@@ -58,6 +65,8 @@ pub(super) fn run(bench: &mut Bench) -> Result<()> {
         bench.runtime.block_on(write(plain, false))?;
         bench.runtime.block_on(write(amended, true))?;
         bench.runtime.block_on(measure([&mut *plain, &mut *amended]))?;
+        meet_a_newcomer(bench, &places.0, plain, size)?;
+        meet_a_newcomer(bench, &places.1, amended, size + 2 * AMENDMENTS)?;
         tell(bench, size, plain, amended);
     }
     Ok(())
@@ -119,6 +128,26 @@ async fn measure(mut sides: [&mut Side; 2]) -> Result<()> {
             side.arrivals.push(arrival);
         }
     }
+    Ok(())
+}
+
+/// An empty peer catches up with the room, which has so many entries beside those written here.
+fn meet_a_newcomer(bench: &Bench, place: &TempDir, side: &mut Side, entries: usize) -> Result<()> {
+    let newcomer = Peer::start(&bench.program, place.path().join("newcomer"))?;
+    let mut meter = Meter::to(&side.ann.listening, Duration::ZERO)?;
+    newcomer.run(&[
+        "join",
+        &side.room,
+        "--peer",
+        &meter.address,
+        "--wait",
+        EQUAL_WITHIN,
+    ])?;
+    let done = Instant::now();
+    let traffic = meter.traffic().context("the newcomer connects otherwise")?;
+    let entries = u32::try_from(entries + MESSAGES + TIMES)?;
+    side.catch_up = (done - traffic.since) / entries;
+    side.resident = side.ann.memory()?.resident;
     Ok(())
 }
 
@@ -187,4 +216,28 @@ fn tell(bench: &mut Bench, size: usize, plain: &Side, amended: &Side) {
         let reading = Reading::times(after).against(after.middle(), before.middle(), "the room without them");
         bench.table.put(&line, size, reading);
     }
+    let line = |what: &str, unit, goal| Line {
+        what: format!("{what}, after {AMENDMENTS} edits and {AMENDMENTS} reactions"),
+        unit,
+        goal,
+    };
+    let beside = "the room without them";
+    let reading = Reading::of(1.0 / amended.catch_up.as_secs_f64().max(f64::MIN_POSITIVE));
+    let reading = reading.against(amended.catch_up, plain.catch_up, beside);
+    bench.table.put(
+        &line("catch-up of an empty peer, entries", Unit::EachSecond, wanted),
+        size,
+        reading,
+    );
+    // That node has written the amendments itself. Compared as durations are, a byte a nanosecond.
+    let (before, after) = (
+        Duration::from_nanos(plain.resident),
+        Duration::from_nanos(amended.resident),
+    );
+    let reading = Reading::of(amended.resident as f64).against(after, before, beside);
+    bench.table.put(
+        &line("memory of a node that serves it", Unit::Bytes, richer),
+        size,
+        reading,
+    );
 }
