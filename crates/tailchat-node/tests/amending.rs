@@ -4,13 +4,10 @@
 
 mod rig;
 
-use std::time::Duration;
-
 use tailchat_node::client::{Client, Config};
-use tailchat_node::control::{Amending, Answer, Code, Failure, Item, LogRequest, MessageItem, Request};
-use tokio::time::timeout;
+use tailchat_node::control::{Amending, Code, Failure, Item, MessageItem, Request};
 
-use rig::{PATIENCE, config, equal, join, messages, new_room, send, send_on, serve};
+use rig::{PATIENCE, config, equal, join, looking, messages, new_room, next, send, send_on, serve};
 
 async fn amend(client: &mut Client, message: &str, what: Amending) -> Result<(), Failure> {
     let request = Request::Amend {
@@ -24,18 +21,6 @@ async fn amend(client: &mut Client, message: &str, what: Amending) -> Result<(),
 fn feel(with: &str, on: bool) -> Amending {
     let with = with.into();
     Amending::React { with, on }
-}
-
-/// What is told next, by a request that goes on.
-async fn next(client: &mut Client) -> Item {
-    match timeout(Duration::from_secs(20), client.next())
-        .await
-        .unwrap()
-        .unwrap()
-    {
-        Answer::Item(item) => item,
-        other => panic!("{other:?}"),
-    }
 }
 
 async fn amended(watch: &mut Client) -> MessageItem {
@@ -56,15 +41,7 @@ async fn it_reaches_everybody_and_whoever_looks_is_told() {
     send_on(&mut ann, &["tee is redy"], 1, PATIENCE).await.unwrap();
     let id = messages(&mut bob).await.pop().unwrap().id;
 
-    let mut watch = bob.another().await.unwrap();
-    watch.request(Request::Watch).await.unwrap();
-    let mut follow = bob.another().await.unwrap();
-    let all = LogRequest {
-        room: "kitchen".into(),
-        follow: true,
-        ..LogRequest::default()
-    };
-    follow.request(Request::Log(all)).await.unwrap();
+    let (mut watch, mut follow) = looking(&bob).await;
     assert!(matches!(next(&mut follow).await, Item::Message(message) if message.text == "tee is redy"));
 
     amend(&mut ann, &id, Amending::Edit("tea is ready".into()))

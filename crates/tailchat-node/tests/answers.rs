@@ -3,15 +3,10 @@
 
 mod rig;
 
-use std::time::Duration;
-
 use tailchat_node::client::Client;
-use tailchat_node::control::{
-    ANSWERS_MAX, Amending, Answer, At, Code, Failure, Item, LogRequest, MessageItem, Request, Wait,
-};
-use tokio::time::timeout;
+use tailchat_node::control::{ANSWERS_MAX, Amending, At, Code, Failure, Item, MessageItem, Request, Wait};
 
-use rig::{PATIENCE, join, messages, new_room, send, send_on, serve};
+use rig::{PATIENCE, join, looking, messages, new_room, next, send, send_on, serve};
 
 /// Answers a message, all texts in one request; gives their IDs.
 async fn reply(client: &mut Client, to: &str, texts: Vec<String>) -> Vec<String> {
@@ -52,18 +47,6 @@ async fn answers(
     Ok(messages_in(client.ask(request).await?))
 }
 
-/// What is told next, by a request that goes on.
-async fn next(client: &mut Client) -> Item {
-    match timeout(Duration::from_secs(20), client.next())
-        .await
-        .unwrap()
-        .unwrap()
-    {
-        Answer::Item(item) => item,
-        other => panic!("{other:?}"),
-    }
-}
-
 /// The message and its answers, once the watch has told that these are so many.
 async fn told(watch: &mut Client, answers: u64) -> MessageItem {
     loop {
@@ -84,15 +67,7 @@ async fn who_watches_is_told_the_count_and_who_follows_the_answer_alone() {
     join(&mut bob, &invite, PATIENCE).await;
     send_on(&mut ann, &["tea?"], 1, PATIENCE).await.unwrap();
     let id = messages(&mut bob).await.pop().unwrap().id;
-    let mut watch = bob.another().await.unwrap();
-    watch.request(Request::Watch).await.unwrap();
-    let mut follow = bob.another().await.unwrap();
-    let all = LogRequest {
-        room: "kitchen".into(),
-        follow: true,
-        ..LogRequest::default()
-    };
-    follow.request(Request::Log(all)).await.unwrap();
+    let (mut watch, mut follow) = looking(&bob).await;
 
     let yes = reply(&mut ann, &id, vec!["yes".into()]).await.pop().unwrap();
     assert_eq!(told(&mut watch, 1).await.id, id);

@@ -2,9 +2,11 @@
 #![expect(dead_code, reason = "every test file uses a part of it")]
 
 use std::path::Path;
+use std::time::Duration;
 
 use tailchat_node::client::{Client, Config};
-use tailchat_node::control::{Item, LogRequest, MessageItem, Request, RoomItem, StatusItem, Wait};
+use tailchat_node::control::{Answer, Item, LogRequest, MessageItem, Request, RoomItem, StatusItem, Wait};
+use tokio::time::timeout;
 
 pub(crate) const PATIENCE: Wait = Wait::Millis(20_000);
 
@@ -118,6 +120,32 @@ pub(crate) async fn equal(client: &mut Client) -> Vec<StatusItem> {
 pub(crate) async fn room(client: &mut Client) -> RoomItem {
     match client.ask(Request::Rooms).await.unwrap().pop() {
         Some(Item::Room(room)) => room,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Two programs at a node: one that watches all rooms, one that follows the kitchen from its first message on.
+pub(crate) async fn looking(node: &Client) -> (Client, Client) {
+    let mut watch = node.another().await.unwrap();
+    watch.request(Request::Watch).await.unwrap();
+    let mut follow = node.another().await.unwrap();
+    let all = LogRequest {
+        room: "kitchen".into(),
+        follow: true,
+        ..LogRequest::default()
+    };
+    follow.request(Request::Log(all)).await.unwrap();
+    (watch, follow)
+}
+
+/// What is told next, by a request that goes on.
+pub(crate) async fn next(client: &mut Client) -> Item {
+    match timeout(Duration::from_secs(20), client.next())
+        .await
+        .unwrap()
+        .unwrap()
+    {
+        Answer::Item(item) => item,
         other => panic!("{other:?}"),
     }
 }
