@@ -127,6 +127,21 @@ impl Slots {
     }
 }
 
+/// Who greets, and how they stand in the world: the same in every room of a greeting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Speaker {
+    /// The sender's data folder.
+    pub device: DeviceId,
+    /// The sender's name, for connections on which its profile has not arrived yet.
+    pub name: String,
+    /// Where the sender listens, 0 if it does not; the host is the connection's.
+    pub listen_port: u16,
+    /// The version of the sender's program, for people.
+    pub program: String,
+    /// What the sender's clock said, in milliseconds since 1970.
+    pub clock_ms: i64,
+}
+
 /// Says in one room, in eight bytes each, who greets and what its disk holds. Only who knows the room can tell
 /// or say either, and on no other connection do they mean anything.
 #[derive(Clone)]
@@ -143,14 +158,14 @@ impl GreetKey {
     /// The proof that who greets so knows the room, and that all of it is as it was sent. One guess ends the
     /// connection, and the next has other keys, so eight bytes are enough.
     #[must_use]
-    pub fn proof(&self, held: [u8; 8], device: DeviceId, listen_port: u16, name: &str) -> [u8; 8] {
+    pub fn proof(&self, held: [u8; 8], settled: bool, speaker: &Speaker) -> [u8; 8] {
+        let speaker = postcard::to_allocvec(speaker).expect("writing to memory cannot fail");
         short(
             blake3::Hasher::new_keyed(&self.0)
                 .update(b"greet")
                 .update(&held)
-                .update(&device.0)
-                .update(&listen_port.to_le_bytes())
-                .update(name.as_bytes()),
+                .update(&[u8::from(settled)])
+                .update(&speaker),
         )
     }
 }
@@ -231,16 +246,33 @@ mod tests {
     fn a_greeting_is_bound_to_all_that_it_says() {
         let session = Session::new(&hello(1), &hello(2));
         let key = session.greet_key(RoomId([3; 16]), Role::Dialler, SLOTS);
-        let (held, device) = (key.held(&[9; 16]), DeviceId([2; 16]));
-        let proof = key.proof(held, device, 47100, "ann");
+        let held = key.held(&[9; 16]);
+        let ann = Speaker {
+            device: DeviceId([2; 16]),
+            name: "ann".into(),
+            listen_port: 47100,
+            program: "0.1.0".into(),
+            clock_ms: 1000,
+        };
+        let proof = key.proof(held, true, &ann);
         assert_ne!(held, key.held(&[8; 16]));
-        assert_ne!(proof, key.proof(key.held(&[8; 16]), device, 47100, "ann"));
-        assert_ne!(proof, key.proof(held, DeviceId([3; 16]), 47100, "ann"));
-        assert_ne!(proof, key.proof(held, device, 47101, "ann"));
-        assert_ne!(proof, key.proof(held, device, 47100, "anna"));
+        assert_ne!(proof, key.proof(key.held(&[8; 16]), true, &ann));
+        assert_ne!(proof, key.proof(held, false, &ann));
+        let alterations: [fn(&mut Speaker); 5] = [
+            |ann| ann.device = DeviceId([3; 16]),
+            |ann| ann.name.push('a'),
+            |ann| ann.listen_port += 1,
+            |ann| ann.program.clear(),
+            |ann| ann.clock_ms += 1,
+        ];
+        for alter in alterations {
+            let mut altered = ann.clone();
+            alter(&mut altered);
+            assert_ne!(proof, key.proof(held, true, &altered));
+        }
         for (room, role) in [(3, Role::Listener), (4, Role::Dialler)] {
             let other = session.greet_key(RoomId([room; 16]), role, SLOTS);
-            assert_ne!(proof, other.proof(held, device, 47100, "ann"));
+            assert_ne!(proof, other.proof(held, true, &ann));
         }
     }
 

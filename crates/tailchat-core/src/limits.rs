@@ -89,8 +89,54 @@ pub const DEVICES_MAX: usize = 1024;
 /// Claims of what other members' disks hold that are kept for one room; further ones are forgotten, and "on how
 /// many disks" then says too little.
 pub const CLAIMS_MAX: usize = 65_536;
-/// Addresses that are dialled. Adding more is refused; learned ones beyond are ignored.
-pub const ADDRESSES_MAX: usize = 256;
+/// Addresses that are known. One more takes the place of the least promising of those that nobody wrote by hand; if all
+/// were, it is ignored.
+pub const ADDRESSES_MAX: usize = 1024;
+/// Addresses that a discovery source gives at a time. Of more, the first ones count.
+pub const FOUND_MAX: usize = 512;
+/// Bytes of an address that a peer tells. A longer one is ignored.
+pub const ADDRESS_LEN_MAX: usize = 64;
+/// Addresses in one `Peers`. A peer that sends more is closed.
+pub const PEERS_TOLD_MAX: usize = 32;
+/// Addresses that a peer may tell in a minute, over all its connections' rooms; those beyond are ignored.
+pub const PEERS_HEARD_MAX: u32 = 256;
+/// Failed dials after which an address that a peer told and that never worked is forgotten.
+pub const HEARSAY_FAILURES_MAX: u32 = 8;
+/// Dials that begin in one tick; further ones begin in the next.
+pub const DIALS_PER_TICK: usize = 16;
+
+/// Live links in a room. Of one more the newcomer goes, or an older one if the newcomer has few or holds something else.
+pub const ROOM_LINKS_MAX: usize = 8;
+/// Live links that a room with more members than [`ROOM_LINKS_MAX`] looks for; smaller ones look for everybody.
+pub const ROOM_LINKS_MIN: usize = 5;
+/// Who has fewer links than this in a room is taken in there, also if somebody else has to go.
+pub const ROOM_LINKS_NEEDY: usize = 3;
+/// A room with more members than [`ROOM_LINKS_MAX`] looks at one that is not linked about so often.
+pub const PROBE_EVERY: Duration = Duration::from_secs(60);
+/// For so long an address is dialled whose connection broke, also if the room has links enough.
+pub const LOST_RETRY: Duration = Duration::from_secs(120);
+/// How long a peer with links enough in a room is left alone.
+pub const FULL_PAUSE: Duration = Duration::from_secs(30);
+/// A peer that was told of a change of an actor that nobody sends it asks for it after this long; by then most of
+/// those who have it have said so.
+pub const NEWS_WAIT: Duration = Duration::from_millis(50);
+/// The same, of an actor whose changes another link sends: that one is late.
+pub const REPAIR_WAIT: Duration = Duration::from_millis(500);
+
+/// How often a device says that it is there, in a room whose members are not all linked with it.
+pub const PRESENCE_EVERY: Duration = Duration::from_secs(60);
+/// In a large room the pause is this for each member who is there, so that all together say so four times a second.
+pub const PRESENCE_EACH: Duration = Duration::from_millis(250);
+/// Signs of life in one `Presence`. A peer that sends more is closed.
+pub const PRESENCE_MAX: usize = 256;
+/// Signs of life that a link passes on in a second; those beyond are dropped.
+pub const PRESENCE_RATE: u32 = 256;
+/// A device with which a connection broke counts as gone after this long, unless it is heard of.
+pub const LOST_FOR: Duration = Duration::from_secs(8);
+/// Somebody who types has stopped after this long, unless it is said again.
+pub const TYPING_FOR: Duration = Duration::from_secs(6);
+/// How often it is said again, at most.
+pub const TYPING_EVERY: Duration = Duration::from_secs(3);
 /// Connections kept at once; a further one is closed.
 pub const CONNECTIONS_MAX: usize = 256;
 
@@ -107,6 +153,8 @@ pub const PING_AFTER: Duration = Duration::from_secs(15);
 pub const DEAD_AFTER: Duration = Duration::from_secs(45);
 /// A `Want` without an answer for this long goes to another peer.
 pub const WANT_TIME: Duration = Duration::from_secs(5);
+/// A connection on which a peer owes a sign for this long may be dead: it is dialled again beside it.
+pub const DOUBT_AFTER: Duration = Duration::from_secs(3);
 /// How long a peer that let a `Want` stall is asked last.
 pub const STALLED_TIME: Duration = Duration::from_secs(30);
 /// How often a peer passes on what other peers' disks hold, at most.
@@ -115,7 +163,15 @@ pub const DISKS_EVERY: Duration = Duration::from_secs(10);
 pub const DISK_RETRY: Duration = Duration::from_secs(5);
 /// The first pause before an address is dialled again; it doubles up to [`DIAL_PAUSE_MAX`].
 pub const DIAL_PAUSE_MIN: Duration = Duration::from_millis(250);
-/// The longest pause before an address is dialled again.
+/// The longest pause before an address is dialled again at which a peer was met, or is said to be by hand or by itself.
 pub const DIAL_PAUSE_MAX: Duration = Duration::from_secs(3);
+/// The same, of an address of a VPN at which nobody was met: most machines there run other things.
+pub const DIAL_PAUSE_VPN: Duration = Duration::from_secs(30);
+/// The same, of an address that only a peer told.
+pub const DIAL_PAUSE_TOLD: Duration = Duration::from_secs(60);
+/// How long an address is left alone at which no room is shared, the first time; it doubles up to [`USELESS_PAUSE_MAX`].
+pub const USELESS_PAUSE: Duration = Duration::from_secs(10);
+/// The longest of these pauses.
+pub const USELESS_PAUSE_MAX: Duration = Duration::from_secs(300);
 /// How often the engine wants to be told the time.
 pub const TICK: Duration = Duration::from_millis(250);

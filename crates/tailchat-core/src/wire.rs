@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::block::SeqRange;
-use crate::handshake::{FrameKey, Hello, Tag};
+use crate::handshake::{FrameKey, Hello, Speaker, Tag};
 use crate::ids::{ActorId, DeviceId, MessageId};
 use crate::state::{Row, Tip};
 
@@ -44,6 +44,8 @@ pub enum Bye {
     Stopping,
     /// The peer broke the protocol.
     Protocol,
+    /// The sender has links enough in every room that both know.
+    Full,
 }
 
 /// A frame of a room that both ends have proved to know.
@@ -86,6 +88,50 @@ pub enum RoomFrame {
     WantPreview(u16),
     /// The sender's newest lines, the newest last.
     Preview(Vec<PreviewLine>),
+    /// As [`RoomFrame::Leave`], but the sender goes on with the room: it has links enough in it.
+    Part,
+    /// What is new of these actors reaches the sender by another link: from now on it is to be told of it on this one,
+    /// and not sent it.
+    Prune(Vec<ActorId>),
+    /// Where other members can be dialled.
+    Peers(Vec<PeerAt>),
+    /// Who is there. Passed on by whoever hears it first, kept by nobody for long.
+    Presence(Vec<Presence>),
+}
+
+/// An address at which a member's device was reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerAt {
+    /// The device.
+    pub device: DeviceId,
+    /// An IP address and a port, at most [`crate::limits::ADDRESS_LEN_MAX`] bytes.
+    pub addr: String,
+}
+
+/// What a device says of itself, or others of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presence {
+    /// Whose.
+    pub device: DeviceId,
+    /// Greater than in all that the device said before: of two the greater holds.
+    pub beat: u64,
+    /// How long it holds, in seconds.
+    pub lasts_s: u16,
+    /// What.
+    pub sign: Sign,
+}
+
+/// Signs of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Sign {
+    /// It is there.
+    Here,
+    /// It is there, and somebody types.
+    Typing,
+    /// Somebody lost the connection to it. If it is there all the same, it says so when it hears of this.
+    Lost,
+    /// It went, in good order.
+    Gone,
 }
 
 /// One of a room's newest lines, to be read before the history is there. Nothing vouches for it.
@@ -111,14 +157,13 @@ impl PreviewLine {
 /// Who speaks in some rooms. Each room vouches for itself: to its members, by its own key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Greet {
-    /// The sender's data folder.
-    pub device: DeviceId,
-    /// The sender's name, for connections on which its profile has not arrived yet.
-    pub name: String,
-    /// Where the sender listens, 0 if it does not; the host is the connection's.
-    pub listen_port: u16,
+    /// Who.
+    pub speaker: Speaker,
     /// The rooms.
     pub rooms: Vec<RoomGreet>,
+    /// The sender's slots of those of them in which it has other links, at least
+    /// [`crate::limits::ROOM_LINKS_NEEDY`].
+    pub settled: Vec<u16>,
 }
 
 /// What a greeting says in one room.
@@ -295,16 +340,23 @@ mod tests {
 
     fn greet() -> Greet {
         let key = session().greet_key(RoomId([3; 16]), Role::Dialler, SLOTS);
-        let (device, held) = (DeviceId([2; 16]), key.held(&[9; 16]));
-        Greet {
-            device,
+        let held = key.held(&[9; 16]);
+        let speaker = Speaker {
+            device: DeviceId([2; 16]),
             name: "ann".into(),
             listen_port: 47100,
-            rooms: vec![RoomGreet {
-                slot: 3,
-                held,
-                proof: key.proof(held, device, 47100, "ann"),
-            }],
+            program: "0.1.0".into(),
+            clock_ms: 1000,
+        };
+        let room = RoomGreet {
+            slot: 3,
+            held,
+            proof: key.proof(held, true, &speaker),
+        };
+        Greet {
+            speaker,
+            rooms: vec![room],
+            settled: vec![3],
         }
     }
 
@@ -351,6 +403,18 @@ mod tests {
                 id: MessageId { actor, index: 300 },
                 entry: vec![2, 0xe8, 7, 2, 2, 0x68, 0x69, 0],
                 author: "ann".into(),
+            }]),
+            RoomFrame::Part,
+            RoomFrame::Prune(vec![actor]),
+            RoomFrame::Peers(vec![PeerAt {
+                device: DeviceId([2; 16]),
+                addr: "10.0.0.2:24242".into(),
+            }]),
+            RoomFrame::Presence(vec![Presence {
+                device: DeviceId([2; 16]),
+                beat: 1000,
+                lasts_s: 180,
+                sign: Sign::Here,
             }]),
         ]
     }

@@ -3,14 +3,54 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::dial::Verdict;
 use super::link::Link;
 use super::{ConnId, Effect, Engine, Turn};
 use crate::handshake::{Hello, MAGIC, PROTOCOL_VERSION, Role, Session, Tag};
 use crate::ids::{Instance, RoomId};
 use crate::limits::{
-    CONNECTIONS_MAX, DEAD_AFTER, HANDSHAKE_TIME, OFFER_TAGS_MAX, PING_AFTER, TAGS_MAX, TICK, WANT_TIME,
+    CONNECTIONS_MAX, DEAD_AFTER, DOUBT_AFTER, HANDSHAKE_TIME, OFFER_TAGS_MAX, PEERS_HEARD_MAX, PING_AFTER,
+    PRESENCE_RATE, TAGS_MAX, TICK, WANT_TIME,
 };
 use crate::wire::{Arrived, Bye, ConnFrame, Greet, RoomFrame, decode, encode_conn, encode_room, open_room};
+
+/// How much a peer may still tell in the present second or minute of what costs us more than it costs the peer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Allowance {
+    addresses: (u32, Duration),
+    signs: (u32, Duration),
+}
+
+impl Allowance {
+    /// How many of these addresses may be listened to.
+    pub(super) fn addresses(&mut self, told: usize, now: Duration) -> usize {
+        allowed(
+            &mut self.addresses,
+            told,
+            PEERS_HEARD_MAX,
+            (now, Duration::from_secs(60)),
+        )
+    }
+
+    /// How many of these signs of life may be listened to.
+    pub(super) fn signs(&mut self, told: usize, now: Duration) -> usize {
+        allowed(
+            &mut self.signs,
+            told,
+            PRESENCE_RATE,
+            (now, Duration::from_secs(1)),
+        )
+    }
+}
+
+fn allowed(used: &mut (u32, Duration), told: usize, most: u32, (now, each): (Duration, Duration)) -> usize {
+    if now.saturating_sub(used.1) >= each {
+        *used = (0, now);
+    }
+    let told = u32::try_from(told).unwrap_or(u32::MAX).min(most - used.0);
+    used.0 += told;
+    told as usize
+}
 
 pub(super) struct Conn {
     pub(super) role: Role,
@@ -30,13 +70,21 @@ pub(super) struct Conn {
     pub(super) links: BTreeMap<RoomId, Link>,
     /// The rooms of `links`, by the peer's slots.
     by_slot: BTreeMap<u16, RoomId>,
+    /// Rooms that both know, whose link was given up because one end had enough of them; when to offer them again.
+    pub(super) parted: BTreeMap<RoomId, Duration>,
+    /// The version of the peer's program, and its clock less ours, once it greeted.
+    pub(super) told_of: Option<(String, i64)>,
+    /// What the peer may still tell of addresses and signs of life.
+    pub(super) allowance: Allowance,
     opened_at: Duration,
     heard_at: Duration,
     pinged: bool,
+    /// Since when the peer owes us a sign: for a ping, or for what is new.
+    owes_since: Option<Duration>,
     /// When the connection counts as dead unless something is heard, if that is sooner than usual.
     prove_alive_by: Option<Duration>,
-    /// Whether the other end can be of no use, so that dialling again can wait.
-    useless: bool,
+    /// How it ended, for whoever may dial again.
+    pub(super) verdict: Verdict,
 }
 
 impl Conn {
@@ -49,11 +97,25 @@ impl Conn {
         !self.links.is_empty()
     }
 
+    /// Whether nothing is heard where something should be: the connection may be dead and not know it.
+    pub(super) fn is_doubtful(&self, now: Duration) -> bool {
+        let owes = self
+            .owes_since
+            .is_some_and(|since| now.saturating_sub(since) > DOUBT_AFTER);
+        owes || now.saturating_sub(self.heard_at) > PING_AFTER + DOUBT_AFTER
+    }
+
     fn send(&mut self, id: ConnId, frame: &ConnFrame, t: &mut Turn<'_>) {
         t.emit(Effect::Send {
             conn: id,
             frame: encode_conn(frame),
         });
+    }
+
+    /// Whether the other end is on this machine.
+    pub(super) fn is_loopback(&self) -> bool {
+        let ip = self.host.trim_matches(['[', ']']).parse::<core::net::IpAddr>();
+        ip.is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
 
     pub(super) fn session(&self) -> Option<Session> {
@@ -76,6 +138,16 @@ impl Conn {
             None if usize::from(slot) >= self.tags_len => Err("a frame of a room that was not offered"),
             open => Ok(open),
         }
+    }
+
+    /// Takes back rooms in which the peer does not greet: both ends gave the link up at once, and each thinks that the
+    /// other's offer stands.
+    fn take_back_unanswered(&mut self, now: Duration) {
+        let links = self.links.iter();
+        let late = links
+            .filter(|(_, link)| link.peer.is_none() && now.saturating_sub(link.opened_at) > HANDSHAKE_TIME);
+        let late: Vec<_> = late.map(|(room, _)| *room).collect();
+        late.into_iter().for_each(|room| self.withdraw(room));
     }
 
     /// Takes back the offer of a room that was left, so that a later one is offered anew.
@@ -101,6 +173,10 @@ impl Conn {
     /// Sends a frame in a room; nothing if the room is not shared on this connection.
     pub(super) fn send_room(&mut self, id: ConnId, room: RoomId, frame: &RoomFrame, t: &mut Turn<'_>) {
         if let Some(link) = self.links.get_mut(&room) {
+            // Who sends us much may not come to say that it has what we sent.
+            if matches!(frame, RoomFrame::Push(_)) && link.asked.is_empty() {
+                self.owes_since.get_or_insert(t.now.uptime);
+            }
             let frame = encode_room(link.our_slot, &mut link.send_key, frame);
             t.emit(Effect::Send { conn: id, frame });
         }
@@ -142,11 +218,15 @@ impl Engine {
             tags_len: 0,
             links: BTreeMap::new(),
             by_slot: BTreeMap::new(),
+            parted: BTreeMap::new(),
+            told_of: None,
+            allowance: Allowance::default(),
             opened_at: t.now.uptime,
             heard_at: t.now.uptime,
             pinged: false,
+            owes_since: None,
             prove_alive_by: None,
-            useless: false,
+            verdict: Verdict::Over,
         };
         conn.send(id, &ConnFrame::Hello(ours), t);
         self.conns.insert(id, conn);
@@ -158,6 +238,7 @@ impl Engine {
         };
         conn.heard_at = t.now.uptime;
         conn.pinged = false;
+        conn.owes_since = None;
         conn.prove_alive_by = None;
         match decode(frame) {
             Ok(Arrived::Conn(frame)) => self.conn_frame(id, frame, t),
@@ -177,7 +258,12 @@ impl Engine {
             ConnFrame::Ping if conn.met.is_some() => conn.send(id, &ConnFrame::Pong, t),
             ConnFrame::Pong if conn.met.is_some() => {}
             ConnFrame::Bye(bye) => {
-                conn.useless = matches!(bye, Bye::Version(_) | Bye::NoSharedRoom | Bye::Ourselves);
+                conn.verdict = match bye {
+                    Bye::Version(_) | Bye::NoSharedRoom => Verdict::Useless,
+                    Bye::Ourselves => Verdict::Ourselves,
+                    Bye::Full => Verdict::Full,
+                    Bye::Duplicate | Bye::Stopping | Bye::Protocol => Verdict::Over,
+                };
                 self.drop_conn(id, None, &said(bye), t);
             }
             _ => self.drop_conn(id, Some(Bye::Protocol), "a frame out of turn", t),
@@ -192,7 +278,7 @@ impl Engine {
             return self.drop_conn(id, None, "the other end is no tailchat peer", t);
         }
         if hello.version != PROTOCOL_VERSION {
-            conn.useless = true;
+            conn.verdict = Verdict::Useless;
             let why = format!(
                 "the peer speaks protocol version {}, we speak {PROTOCOL_VERSION}; update the older one",
                 hello.version
@@ -200,7 +286,7 @@ impl Engine {
             return self.drop_conn(id, Some(Bye::Version(PROTOCOL_VERSION)), &why, t);
         }
         if hello.instance == self.instance {
-            conn.useless = true;
+            conn.verdict = Verdict::Ourselves;
             return self.drop_conn(id, Some(Bye::Ourselves), "that address is our own", t);
         }
         let session = match conn.role {
@@ -231,7 +317,7 @@ impl Engine {
         if self.instance > peer {
             return false;
         }
-        let silent = t.now.uptime.saturating_sub(old.heard_at) > PING_AFTER;
+        let silent = t.now.uptime.saturating_sub(old.heard_at) > PING_AFTER || old.is_doubtful(t.now.uptime);
         let old_goes = silent || old.role == new.role || new.role == Role::Dialler;
         let goes = if old_goes { twin } else { id };
         self.drop_conn(
@@ -312,7 +398,8 @@ impl Engine {
                 }
                 Some(_) => {}
                 None => {
-                    let link = Link::new(&session, room, conn.role, (our_slot, their_slot));
+                    let slots = (our_slot, their_slot);
+                    let link = Link::new(&session, room, conn.role, slots, t.now.uptime);
                     self.open_link(id, room, link, t);
                     opened.push(room);
                 }
@@ -333,8 +420,9 @@ impl Engine {
         };
         if first {
             t.emit(Effect::Trust { conn: id });
-            self.book.succeeded(id);
+            self.book.succeeded(id, t);
         }
+        conn.parted.remove(&room);
         conn.by_slot.insert(link.their_slot, room);
         conn.links.insert(room, link);
     }
@@ -373,9 +461,15 @@ impl Engine {
         let Some(conn) = self.conns.remove(&id) else {
             return;
         };
-        self.book.disconnected(id, why, conn.useless, t);
-        for room in conn.links.keys() {
-            self.link_closed(id, *room, t);
+        self.book.disconnected(id, why, conn.verdict, t);
+        for (room, link) in &conn.links {
+            if conn.verdict == Verdict::Over
+                && let Some(addr) = &link.listens
+            {
+                self.book.lost(addr, t.now.uptime);
+            }
+            let device = link.peer.as_ref().map(|(device, _)| *device);
+            self.link_closed(id, *room, device.filter(|_| conn.verdict == Verdict::Over), t);
         }
     }
 
@@ -388,24 +482,38 @@ impl Engine {
         let mut ends = Vec::new();
         for (id, conn) in &mut self.conns {
             let silent = now.saturating_sub(conn.heard_at);
+            conn.take_back_unanswered(now);
             if conn.links.is_empty() && now.saturating_sub(conn.opened_at) > HANDSHAKE_TIME {
-                conn.useless = conn.met.is_some();
-                let why = if conn.useless {
-                    "no room in common"
-                } else {
-                    "no handshake in time"
+                let (verdict, bye, why) = match (&conn.met, conn.parted.is_empty()) {
+                    (_, false) => (Verdict::Full, Bye::Full, "links enough in every room"),
+                    (Some(_), _) => (Verdict::Useless, Bye::NoSharedRoom, "no room in common"),
+                    (None, _) => (Verdict::Over, Bye::NoSharedRoom, "no handshake in time"),
                 };
-                ends.push((*id, Some(Bye::NoSharedRoom), why));
+                conn.verdict = verdict;
+                ends.push((*id, Some(bye), why));
             } else if silent > DEAD_AFTER || conn.prove_alive_by.is_some_and(|by| now > by) {
                 ends.push((*id, None, "silent for too long"));
             } else if woke || silent > ping_after(conn.role) && !conn.pinged {
                 conn.pinged = true;
+                conn.owes_since.get_or_insert(now);
                 conn.prove_alive_by = woke.then_some(now + WANT_TIME);
                 conn.send(*id, &ConnFrame::Ping, t);
             }
         }
         for (id, bye, why) in ends {
             self.drop_conn(id, bye, why, t);
+        }
+    }
+
+    /// The network of this machine is another one: addresses may work now that did not, and connections may be dead.
+    pub(super) fn network_changed(&mut self, t: &mut Turn<'_>) {
+        self.book.retry_all(t.now.uptime);
+        let now = t.now.uptime;
+        for (id, conn) in &mut self.conns {
+            conn.pinged = true;
+            conn.owes_since.get_or_insert(now);
+            conn.prove_alive_by.get_or_insert(now + WANT_TIME);
+            conn.send(*id, &ConnFrame::Ping, t);
         }
     }
 
@@ -418,6 +526,8 @@ impl Engine {
     }
 
     pub(super) fn stop(&mut self, t: &mut Turn<'_>) {
+        let rooms: Vec<_> = self.rooms.keys().copied().collect();
+        rooms.into_iter().for_each(|room| self.say_goodbye(room, t));
         let all: Vec<_> = self.conns.keys().copied().collect();
         for id in all {
             self.drop_conn(id, Some(Bye::Stopping), "we stop", t);
@@ -445,5 +555,6 @@ fn said(bye: Bye) -> String {
         Bye::Ourselves => "that address is our own".into(),
         Bye::Stopping => "the peer stopped".into(),
         Bye::Protocol => "the peer found a fault in what we sent".into(),
+        Bye::Full => "the peer has links enough".into(),
     }
 }

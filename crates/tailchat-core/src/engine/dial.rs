@@ -1,15 +1,94 @@
-//! The addresses that are dialled, each for ever, with pauses that grow and jitter. Knows nothing of
-//! what is said on a connection.
+//! The addresses at which peers may be: where each comes from, how it fares, when it is dialled next. Knows nothing
+//! of what is said on a connection, nor how many links a room wants: it is told.
 
+use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{ConnId, Effect, Turn};
-use crate::ids::Instance;
-use crate::limits::{ADDRESSES_MAX, DIAL_PAUSE_MAX, DIAL_PAUSE_MIN};
+use crate::ids::{DeviceId, Instance, RoomId};
+use crate::limits::{
+    ADDRESS_LEN_MAX, ADDRESSES_MAX, DIAL_PAUSE_MAX, DIAL_PAUSE_MIN, DIAL_PAUSE_TOLD, DIAL_PAUSE_VPN,
+    DIALS_PER_TICK, FOUND_MAX, FULL_PAUSE, HEARSAY_FAILURES_MAX, LOST_RETRY, USELESS_PAUSE,
+    USELESS_PAUSE_MAX,
+};
 
-/// How long an address is left alone that turned out to be ourselves, or to share no room with us.
-const USELESS_PAUSE: Duration = Duration::from_secs(10);
+/// Where an address comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// Somebody wrote it: a command, an invite.
+    Hand,
+    /// The hosts file.
+    Hosts,
+    /// Peers that say so on the LAN.
+    Mdns,
+    /// The machines of the tailnet.
+    Tailscale,
+    /// The peers of a WireGuard interface.
+    WireGuard,
+    /// Other members of a room.
+    Told,
+    /// A peer was met there before.
+    Before,
+}
+
+/// An address that is kept over a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// `HOST:PORT`.
+    pub addr: String,
+    /// Whether somebody wrote it.
+    pub by_hand: bool,
+    /// When a peer with a room of ours was met there last, in milliseconds since 1970.
+    pub worked_ms: Option<i64>,
+}
+
+/// An address and how it fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressStatus {
+    /// `HOST:PORT`.
+    pub addr: String,
+    /// Where it comes from.
+    pub sources: Vec<Source>,
+    /// How it fares.
+    pub fares: Fares,
+    /// When a peer with a room of ours was met there last, in milliseconds since 1970.
+    pub worked_ms: Option<i64>,
+}
+
+/// How an address fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Fares {
+    /// It was not tried yet.
+    #[default]
+    Untried,
+    /// A connection that we dialled stands.
+    Connected,
+    /// The peer there is connected by another address.
+    Reached,
+    /// Nobody answers there, or the connection broke.
+    Failed(String),
+    /// A peer answers, and has none of our rooms.
+    NoSharedRoom,
+    /// It is our own.
+    Ourselves,
+    /// The peer there has links enough.
+    Full,
+}
+
+/// How a connection ended, for those who may dial again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It broke, or ended in good order.
+    #[default]
+    Over,
+    /// The other end can be of no use: another version, or no room in common.
+    Useless,
+    /// Both ends are one process.
+    Ourselves,
+    /// The peer has links enough.
+    Full,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct AddressBook {
@@ -18,13 +97,22 @@ pub(super) struct AddressBook {
 
 #[derive(Debug)]
 struct Address {
-    /// Whether it was only heard from a peer: such ones make room when the book is full.
-    learned: bool,
+    by_hand: bool,
+    /// The discovery sources that give it now.
+    found: BTreeSet<Source>,
+    told: bool,
+    worked_ms: Option<i64>,
+    /// The rooms that are known there; none if nobody was met yet.
+    rooms: BTreeSet<RoomId>,
+    device: Option<DeviceId>,
     state: State,
     failures: u32,
+    useless: u32,
     /// The process that answered there last; it is not dialled while it is connected otherwise.
     instance: Option<Instance>,
-    problem: Option<String>,
+    fares: Fares,
+    /// Until when it is dialled because a connection broke.
+    lost_until: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,49 +122,102 @@ enum State {
     Connected(ConnId),
 }
 
-/// An address and how it fares.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AddressStatus {
-    /// `HOST:PORT`.
-    pub addr: String,
-    /// Whether a connection that we dialled stands.
-    pub connected: bool,
-    /// What went wrong last.
-    pub problem: Option<String>,
-}
+/// How many more links each room wants.
+pub(super) type Wants = BTreeMap<RoomId, usize>;
 
 impl AddressBook {
     pub(super) fn add(&mut self, addr: String, t: &mut Turn<'_>) {
-        if let Some(known) = self.addresses.get_mut(&addr) {
-            known.learned = false;
+        if let Some(known) = self.address(addr, t.now.uptime) {
+            known.by_hand = true;
             known.retry_at(t.now.uptime);
-        } else if self.has_room() {
-            self.addresses.insert(addr, Address::new(false, t.now.uptime));
         }
         self.remember(t);
     }
 
-    /// Takes note of where a connected peer says that it listens.
-    pub(super) fn learn(&mut self, addr: String, instance: Option<Instance>, t: &mut Turn<'_>) {
-        if let Some(known) = self.addresses.get_mut(&addr) {
-            known.instance = instance;
-        } else if self.has_room() {
-            let address = Address {
-                instance,
-                ..Address::new(true, t.now.uptime + DIAL_PAUSE_MAX)
-            };
-            self.addresses.insert(addr, address);
-            self.remember(t);
+    pub(super) fn remembered(&mut self, all: Vec<Remembered>, t: &Turn<'_>) {
+        for Remembered {
+            addr,
+            by_hand,
+            worked_ms,
+        } in all
+        {
+            if let Some(known) = self.address(addr, t.now.uptime) {
+                known.by_hand |= by_hand;
+                known.worked_ms = known.worked_ms.max(worked_ms);
+            }
         }
     }
 
-    fn has_room(&mut self) -> bool {
+    /// A discovery source gives these addresses now, and no others.
+    pub(super) fn found(&mut self, source: Source, addrs: BTreeSet<String>, t: &mut Turn<'_>) {
+        for (addr, known) in &mut self.addresses {
+            if !addrs.contains(addr) {
+                known.found.remove(&source);
+            }
+        }
+        for addr in addrs.into_iter().take(FOUND_MAX) {
+            if let Some(known) = self.address(addr, t.now.uptime)
+                && known.found.insert(source)
+            {
+                known.retry_at(t.now.uptime);
+            }
+        }
+        self.addresses
+            .retain(|_, known| known.is_kept() || known.state.is_busy());
+    }
+
+    /// A peer tells where another member's device can be dialled. It is an IP address, so that nobody makes us ask
+    /// for names; one of the peer's own machine counts only if that is ours, too.
+    pub(super) fn told(
+        &mut self,
+        addr: &str,
+        device: DeviceId,
+        room: RoomId,
+        from_loopback: bool,
+        t: &Turn<'_>,
+    ) {
+        let parsed = addr.parse::<SocketAddr>().ok();
+        let Some(at) = parsed.filter(|at| addr.len() <= ADDRESS_LEN_MAX && is_dialable(*at, from_loopback))
+        else {
+            return;
+        };
+        if let Some(known) = self.address(at.to_string(), t.now.uptime) {
+            known.told = true;
+            known.rooms.insert(room);
+            known.device.get_or_insert(device);
+        }
+    }
+
+    /// A connected peer says that it listens there.
+    pub(super) fn learn(&mut self, addr: &str, instance: Option<Instance>, device: DeviceId, t: &Turn<'_>) {
+        if let Some(known) = self.address(addr.to_owned(), t.now.uptime + DIAL_PAUSE_MAX) {
+            known.told |= !known.is_kept();
+            known.instance = instance;
+            known.device = Some(device);
+        }
+    }
+
+    /// A connected peer has the room; it was dialled there, or says that it listens there.
+    pub(super) fn has_room(&mut self, addr: &str, room: RoomId) {
+        if let Some(known) = self.addresses.get_mut(addr) {
+            known.rooms.insert(room);
+        }
+    }
+
+    /// The known address, or a new one if there is a place for it.
+    fn address(&mut self, addr: String, due: Duration) -> Option<&mut Address> {
+        if !self.addresses.contains_key(&addr) && !self.make_place() {
+            return None;
+        }
+        Some(self.addresses.entry(addr).or_insert_with(|| Address::new(due)))
+    }
+
+    fn make_place(&mut self) -> bool {
         if self.addresses.len() >= ADDRESSES_MAX {
-            let worst = self
-                .addresses
-                .iter()
-                .filter(|(_, a)| a.learned)
-                .max_by_key(|(_, a)| a.failures);
+            let idle = self.addresses.iter();
+            let worst = idle
+                .filter(|(_, a)| !a.by_hand && !a.state.is_busy())
+                .max_by_key(|(_, a)| (a.worked_ms.is_none(), a.found.is_empty(), a.failures));
             let Some(worst) = worst.map(|(addr, _)| addr.clone()) else {
                 return false;
             };
@@ -91,8 +232,17 @@ impl AddressBook {
     }
 
     fn remember(&self, t: &mut Turn<'_>) {
+        let worth = self
+            .addresses
+            .iter()
+            .filter(|(_, a)| a.by_hand || a.worked_ms.is_some());
+        let remembered = |(addr, a): (&String, &Address)| Remembered {
+            addr: addr.clone(),
+            by_hand: a.by_hand,
+            worked_ms: a.worked_ms,
+        };
         t.emit(Effect::Remember {
-            addrs: self.addresses.keys().cloned().collect(),
+            addrs: worth.map(remembered).collect(),
         });
     }
 
@@ -104,86 +254,219 @@ impl AddressBook {
 
     /// The process that answers at the address by which this connection was dialled.
     pub(super) fn met(&mut self, conn: ConnId, instance: Instance) {
-        for address in self
-            .addresses
-            .values_mut()
-            .filter(|a| a.state == State::Connected(conn))
-        {
+        if let Some((_, address)) = self.dialled_by(conn) {
             address.instance = Some(instance);
         }
     }
 
     /// A connection led to a shared room.
-    pub(super) fn succeeded(&mut self, conn: ConnId) {
-        for address in self
-            .addresses
-            .values_mut()
-            .filter(|a| a.state == State::Connected(conn))
-        {
-            address.failures = 0;
-            address.problem = None;
+    pub(super) fn succeeded(&mut self, conn: ConnId, t: &mut Turn<'_>) {
+        let Some((_, address)) = self.dialled_by(conn) else {
+            return;
+        };
+        (address.failures, address.useless) = (0, 0);
+        address.fares = Fares::Connected;
+        // The day is enough to tell what is worth trying.
+        const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+        let news = address.worked_ms.is_none_or(|at| t.now.wall_ms - at > DAY_MS);
+        if news {
+            address.worked_ms = Some(t.now.wall_ms);
+            self.remember(t);
         }
+    }
+
+    fn dialled_by(&mut self, conn: ConnId) -> Option<(&String, &mut Address)> {
+        self.addresses
+            .iter_mut()
+            .find(|(_, address)| address.state == State::Connected(conn))
     }
 
     pub(super) fn failed(&mut self, addr: &str, why: String, t: &mut Turn<'_>) {
-        if let Some(address) = self.addresses.get_mut(addr) {
-            address.fail(why, t);
+        let Some(address) = self.addresses.get_mut(addr) else {
+            return;
+        };
+        address.fail(why, t);
+        if !address.is_kept_without_word() && address.failures >= HEARSAY_FAILURES_MAX {
+            self.addresses.remove(addr);
         }
     }
 
-    pub(super) fn disconnected(&mut self, conn: ConnId, why: &str, useless: bool, t: &mut Turn<'_>) {
-        for address in self
+    pub(super) fn disconnected(&mut self, conn: ConnId, why: &str, verdict: Verdict, t: &mut Turn<'_>) {
+        let Some((_, address)) = self.dialled_by(conn) else {
+            return;
+        };
+        match verdict {
+            Verdict::Over => return address.fail(why.to_owned(), t),
+            Verdict::Useless => address.fares = Fares::NoSharedRoom,
+            Verdict::Ourselves => address.fares = Fares::Ourselves,
+            Verdict::Full => address.fares = Fares::Full,
+        }
+        let pause = match verdict {
+            Verdict::Full => FULL_PAUSE,
+            Verdict::Ourselves => USELESS_PAUSE_MAX,
+            _ => USELESS_PAUSE
+                .saturating_mul(1 << address.useless.min(8))
+                .min(USELESS_PAUSE_MAX),
+        };
+        address.useless += u32::from(verdict == Verdict::Useless);
+        address.state = State::Waiting {
+            until: t.now.uptime + jittered(pause, t),
+        };
+    }
+
+    /// A connection to a peer that can be dialled there broke: it is looked for, whatever the rooms want.
+    pub(super) fn lost(&mut self, addr: &str, now: Duration) {
+        if let Some(address) = self.addresses.get_mut(addr) {
+            address.lost_until = now + LOST_RETRY;
+            address.retry_at(now + DIAL_PAUSE_MIN);
+        }
+    }
+
+    /// Whoever was met elsewhere may have the new room, too.
+    pub(super) fn room_opened(&mut self, now: Duration) {
+        let met = self
             .addresses
             .values_mut()
-            .filter(|a| a.state == State::Connected(conn))
-        {
-            address.fail(why.to_owned(), t);
-            if useless {
-                address.state = State::Waiting {
-                    until: t.now.uptime + USELESS_PAUSE,
-                };
-            }
-        }
+            .filter(|address| address.is_kept_without_word());
+        met.for_each(|address| address.rooms.clear());
+        self.retry_all(now);
     }
 
-    /// Something changed that makes every address worth a try now: a room was opened, the machine woke.
+    /// Something changed that makes every address worth a try now: a room was opened, the machine woke, the network
+    /// changed.
     pub(super) fn retry_all(&mut self, now: Duration) {
         self.addresses
             .values_mut()
             .for_each(|address| address.retry_at(now));
     }
 
-    pub(super) fn tick(&mut self, reached: &BTreeSet<Instance>, t: &mut Turn<'_>) {
-        for (addr, address) in &mut self.addresses {
-            let due = matches!(address.state, State::Waiting { until } if until <= t.now.uptime);
-            let connected_otherwise = address
+    /// Dials what is due, as far as rooms want links.
+    pub(super) fn tick(&mut self, reached: &BTreeSet<Instance>, mut wants: Wants, t: &mut Turn<'_>) {
+        let under_way = self.addresses.values().filter(|a| a.state == State::Dialling);
+        under_way.for_each(|address| address.promise(&mut wants));
+        let now = t.now.uptime;
+        let due = self.addresses.iter().filter(|(_, address)| {
+            let due = matches!(address.state, State::Waiting { until } if until <= now);
+            let reached = address
                 .instance
                 .is_some_and(|instance| reached.contains(&instance));
-            if due && !connected_otherwise {
+            due && !reached
+        });
+        let mut due: Vec<String> = due.map(|(addr, _)| addr.clone()).collect();
+        let mut begun = 0;
+        while begun < DIALS_PER_TICK && !due.is_empty() {
+            let addr = due.swap_remove(draw(due.len(), t));
+            let Some(address) = self.addresses.get_mut(&addr) else {
+                continue;
+            };
+            if address.is_wanted(&wants) || now < address.lost_until {
+                address.promise(&mut wants);
                 address.state = State::Dialling;
-                t.emit(Effect::Dial { addr: addr.clone() });
+                begun += 1;
+                t.emit(Effect::Dial { addr });
             }
         }
     }
 
-    pub(super) fn status(&self) -> Vec<AddressStatus> {
+    /// Dials some member of a room that is not connected.
+    pub(super) fn probe(&mut self, room: RoomId, reached: &BTreeSet<Instance>, t: &mut Turn<'_>) {
+        let idle = self.addresses.iter().filter(|(_, address)| {
+            let reached = address
+                .instance
+                .is_some_and(|instance| reached.contains(&instance));
+            address.rooms.contains(&room) && !address.state.is_busy() && !reached
+        });
+        let idle: Vec<String> = idle.map(|(addr, _)| addr.clone()).collect();
+        let drawn = idle.get(draw(idle.len(), t)).cloned();
+        if let Some((addr, address)) =
+            drawn.and_then(|addr| Some((addr.clone(), self.addresses.get_mut(&addr)?)))
+        {
+            address.state = State::Dialling;
+            t.emit(Effect::Dial { addr });
+        }
+    }
+
+    /// Where members of a room were met, as IP addresses.
+    pub(super) fn worked_in(&self, room: RoomId) -> impl Iterator<Item = (DeviceId, SocketAddr)> {
+        let known = self.addresses.iter().filter(move |(_, a)| {
+            let fares = matches!(a.fares, Fares::Connected | Fares::Full);
+            a.rooms.contains(&room) && (fares || a.worked_ms.is_some() && a.failures == 0)
+        });
+        known.filter_map(|(addr, a)| Some((a.device?, addr.parse().ok()?)))
+    }
+
+    pub(super) fn status(&self, reached: &BTreeSet<Instance>) -> Vec<AddressStatus> {
         let status = |(addr, address): (&String, &Address)| AddressStatus {
             addr: addr.clone(),
-            connected: matches!(address.state, State::Connected(_)),
-            problem: address.problem.clone(),
+            sources: address.sources(),
+            fares: match (address.state, address.instance) {
+                (State::Connected(_), _) => Fares::Connected,
+                (_, Some(instance)) if reached.contains(&instance) => Fares::Reached,
+                _ => address.fares.clone(),
+            },
+            worked_ms: address.worked_ms,
         };
         self.addresses.iter().map(status).collect()
     }
 }
 
+impl State {
+    fn is_busy(self) -> bool {
+        !matches!(self, Self::Waiting { .. })
+    }
+}
+
 impl Address {
-    fn new(learned: bool, until: Duration) -> Self {
+    fn new(due: Duration) -> Self {
         Self {
-            learned,
-            state: State::Waiting { until },
+            by_hand: false,
+            found: BTreeSet::new(),
+            told: false,
+            worked_ms: None,
+            rooms: BTreeSet::new(),
+            device: None,
+            state: State::Waiting { until: due },
             failures: 0,
+            useless: 0,
             instance: None,
-            problem: None,
+            fares: Fares::Untried,
+            lost_until: Duration::ZERO,
+        }
+    }
+
+    fn sources(&self) -> Vec<Source> {
+        let hand = self.by_hand.then_some(Source::Hand);
+        let told = self.told.then_some(Source::Told);
+        let before = self.worked_ms.map(|_| Source::Before);
+        let found = self.found.iter().copied();
+        hand.into_iter().chain(found).chain(told).chain(before).collect()
+    }
+
+    /// Whether anything speaks for it.
+    fn is_kept(&self) -> bool {
+        self.told || self.is_kept_without_word()
+    }
+
+    /// Whether anything but a peer's word speaks for it.
+    fn is_kept_without_word(&self) -> bool {
+        self.by_hand || self.worked_ms.is_some() || !self.found.is_empty()
+    }
+
+    /// Whether a dial may bring a link that some room wants.
+    fn is_wanted(&self, wants: &Wants) -> bool {
+        let wanted = |room: &RoomId| wants.get(room).is_some_and(|more| *more > 0);
+        match self.rooms.is_empty() {
+            true => wants.values().any(|more| *more > 0),
+            false => self.rooms.iter().any(wanted),
+        }
+    }
+
+    /// A dial is under way that may bring a link in each of its rooms.
+    fn promise(&self, wants: &mut Wants) {
+        for room in &self.rooms {
+            if let Some(more) = wants.get_mut(room) {
+                *more = more.saturating_sub(1);
+            }
         }
     }
 
@@ -191,19 +474,78 @@ impl Address {
         if let State::Waiting { until } = &mut self.state {
             *until = now.min(*until);
         }
-        self.failures = 0;
+        (self.failures, self.useless) = (0, 0);
+    }
+
+    fn pause_max(&self) -> Duration {
+        let vpn = |source: &Source| matches!(source, Source::Tailscale | Source::WireGuard);
+        if self.by_hand || self.worked_ms.is_some() || self.found.iter().any(|source| !vpn(source)) {
+            DIAL_PAUSE_MAX
+        } else if self.found.is_empty() {
+            DIAL_PAUSE_TOLD
+        } else {
+            DIAL_PAUSE_VPN
+        }
     }
 
     fn fail(&mut self, why: String, t: &mut Turn<'_>) {
         let pause = DIAL_PAUSE_MIN
             .saturating_mul(1 << self.failures.min(8))
-            .min(DIAL_PAUSE_MAX);
-        // Between a half and the whole of it, so that peers that lost each other do not dial in step.
-        let jitter = pause.mul_f64(f64::from(t.rng.next_u32()) / f64::from(u32::MAX) / 2.0);
+            .min(self.pause_max());
         self.failures = self.failures.saturating_add(1);
-        self.problem = Some(why);
+        self.fares = Fares::Failed(why);
         self.state = State::Waiting {
-            until: t.now.uptime + pause / 2 + jitter,
+            until: t.now.uptime + jittered(pause, t),
         };
+    }
+}
+
+/// Between a half and the whole of a pause, so that peers that lost each other do not dial in step.
+pub(super) fn jittered(pause: Duration, t: &mut Turn<'_>) -> Duration {
+    pause / 2 + pause.mul_f64(f64::from(t.rng.next_u32()) / f64::from(u32::MAX) / 2.0)
+}
+
+/// One of so many, by chance.
+pub(super) fn draw(len: usize, t: &mut Turn<'_>) -> usize {
+    let drawn = u64::from(t.rng.next_u32()) * len as u64 >> 32;
+    usize::try_from(drawn).unwrap_or(0)
+}
+
+/// Whether a peer's word for an address is worth a try: no port, group or wildcard can be dialled, and what only one
+/// machine or one cable knows means nothing elsewhere.
+fn is_dialable(at: SocketAddr, from_loopback: bool) -> bool {
+    let ip = at.ip().to_canonical();
+    let local = match ip {
+        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    };
+    let nowhere = local || ip.is_unspecified() || ip.is_multicast();
+    at.port() > 0 && !nowhere && (from_loopback || !ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_peer_tells_is_dialled_only_where_it_may_mean_something() {
+        let ok = |addr: &str, here| addr.parse().is_ok_and(|at| is_dialable(at, here));
+        for good in ["10.0.0.7:24242", "100.64.0.7:1", "[fd7a::1]:24242", "8.8.8.8:53"] {
+            assert!(ok(good, false), "{good}");
+        }
+        for bad in [
+            "127.0.0.1:24242",
+            "[::1]:24242",
+            "[::ffff:127.0.0.1]:24242",
+            "0.0.0.0:24242",
+            "224.0.0.251:5353",
+            "255.255.255.255:1",
+            "169.254.1.1:24242",
+            "[fe80::1]:24242",
+            "10.0.0.7:0",
+        ] {
+            assert!(!ok(bad, false), "{bad}");
+        }
+        assert!(ok("127.0.0.1:24242", true));
     }
 }

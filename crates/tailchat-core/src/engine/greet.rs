@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::link::vector;
 use super::room::Room;
 use super::{ConnId, Engine, Turn};
+use crate::handshake::Speaker;
 use crate::ids::RoomId;
-use crate::limits::{NAME_LEN_MAX, OFFER_TAGS_MAX};
+use crate::limits::{NAME_LEN_MAX, OFFER_TAGS_MAX, ROOM_LINKS_NEEDY};
 use crate::wire::{Bye, Claim, Greet, RoomFrame, RoomGreet};
 
 /// What our disk holds of a room, as peers are told: made once for all who meet while nothing changes.
@@ -29,18 +30,30 @@ impl Room {
 impl Engine {
     /// Greets in rooms that were just opened on a connection.
     pub(super) fn greet(&mut self, id: ConnId, rooms: &[RoomId], t: &mut Turn<'_>) {
+        let others = |room| self.live(room).filter(|(other, _)| *other != id).count();
+        let settled: Vec<_> = rooms
+            .iter()
+            .map(|room| others(*room) >= ROOM_LINKS_NEEDY)
+            .collect();
+        // Whoever hears the greeting passes its time on as our beat.
+        self.our_beat = self.our_beat.max(u64::try_from(t.now.wall_ms).unwrap_or(0));
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
         let Some(session) = conn.session() else { return };
         let role = conn.role;
         let mut greet = Greet {
-            device: self.identity.device,
-            name: self.identity.name.clone(),
-            listen_port: self.listen_port,
+            speaker: Speaker {
+                device: self.identity.device,
+                name: self.identity.name.clone(),
+                listen_port: self.listen_port,
+                program: env!("CARGO_PKG_VERSION").to_owned(),
+                clock_ms: t.now.wall_ms,
+            },
             rooms: Vec::with_capacity(rooms.len()),
+            settled: Vec::new(),
         };
-        for room in rooms {
+        for (room, settled) in rooms.iter().zip(settled) {
             let (Some(state), Some(link)) = (self.rooms.get_mut(room), conn.links.get_mut(room)) else {
                 continue;
             };
@@ -48,10 +61,11 @@ impl Engine {
             let key = session.greet_key(*room, role, link.slots(role));
             let held = key.held(&standing.digest);
             link.greeted = Some(standing);
+            greet.settled.extend(settled.then_some(link.our_slot));
             greet.rooms.push(RoomGreet {
                 slot: link.our_slot,
                 held,
-                proof: key.proof(held, greet.device, greet.listen_port, &greet.name),
+                proof: key.proof(held, settled, &greet.speaker),
             });
         }
         conn.greet(id, greet, t);
@@ -60,8 +74,9 @@ impl Engine {
     /// A peer greets. Every room of the greeting stands for itself: what a member of one says of another is no
     /// greeting but a fault.
     pub(super) fn greeted(&mut self, id: ConnId, greet: Greet, t: &mut Turn<'_>) {
-        let rooms = greet.rooms.len();
-        if rooms == 0 || rooms > OFFER_TAGS_MAX || greet.name.len() > NAME_LEN_MAX {
+        let (rooms, speaker) = (greet.rooms.len(), &greet.speaker);
+        let texts = speaker.name.len().max(speaker.program.len());
+        if rooms == 0 || rooms.max(greet.settled.len()) > OFFER_TAGS_MAX || texts > NAME_LEN_MAX {
             return self.drop_conn(id, Some(Bye::Protocol), "a greeting beyond its limits", t);
         }
         let mut opened = Vec::with_capacity(rooms);
@@ -71,14 +86,23 @@ impl Engine {
                 Err(why) => return self.drop_conn(id, Some(Bye::Protocol), why, t),
             }
         }
-        let Some(conn) = self.conns.get(&id).filter(|_| !opened.is_empty()) else {
+        let Some(conn) = self.conns.get_mut(&id).filter(|_| !opened.is_empty()) else {
             return;
         };
-        if let Some(address) = conn.listens_at(greet.listen_port) {
-            self.book.learn(address, conn.instance(), t);
+        let ahead = speaker.clock_ms.saturating_sub(t.now.wall_ms);
+        conn.told_of = Some((greet.speaker.program.clone(), ahead));
+        let listens = conn.listens_at(speaker.listen_port);
+        if let Some(address) = &listens {
+            self.book.learn(address, conn.instance(), speaker.device, t);
+        }
+        for address in listens.iter().chain(&conn.dialled) {
+            opened
+                .iter()
+                .for_each(|(room, _)| self.book.has_room(address, *room));
         }
         for (room, equal) in opened {
             self.compare(id, room, equal, t);
+            self.welcome(id, room, equal, t);
         }
     }
 
@@ -92,19 +116,25 @@ impl Engine {
         let Some(conn) = self.conns.get_mut(&id) else {
             return Ok(None);
         };
-        let (session, role, listens) = (conn.session(), conn.role, conn.listens_at(greet.listen_port));
+        let (session, role, listens) = (
+            conn.session(),
+            conn.role,
+            conn.listens_at(greet.speaker.listen_port),
+        );
         let Some((room, link)) = conn.link_in(of.slot)? else {
             return Ok(None);
         };
         let key = session.map(|session| session.greet_key(room, role.other(), link.slots(role)));
+        let settled = greet.settled.contains(&of.slot);
         let key = key.ok_or("a greeting out of turn")?;
-        if of.proof != key.proof(of.held, greet.device, greet.listen_port, &greet.name) {
+        if of.proof != key.proof(of.held, settled, &greet.speaker) {
             return Err("a greeting that does not fit its room: it was altered or forged");
         }
         if link.peer.is_some() {
             return Err("a second greeting in a room");
         }
-        link.peer = Some((greet.device, greet.name.clone()));
+        link.peer = Some((greet.speaker.device, greet.speaker.name.clone()));
+        link.settled = settled;
         link.listens = listens;
         let ours = link.greeted.as_ref();
         Ok(Some((

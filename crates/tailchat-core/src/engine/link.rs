@@ -15,6 +15,7 @@ use crate::wire::Claim;
 
 /// What one connection knows of one room. It lives as long as the connection: nothing of it is carried over.
 pub(super) struct Link {
+    pub(super) opened_at: Duration,
     pub(super) our_slot: u16,
     pub(super) their_slot: u16,
     pub(super) send_key: FrameKey,
@@ -23,6 +24,8 @@ pub(super) struct Link {
     pub(super) peer: Option<(DeviceId, String)>,
     /// Where the peer says that it can be dialled.
     pub(super) listens: Option<String>,
+    /// Whether it had other links enough in the room when it greeted.
+    pub(super) settled: bool,
     /// What our disk held when we greeted, until the peer greeted; it compares with the same.
     pub(super) greeted: Option<Standing>,
     /// What the peer's disk holds; none until its vector arrived or its digest was ours.
@@ -31,6 +34,9 @@ pub(super) struct Link {
     pub(super) told: bool,
     /// How far the peer was sent each actor's changes without having acknowledged them.
     pub(super) pushed: BTreeMap<ActorId, u64>,
+    /// Actors whose changes it asked to be sent, and those whose it does not want: it gets them by another link. Of the
+    /// rest it is sent what this device writes.
+    pub(super) wants: BTreeMap<ActorId, bool>,
     /// Our questions that it has not answered, the oldest first.
     pub(super) asked: VecDeque<Asked>,
     /// Its questions that we have not answered.
@@ -66,16 +72,25 @@ pub(super) enum Asked {
 }
 
 impl Link {
-    pub(super) fn new(session: &Session, room: RoomId, role: Role, slots: (u16, u16)) -> Self {
+    pub(super) fn new(
+        session: &Session,
+        room: RoomId,
+        role: Role,
+        slots: (u16, u16),
+        opened_at: Duration,
+    ) -> Self {
         let (our_slot, their_slot) = slots;
         let slots = slots_of(role, our_slot, their_slot);
         Self {
+            opened_at,
             our_slot,
             their_slot,
             send_key: session.key(room, role, slots),
             receive_key: session.key(room, role.other(), slots),
             peer: None,
             listens: None,
+            settled: false,
+            wants: BTreeMap::new(),
             greeted: None,
             holds: None,
             told: false,

@@ -13,10 +13,13 @@ mod fork;
 mod greet;
 mod link;
 mod merge;
+mod overlay;
+mod presence;
 mod preview;
 mod room;
 mod status;
 mod sync;
+mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,9 +35,10 @@ use crate::order::OrderClock;
 use crate::state::{Change, RoomState};
 use crate::wire::{Claim, PreviewLine};
 
-pub use dial::AddressStatus;
+pub use dial::{AddressStatus, Fares, Remembered, Source};
 pub use link::Missing;
 pub use merge::Merged;
+pub use presence::Here;
 pub use status::{CatchUp, PeerState, PeerStatus, RoomStatus};
 
 use conn::Conn;
@@ -171,6 +175,25 @@ pub enum Event {
         /// `HOST:PORT`.
         addr: String,
     },
+    /// Addresses that were kept over a restart.
+    AddressesRemembered {
+        /// Which.
+        addrs: Vec<Remembered>,
+    },
+    /// A discovery source gives these addresses now, and no others.
+    AddressesFound {
+        /// Which source.
+        source: Source,
+        /// `HOST:PORT`.
+        addrs: BTreeSet<String>,
+    },
+    /// The network of this machine is another one than it was.
+    NetworkChanged,
+    /// Somebody is writing something here.
+    Typed {
+        /// Where.
+        room: RoomId,
+    },
     /// An address that is not to be dialled again.
     AddressForgotten {
         /// As it was added.
@@ -238,7 +261,7 @@ pub enum Event {
         /// For people.
         why: String,
     },
-    /// Time passed; wanted every [`crate::limits::TICK`].
+    /// Time passed; wanted every [`crate::limits::TICK`], and at [`Engine::due`].
     Ticked,
     /// The program stops: peers are told.
     Stopping,
@@ -347,8 +370,13 @@ pub enum Effect {
     },
     /// Keep these addresses over a restart.
     Remember {
-        /// All that are worth dialling.
-        addrs: Vec<String>,
+        /// All that are worth it.
+        addrs: Vec<Remembered>,
+    },
+    /// Who is there, or types, changed: [`Engine::here`].
+    Present {
+        /// Where.
+        room: RoomId,
     },
     /// What peers hold of a room, or who is there, changed.
     Heard {
@@ -370,6 +398,8 @@ pub struct Engine {
     /// Never used twice, so that a write from before a room was closed is none of the room opened anew.
     next_batch: u64,
     last_tick: Option<Now>,
+    /// The greatest beat by which this device has said that it is there.
+    our_beat: u64,
 }
 
 /// Who asked for a load.
@@ -436,6 +466,7 @@ impl Engine {
             next_load: 0,
             next_batch: 0,
             last_tick: None,
+            our_beat: 0,
         }
     }
 
@@ -464,6 +495,10 @@ impl Engine {
             }
             Event::Listening { port } => self.listen_port = port,
             Event::AddressAdded { addr } => self.book.add(addr, t),
+            Event::AddressesRemembered { addrs } => self.book.remembered(addrs, t),
+            Event::AddressesFound { source, addrs } => self.book.found(source, addrs, t),
+            Event::NetworkChanged => self.network_changed(t),
+            Event::Typed { room } => self.typed(room, t),
             Event::AddressForgotten { addr } => self.book.forget(&addr, t),
             Event::Appended { room, batch } => self.appended(room, batch, t),
             Event::AppendFailed { room, batch, why } => self.append_failed(room, batch, &why, t),
@@ -521,9 +556,9 @@ impl Engine {
         self.tick_conns(t);
         self.tick_rooms(t);
         self.tick_sync(t);
-        let proved = self.conns.values().filter(|conn| conn.is_proved());
-        let reached = proved.filter_map(Conn::instance).collect();
-        self.book.tick(&reached, t);
+        self.tick_tree(t);
+        self.tick_presence(t);
+        self.tick_overlay(t);
         self.last_tick = Some(t.now);
     }
 }

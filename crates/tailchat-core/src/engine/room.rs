@@ -9,7 +9,9 @@ use super::disks::Disk;
 use super::fork::ForkSearch;
 use super::greet::Standing;
 use super::merge::Merging;
+use super::presence::Beings;
 use super::preview::Preview;
+use super::tree::Awaited;
 use super::{Arrival, ArrivedChange, Batch, ConnId, Draft, Effect, Engine, Identity, Opened, Ticket, Turn};
 use crate::entry::{Body, Entry, Profile, entry_sum};
 use crate::ids::{ActorId, DeviceId, MessageId, RoomId};
@@ -48,6 +50,16 @@ pub(super) struct Room {
     pub(super) failing: Option<(Duration, String)>,
     /// Whom we asked for what we lack, and when.
     pub(super) asking: Option<(ConnId, Duration)>,
+    /// Which link sends us each actor's changes.
+    pub(super) routes: BTreeMap<ActorId, ConnId>,
+    /// What was heard of and may still come by itself.
+    pub(super) awaited: BTreeMap<ActorId, Awaited>,
+    /// Whether more devices are there than a room keeps links.
+    pub(super) large: bool,
+    /// When to look at one that is not linked, if it is large.
+    pub(super) probe_at: Duration,
+    /// Who is there.
+    pub(super) beings: Beings,
     /// The newest lines of a peer far ahead.
     pub(super) preview: Option<Preview>,
     /// What other members' disks hold.
@@ -101,10 +113,11 @@ impl Engine {
             self.offer_rooms(conn, &[id], t);
         }
         // An address that had no room in common with us may have this one.
-        self.book.retry_all(t.now.uptime);
+        self.book.room_opened(t.now.uptime);
     }
 
     pub(super) fn close_room(&mut self, id: RoomId, t: &mut Turn<'_>) {
+        self.say_goodbye(id, t);
         if let Some(mut room) = self.rooms.remove(&id) {
             room.reject_posts("the room was closed", t);
         }
@@ -112,6 +125,7 @@ impl Engine {
         for (conn_id, conn) in &mut self.conns {
             conn.send_room(*conn_id, id, &RoomFrame::Leave, t);
             conn.withdraw(id);
+            conn.parted.remove(&id);
         }
     }
 
@@ -136,6 +150,7 @@ impl Engine {
         room.posts_len += len;
         room.posts.push_back(Post { ticket, drafts, len });
         self.flush(id, t);
+        self.typed_out(id, t);
     }
 
     /// Hands what waits to the disk, unless it is busy: then it shares the next write.

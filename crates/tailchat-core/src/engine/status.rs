@@ -47,6 +47,11 @@ pub struct PeerStatus {
     pub ahead: u64,
     /// Messages that it has and we have not.
     pub behind: u64,
+    /// The version of its program; empty until it greeted.
+    pub program: String,
+    /// How far its clock is ahead of ours, in milliseconds, give or take the time a frame is under way; none until it
+    /// greeted.
+    pub clock_ahead_ms: Option<i64>,
 }
 
 /// How a peer stands to us.
@@ -123,7 +128,10 @@ impl Engine {
     /// The addresses that are dialled.
     #[must_use]
     pub fn addresses(&self) -> Vec<AddressStatus> {
-        self.book.status()
+        let now = self
+            .last_tick
+            .map_or(std::time::Duration::ZERO, |last| last.uptime);
+        self.book.status(&self.reached(now))
     }
 
     /// Whether something that was posted or vetted is not durable yet.
@@ -169,5 +177,11 @@ fn peer_status(conn: &Conn, link: &Link, durable: &RoomState) -> PeerStatus {
         state,
         ahead,
         behind,
+        program: conn
+            .told_of
+            .as_ref()
+            .map(|(program, _)| program.clone())
+            .unwrap_or_default(),
+        clock_ahead_ms: conn.told_of.as_ref().map(|(_, ahead)| *ahead),
     }
 }

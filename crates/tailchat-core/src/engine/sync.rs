@@ -30,7 +30,12 @@ impl Engine {
                     self.asked_for_all(id, room, t);
                 }
             }
-            RoomFrame::Have(claims) => self.claimed(id, room, &claims, t),
+            RoomFrame::Have(claims) => {
+                if let Some(state) = self.rooms.get_mut(&room) {
+                    state.heard_of(id, &claims, t.now.uptime);
+                }
+                self.claimed(id, room, &claims, t);
+            }
             RoomFrame::Want(wanted) => self.wanted(id, room, wanted, t),
             RoomFrame::Block(bytes) => self.block_arrived(id, room, &bytes, t),
             RoomFrame::Push(rows) => self.pushed(id, room, rows, t),
@@ -39,11 +44,18 @@ impl Engine {
             RoomFrame::WantPreview(lines) => self.preview_wanted(id, room, lines, t),
             RoomFrame::Preview(lines) => self.preview_arrived(id, room, lines, t),
             RoomFrame::Leave => {
+                let device = self
+                    .link(id, room)
+                    .and_then(|link| link.peer.as_ref().map(|(device, _)| *device));
                 if let Some(conn) = self.conns.get_mut(&id) {
                     conn.left(room);
                 }
-                self.link_closed(id, room, t);
+                self.link_closed(id, room, device, t);
             }
+            RoomFrame::Part => self.parted(id, room, t),
+            RoomFrame::Prune(actors) => self.pruned(id, room, &actors, t),
+            RoomFrame::Peers(peers) => self.peers_told(id, room, &peers, t),
+            RoomFrame::Presence(signs) => self.presence_told(id, room, &signs, t),
         }
     }
 
@@ -87,6 +99,7 @@ impl Engine {
             return;
         };
         let (mut news, mut refused, mut claims) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut new, mut known) = (Vec::new(), Vec::new());
         for row in rows {
             let (actor, seq, hash) = (row.actor, row.seq, row.hash.short());
             if link.forked.contains(&actor) {
@@ -98,8 +111,13 @@ impl Engine {
             } else {
                 state.accepted.vet(row)
             } {
-                Ok(Vetted::New(change)) => news.push(*change),
-                Ok(Vetted::Known | Vetted::Gap) => {}
+                Ok(Vetted::New(change)) => {
+                    news.push(*change);
+                    new.push(actor);
+                }
+                Ok(Vetted::Known) => known.push(actor),
+                // What is missing before it is asked for at once.
+                Ok(Vetted::Gap) => drop(state.awaited.remove(&actor)),
                 Err(refusal) => refused.push(refusal),
             }
             let tip = state.accepted.tip(actor);
@@ -112,6 +130,7 @@ impl Engine {
             });
         }
         state.take_in(news, via, t);
+        self.prune(id, room, &new, &known, t);
         self.refused(id, room, refused, t);
         self.flush(room, t);
         self.claimed(id, room, &claims, t);
@@ -142,8 +161,11 @@ impl Engine {
     }
 
     /// Tells every peer in the room of changes that are durable and shown: the change itself if it is the
-    /// next one that the peer lacks, else that we have it.
+    /// next one that the peer lacks, and this device wrote it or the peer asked for that actor's; else that we have it.
     pub(super) fn spread(&mut self, room: RoomId, changes: &Arc<[ArrivedChange]>, t: &mut Turn<'_>) {
+        let Some(state) = self.rooms.get(&room) else {
+            return;
+        };
         for (id, conn) in &mut self.conns {
             let Some(link) = conn.links.get_mut(&room).filter(|link| link.told) else {
                 continue;
@@ -153,7 +175,9 @@ impl Engine {
                 let (actor, seq) = (change.parts.actor, change.parts.seq);
                 // A long stretch costs less when the peer asks for it: then it comes as a block.
                 let short = len <= BLOCK_CHANGES_LEN / 2;
-                if link.holds.is_some() && short && link.next_is(actor, seq) {
+                let wanted = link.wants.get(&actor).copied();
+                let wanted = wanted.unwrap_or_else(|| state.ours.contains(&actor));
+                if wanted && link.holds.is_some() && short && link.next_is(actor, seq) {
                     len += change.encoded.bytes.len();
                     link.pushed.insert(actor, seq);
                     rows.push(Row::from(change));
@@ -170,8 +194,16 @@ impl Engine {
         }
     }
 
-    pub(super) fn link_closed(&mut self, id: ConnId, room: RoomId, t: &mut Turn<'_>) {
+    /// A link is gone; with the device at its other end, if it did not go in good order.
+    pub(super) fn link_closed(
+        &mut self,
+        id: ConnId,
+        room: RoomId,
+        device: Option<DeviceId>,
+        t: &mut Turn<'_>,
+    ) {
         if let Some(state) = self.rooms.get_mut(&room) {
+            state.routes.retain(|_, route| *route != id);
             if state.asking.is_some_and(|(asked, _)| asked == id) {
                 state.asking = None;
             }
@@ -180,6 +212,9 @@ impl Engine {
         }
         self.loads.retain(|_, load| !load.is_for(id, room));
         self.lose_preview(id, room, t);
+        if let Some(device) = device {
+            self.lost_device(room, device, t);
+        }
         self.catch_up(room, t);
     }
 

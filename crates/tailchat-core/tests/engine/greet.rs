@@ -88,10 +88,13 @@ type Alter = fn(&mut Greet);
 fn a_greeting_that_was_altered_or_repeated_closes() {
     let altered = "a greeting that does not fit its room: it was altered or forged";
     let limits = "a greeting beyond its limits";
-    let faults: [(Alter, &str); 8] = [
-        (|greet| greet.device = DeviceId([7; 16]), altered),
-        (|greet| greet.listen_port = 1, altered),
-        (|greet| greet.name.push('x'), altered),
+    let faults: [(Alter, &str); 11] = [
+        (|greet| greet.speaker.device = DeviceId([7; 16]), altered),
+        (|greet| greet.speaker.listen_port = 1, altered),
+        (|greet| greet.speaker.name.push('x'), altered),
+        (|greet| greet.speaker.program.clear(), altered),
+        (|greet| greet.speaker.clock_ms += 1, altered),
+        (|greet| greet.settled.push(3), altered),
         (|greet| greet.rooms[0].held[7] ^= 1, altered),
         (|greet| greet.rooms[0].proof[7] ^= 1, altered),
         (

@@ -17,6 +17,7 @@ use tailchat_core::engine::{ConnId, Draft, Engine, Event, Opened, PeerState, Tic
 use tailchat_core::entry::{Body, Text};
 use tailchat_core::handshake::{Hello, MAGIC, Role};
 use tailchat_core::ids::{ActorId, Instance, RoomId};
+use tailchat_core::limits::TICK;
 use tailchat_core::wire::{ConnFrame, encode_conn};
 
 use rig::{Peer, ROOM, meet, part, talk};
@@ -134,6 +135,9 @@ fn both_branches_of_a_copied_device_end_on_every_screen() {
     for _ in 0..6 {
         talk(&mut carol, &mut ann, ConnId(1));
         talk(&mut carol, &mut copy, ConnId(2));
+        for peer in [&mut ann, &mut copy, &mut carol] {
+            peer.tick_for(TICK);
+        }
     }
     let mut all: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (name, peer) in [("ann", &ann), ("copy", &copy), ("carol", &carol)] {

@@ -3,6 +3,7 @@
 use tailchat_core::block::{Block, SeqRange};
 use tailchat_core::engine::{ConnId, Event, Merged, Ticket};
 use tailchat_core::ids::{ActorId, DeviceId};
+use tailchat_core::limits::TICK;
 use tailchat_core::wire::Claim;
 
 use super::rig::{Peer, ROOM, meet, talk};
@@ -60,7 +61,9 @@ fn what_is_brought_is_durable_and_shown_before_it_is_told_and_then_passed_on() {
     let via = bob.disk.first().unwrap().arrival.via;
     assert_eq!(via, DeviceId([1; 16]), "it came from who made the bundle");
     talk(&mut bob, &mut cid, ConnId(1));
-    assert_eq!(cid.texts(), ["one", "two"]);
+    cid.tick_for(TICK);
+    talk(&mut bob, &mut cid, ConnId(1));
+    assert_eq!(cid.texts(), ["one", "two"], "it asked for what it was told of");
 }
 
 #[test]

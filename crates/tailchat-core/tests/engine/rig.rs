@@ -11,7 +11,9 @@ use tailchat_core::engine::{
     RoomStatus, Ticket,
 };
 use tailchat_core::entry::{Body, Entry, Stamp, Text};
-use tailchat_core::handshake::{FrameKey, GreetKey, Hello, MAGIC, PROTOCOL_VERSION, Role, Session, Slots};
+use tailchat_core::handshake::{
+    FrameKey, GreetKey, Hello, MAGIC, PROTOCOL_VERSION, Role, Session, Slots, Speaker,
+};
 use tailchat_core::ids::{DeviceId, Instance, PersonId, RoomId};
 use tailchat_core::limits::BLOCK_CHANGES_LEN;
 use tailchat_core::timeline::{Says, Timeline};
@@ -142,7 +144,10 @@ impl Peer {
             Effect::Preview { lines, .. } => self.previewed.push(lines),
             Effect::PreviewEnded { .. } => self.did.push("preview ended".into()),
             Effect::Dial { addr } => self.did.push(format!("dial {addr}")),
-            Effect::Trust { .. } | Effect::Remember { .. } | Effect::Heard { .. } => {}
+            Effect::Trust { .. }
+            | Effect::Remember { .. }
+            | Effect::Heard { .. }
+            | Effect::Present { .. } => {}
         }
         None
     }
@@ -346,16 +351,23 @@ impl Scripted {
 
     /// Greets as one that holds nothing, after something was altered.
     pub(crate) fn greet(&self, peer: &mut Peer, name: &str, alter: impl Fn(&mut Greet)) {
-        let (device, held) = (DeviceId([66; 16]), [6; 8]);
-        let mut greet = Greet {
-            device,
+        let speaker = Speaker {
+            device: DeviceId([66; 16]),
             name: name.into(),
             listen_port: 0,
-            rooms: vec![RoomGreet {
-                slot: 3,
-                held,
-                proof: self.key.proof(held, device, 0, name),
-            }],
+            program: "by hand".into(),
+            clock_ms: peer.now().wall_ms,
+        };
+        let held = [6; 8];
+        let room = RoomGreet {
+            slot: 3,
+            held,
+            proof: self.key.proof(held, false, &speaker),
+        };
+        let mut greet = Greet {
+            speaker,
+            rooms: vec![room],
+            settled: Vec::new(),
         };
         alter(&mut greet);
         let frame = encode_conn(&ConnFrame::Greet(greet));
