@@ -17,6 +17,7 @@ mod peers;
 mod pty;
 mod screenshots;
 mod sim;
+mod swarm;
 mod tidy;
 mod workspace;
 
@@ -39,6 +40,8 @@ enum Chore {
     Tidy(tidy::Args),
     /// Simulate peers in trouble, one run for each seed, and stop at the first that breaks a promise
     Sim(sim::Args),
+    /// Simulate very many peers in one room, and measure how messages travel
+    Swarm(swarm::Args),
     /// Import thirds of a corpus into one room while its peers are apart, connect them, and compare
     Converge(converge::Args),
     /// Measure what the documents claim, and write docs/BENCHMARKS.md
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Chore::Ci => ci::run(),
         Chore::Tidy(args) => tidy::run(&args),
         Chore::Sim(args) => sim::run_seeds(&args),
+        Chore::Swarm(args) => swarm::run(&args),
         Chore::Converge(args) => converge::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Screenshots(args) => screenshots::run(&args),

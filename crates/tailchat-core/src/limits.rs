@@ -159,6 +159,10 @@ pub const DOUBT_AFTER: Duration = Duration::from_secs(3);
 pub const STALLED_TIME: Duration = Duration::from_secs(30);
 /// How often a peer passes on what other peers' disks hold, at most.
 pub const DISKS_EVERY: Duration = Duration::from_secs(10);
+/// Claims of other members' disks that a peer is told each time; the rest the next time.
+pub const DISK_CLAIMS: usize = 4096;
+/// The same in a room with more devices than it keeps links, where each message changes them all.
+pub const DISK_CLAIMS_LARGE: usize = 512;
 /// A room whose disk failed tries again after this long.
 pub const DISK_RETRY: Duration = Duration::from_secs(5);
 /// The first pause before an address is dialled again; it doubles up to [`DIAL_PAUSE_MAX`].

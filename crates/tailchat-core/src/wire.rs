@@ -90,6 +90,8 @@ pub enum RoomFrame {
     Preview(Vec<PreviewLine>),
     /// As [`RoomFrame::Leave`], but the sender goes on with the room: it has links enough in it.
     Part,
+    /// From now on the sender is to be sent on this link what is new of these actors, and not only told of it.
+    Graft(Vec<ActorId>),
     /// What is new of these actors reaches the sender by another link: from now on it is to be told of it on this one,
     /// and not sent it.
     Prune(Vec<ActorId>),
@@ -405,6 +407,7 @@ mod tests {
                 author: "ann".into(),
             }]),
             RoomFrame::Part,
+            RoomFrame::Graft(vec![actor]),
             RoomFrame::Prune(vec![actor]),
             RoomFrame::Peers(vec![PeerAt {
                 device: DeviceId([2; 16]),

@@ -157,8 +157,8 @@ impl World {
                 let members = others.filter(|peer| peer.shelves.contains_key(&room));
                 let addrs: Vec<_> = members.map(Peer::addr).collect();
                 let known = self.dice.below(addrs.len() as u64);
-                peer.addrs
-                    .extend(addrs.into_iter().nth(usize::try_from(known).unwrap_or(0)));
+                let known = addrs.into_iter().nth(usize::try_from(known).unwrap_or(0));
+                known.into_iter().for_each(|addr| peer.knows(addr));
             }
             self.peers.push(peer);
             let late = if self.dice.one_in(4) { 20_000_000 } else { 500_000 };

@@ -17,6 +17,7 @@ mod preview;
 #[cfg(test)]
 mod production;
 mod rooms;
+mod swarm;
 mod trace;
 mod witness;
 mod world;
@@ -26,6 +27,7 @@ use std::ops::AddAssign;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use plant::Plant;
+pub use swarm::{Spread, SwarmPlan, Swarmed, swarm};
 
 use world::World;
 

@@ -32,10 +32,8 @@ impl World {
             self.open(no, room)?;
         }
         self.peer(no).marker.clear();
-        for addr in addrs {
-            self.tell(no, Event::AddressAdded { addr })?;
-        }
-        Ok(())
+        let addrs = addrs.into_values().collect();
+        self.tell(no, Event::AddressesRemembered { addrs })
     }
 
     pub(crate) fn start_later(&mut self, no: PeerNo) {
@@ -116,7 +114,7 @@ impl World {
         copy.marker.clear();
         self.peers.push(copy);
         let addr = self.peer(no).addr();
-        self.peer(to).addrs.insert(addr);
+        self.peer(to).knows(addr);
         let engine = self.peer(no).running.as_ref();
         let writers: Vec<_> = engine
             .into_iter()
@@ -147,7 +145,7 @@ impl World {
         self.forked.extend(actors);
         self.peers.push(copy);
         let addr = self.peer(no).addr();
-        self.peer(to).addrs.insert(addr);
+        self.peer(to).knows(addr);
         self.start_later(no);
         self.start_later(to);
         Ok(())

@@ -1,11 +1,11 @@
 //! One peer of a simulation: the production engine and log, a disk that survives its process, clocks that may
 //! be wrong, and what is known of it from outside. Knows nothing of other peers.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tailchat_core::engine::{ArrivedChange, Batch, ConnId, Engine, Identity, Now};
+use tailchat_core::engine::{ArrivedChange, Batch, ConnId, Engine, Identity, Now, Remembered};
 use tailchat_core::ids::{ActorId, DeviceId, Instance, PersonId, RoomId};
 use tailchat_core::state::Tip;
 use tailchat_core::timeline::{Line, Timeline};
@@ -33,7 +33,9 @@ pub(crate) struct Peer {
     /// What the last stop left, if it was clean: the actor of each room and its tip.
     pub(crate) marker: BTreeMap<RoomId, (ActorId, Tip)>,
     /// The addresses that the engine wants to be kept.
-    pub(crate) addrs: BTreeSet<String>,
+    pub(crate) addrs: BTreeMap<String, Remembered>,
+    /// Whether its engine will be told the time besides ticks.
+    pub(crate) wakes: bool,
     /// Whether a sync failed and the log gave up. The page cache still shows what was lost, and a new process
     /// cannot know; so the machine is started anew with it.
     pub(crate) suspect: bool,
@@ -104,7 +106,8 @@ impl Peer {
             shelves: BTreeMap::new(),
             running: None,
             marker: BTreeMap::new(),
-            addrs: BTreeSet::new(),
+            addrs: BTreeMap::new(),
+            wakes: false,
             suspect: false,
             disk_ails: false,
             skew_ms: 0,
@@ -140,6 +143,7 @@ impl Peer {
             running: None,
             marker: self.marker.clone(),
             addrs: self.addrs.clone(),
+            wakes: false,
             suspect: false,
             disk_ails: false,
             skew_ms: self.skew_ms,
@@ -148,6 +152,16 @@ impl Peer {
             dice,
         }
         .at(no)
+    }
+
+    /// Makes it know where another peer was once.
+    pub(crate) fn knows(&mut self, addr: String) {
+        let kept = Remembered {
+            addr: addr.clone(),
+            by_hand: true,
+            worked_ms: None,
+        };
+        self.addrs.insert(addr, kept);
     }
 
     pub(crate) fn addr(&self) -> String {
@@ -163,6 +177,7 @@ impl Peer {
     /// A new process without rooms.
     pub(crate) fn start(&mut self) {
         self.life += 1;
+        self.wakes = false;
         if std::mem::take(&mut self.suspect) {
             self.disk.sim.crash(self.dice.seed());
         }

@@ -95,7 +95,8 @@ impl Witness {
             let mut openings = openings(&session, role(from), of.slot, ours, theirs, rooms).into_iter();
             let fits = |(slots, room): (Slots, RoomId)| {
                 let key = session.greet_key(room, role(from), slots);
-                let proof = key.proof(of.held, greet.device, greet.listen_port, &greet.name);
+                let settled = greet.settled.contains(&of.slot);
+                let proof = key.proof(of.held, settled, &greet.speaker);
                 digest(room).is_some_and(|digest| key.held(&digest) == of.held) && proof == of.proof
             };
             if !openings.any(fits) {

@@ -2,6 +2,7 @@
 //! it answers, strictly in order. Knows no details of disks and links; what goes wrong is drawn in `happenings`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tailchat_core::block::{SeqRange, Span};
 use tailchat_core::engine::{ConnId, Effect, Event, Load, Ticket};
@@ -24,6 +25,11 @@ pub(crate) type Checked<T = ()> = Result<T, String>;
 #[derive(Debug)]
 pub(crate) enum Due {
     Tick {
+        peer: PeerNo,
+        life: u64,
+    },
+    /// The time that a peer's engine wants to be told besides.
+    Wake {
         peer: PeerNo,
         life: u64,
     },
@@ -223,6 +229,10 @@ impl World {
         self.counts.steps += 1;
         match due {
             Due::Tick { peer, life } => self.tick(peer, life),
+            Due::Wake { peer, life } if self.is_alive(peer, life) => {
+                self.peer(peer).wakes = false;
+                self.tell(peer, Event::Ticked)
+            }
             Due::Written { peer, life, room } if self.is_alive(peer, life) => self.written(peer, room),
             Due::Loaded {
                 peer,
@@ -290,7 +300,21 @@ impl World {
             self.carry_out(no, effect)
                 .map_err(|what| format!("peer {no} {what}"))?;
         }
+        self.wake(no, now.uptime);
         Ok(())
+    }
+
+    /// Sees to it that a peer is told the time when it wants to be.
+    fn wake(&mut self, no: PeerNo, uptime: Duration) {
+        let peer = self.peer(no);
+        let life = peer.life;
+        let due = peer.running.as_ref().and_then(|running| running.engine.due());
+        if let Some(due) = due.filter(|_| !peer.wakes) {
+            peer.wakes = true;
+            let late = self.dice.between(100, 5_000);
+            let in_us = u64::try_from(due.saturating_sub(uptime).as_micros()).unwrap_or(u64::MAX);
+            self.schedule(in_us.min(1_000_000) + late, Due::Wake { peer: no, life });
+        }
     }
 
     fn carry_out(&mut self, no: PeerNo, effect: Effect) -> Checked {
@@ -357,10 +381,11 @@ impl World {
                 Ok(())
             }
             Effect::Remember { addrs } => {
-                self.peer(no).addrs = addrs.into_iter().collect();
+                let addrs = addrs.into_iter().map(|kept| (kept.addr.clone(), kept));
+                self.peer(no).addrs = addrs.collect();
                 Ok(())
             }
-            Effect::Heard { .. } => Ok(()),
+            Effect::Heard { .. } | Effect::Present { .. } => Ok(()),
         }
     }
 }

@@ -24,7 +24,7 @@ impl Engine {
         let candidates = self.conns.iter().filter_map(|(id, conn)| {
             let link = conn.links.get(&room)?;
             let mut wanted = link.lacking(&state.accepted);
-            wanted.retain(|range| state.is_due(range.actor, t.now.uptime));
+            wanted.retain(|range| state.is_due(range.actor));
             let changes: u64 = wanted.iter().map(|range| range.to - range.from + 1).sum();
             let fresh = link.stalled_until <= t.now.uptime;
             let rank = (fresh, link.pace, changes);
@@ -34,6 +34,7 @@ impl Engine {
             return;
         };
         state.asking = Some((id, t.now.uptime));
+        self.graft(id, room, &wanted, t);
         self.ask(id, room, Asked::CatchUp, wanted, t);
     }
 
@@ -127,7 +128,6 @@ impl Engine {
             range.from >= 1 && range.from <= range.to
         });
         link.answering += 1;
-        self.grafted(id, room, &wanted);
         if wanted.is_empty() {
             return self.answer_want(id, room, Vec::new(), t);
         }
@@ -175,9 +175,8 @@ impl Engine {
         };
         let answered = state.asking.take_if(|(asked, _)| *asked == id);
         let brought = taken.changes.len() as u64;
-        let actors: Vec<_> = taken.changes.iter().map(|change| change.parts.actor).collect();
         state.take_in(taken.changes, via, t);
-        self.prune(id, room, &actors, &[], t);
+        state.forget_arrived();
         if let Some(link) = self.link(id, room) {
             if let Some((_, since)) = answered.filter(|_| brought > 0 || asked == Asked::CatchUp) {
                 let took_ms = t.now.uptime.saturating_sub(since).as_millis().max(1);

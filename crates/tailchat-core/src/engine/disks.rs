@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::link::raise;
 use super::room::Room;
-use super::{Effect, Engine, Turn};
+use super::{ConnId, Effect, Engine, Turn};
 use crate::ids::{ActorId, DeviceId, RoomId};
-use crate::limits::{ACTORS_MAX, CLAIMS_MAX, DEVICES_MAX, DISKS_EVERY};
+use crate::limits::{ACTORS_MAX, CLAIMS_MAX, DEVICES_MAX, DISK_CLAIMS, DISK_CLAIMS_LARGE, DISKS_EVERY};
 use crate::wire::{Claim, RoomFrame};
 
 /// What a member's disk is known to hold.
@@ -17,16 +17,35 @@ pub(super) struct Disk {
     pub(super) claims: BTreeMap<ActorId, Claim>,
     /// When it was last heard of, in milliseconds since 1970; 0 if only a bundle told of it.
     pub(super) seen_ms: i64,
-    changed_at: Duration,
+    /// When each claim was heard, and from whom; from nobody if a bundle told it.
+    heard: BTreeMap<ActorId, (Duration, Option<ConnId>)>,
+}
+
+/// How far a peer was told of others' disks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct DisksTold {
+    /// When it was last told something.
+    at: Duration,
+    /// It knows what was heard before this.
+    since: Duration,
+    /// While it is being told, in portions, what was heard since: when that began, and which disk comes next.
+    portion: Option<(Duration, DeviceId)>,
 }
 
 impl Engine {
     /// A peer passes on what another member's disk holds.
-    pub(super) fn disk_heard(&mut self, room: RoomId, device: DeviceId, claims: &[Claim], t: &mut Turn<'_>) {
+    pub(super) fn disk_heard(
+        &mut self,
+        id: ConnId,
+        room: RoomId,
+        device: DeviceId,
+        claims: &[Claim],
+        t: &mut Turn<'_>,
+    ) {
         let Some(state) = self.rooms.get_mut(&room) else {
             return;
         };
-        if device != self.identity.device && state.note_disk(device, claims, Some(t.now.wall_ms), t) {
+        if device != self.identity.device && state.note_disk(device, claims, Some(id), t) {
             t.emit(Effect::Heard { room });
         }
     }
@@ -44,40 +63,72 @@ impl Engine {
         let Some(state) = self.rooms.get(&room) else {
             return;
         };
+        let most = match state.large {
+            true => DISK_CLAIMS_LARGE,
+            false => DISK_CLAIMS,
+        };
         for (id, conn) in &mut self.conns {
             let Some(link) = conn.links.get_mut(&room) else {
                 continue;
             };
             let Some((peer, _)) = link.peer else { continue };
-            if t.now.uptime.saturating_sub(link.disks_told_at) < DISKS_EVERY {
+            if t.now.uptime.saturating_sub(link.disks_told.at) < DISKS_EVERY {
                 continue;
             }
-            let since = std::mem::replace(&mut link.disks_told_at, t.now.uptime);
-            for (device, disk) in state.disks.iter().filter(|(device, _)| **device != peer) {
-                if disk.changed_at >= since {
-                    let claims = disk.claims.values().copied().collect();
-                    conn.send_room(
-                        *id,
-                        room,
-                        &RoomFrame::Disk {
-                            device: *device,
-                            claims,
-                        },
-                        t,
-                    );
-                }
+            for (device, claims) in state.disks_for(*id, peer, &mut link.disks_told, most, t.now.uptime) {
+                conn.send_room(*id, room, &RoomFrame::Disk { device, claims }, t);
             }
         }
     }
 }
 
 impl Room {
-    /// `heard` is when that was said, if it is said now.
+    /// The next portion of what a peer is to be told of others' disks: what was heard since, by somebody else.
+    fn disks_for(
+        &self,
+        id: ConnId,
+        peer: DeviceId,
+        told: &mut DisksTold,
+        most: usize,
+        now: Duration,
+    ) -> Vec<(DeviceId, Vec<Claim>)> {
+        let (began, next) = told.portion.take().unwrap_or((now, DeviceId::NONE));
+        told.at = now;
+        let (mut portion, mut len) = (Vec::new(), 0);
+        for (device, disk) in self.disks.range(next..) {
+            if *device == peer {
+                continue;
+            }
+            if len >= most {
+                told.portion = Some((began, *device));
+                return portion;
+            }
+            let news = |actor: &ActorId| {
+                let (at, from) = disk.heard.get(actor).copied().unwrap_or_default();
+                at >= told.since && from != Some(id)
+            };
+            let claims: Vec<_> = disk
+                .claims
+                .values()
+                .filter(|claim| news(&claim.actor))
+                .copied()
+                .collect();
+            len += claims.len();
+            if !claims.is_empty() {
+                portion.push((*device, claims));
+            }
+        }
+        told.since = began;
+        portion
+    }
+
+    /// Takes note of what a disk holds; whether that is news. `from` is who says so now: nobody does if a bundle
+    /// tells it.
     pub(super) fn note_disk(
         &mut self,
         device: DeviceId,
         claims: &[Claim],
-        heard: Option<i64>,
+        from: Option<ConnId>,
         t: &Turn<'_>,
     ) -> bool {
         if !self.disks.contains_key(&device) && self.disks.len() >= DEVICES_MAX {
@@ -85,16 +136,14 @@ impl Room {
         }
         let others = self.disks.iter().filter(|(other, _)| **other != device);
         let kept: usize = others.map(|(_, disk)| disk.claims.len()).sum();
+        let most = CLAIMS_MAX.saturating_sub(kept).min(ACTORS_MAX);
         let disk = self.disks.entry(device).or_default();
-        disk.seen_ms = heard.unwrap_or(disk.seen_ms);
-        let news = raise(
-            &mut disk.claims,
-            claims,
-            CLAIMS_MAX.saturating_sub(kept).min(ACTORS_MAX),
-        );
-        if news {
-            disk.changed_at = t.now.uptime;
+        if from.is_some() {
+            disk.seen_ms = t.now.wall_ms;
         }
-        news
+        let news = raise(&mut disk.claims, claims, most);
+        disk.heard
+            .extend(news.iter().map(|actor| (*actor, (t.now.uptime, from))));
+        !news.is_empty()
     }
 }

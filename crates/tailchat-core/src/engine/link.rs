@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use super::disks::DisksTold;
 use super::greet::Standing;
 use super::preview::PreviewTurns;
 use crate::block::SeqRange;
@@ -50,8 +51,8 @@ pub(super) struct Link {
     pub(super) forked: BTreeSet<ActorId>,
     /// Whether the peer was asked for its newest lines, or we were.
     pub(super) preview: PreviewTurns,
-    /// When the peer was last told what other members' disks hold.
-    pub(super) disks_told_at: Duration,
+    /// How far the peer was told what other members' disks hold.
+    pub(super) disks_told: DisksTold,
 }
 
 /// What a room lacks of what a peer claims.
@@ -101,7 +102,7 @@ impl Link {
             pace: u64::MAX,
             forked: BTreeSet::new(),
             preview: PreviewTurns::default(),
-            disks_told_at: Duration::ZERO,
+            disks_told: DisksTold::default(),
         }
     }
 
@@ -180,16 +181,20 @@ pub(super) fn vector(state: &RoomState) -> Vec<Claim> {
     state.tips().map(|(actor, tip)| Claim::of(actor, &tip)).collect()
 }
 
-/// Keeps the further claim of each actor, of at most so many; tells whether anything was news.
-pub(super) fn raise(holds: &mut BTreeMap<ActorId, Claim>, claims: &[Claim], actors_max: usize) -> bool {
-    let mut news = false;
+/// Keeps the further claim of each actor, of at most so many; gives the actors of whom that was news.
+pub(super) fn raise(
+    holds: &mut BTreeMap<ActorId, Claim>,
+    claims: &[Claim],
+    actors_max: usize,
+) -> Vec<ActorId> {
+    let mut news = Vec::new();
     for claim in claims {
         let known = holds.get(&claim.actor).map_or(0, |known| known.seq);
         // An actor writes less than that, so whoever claims more lies, and sums need not fear it.
         let possible = claim.seq.max(claim.entries).max(claim.messages) <= ACTOR_ENTRIES_MAX;
         if possible && claim.seq > known && (known > 0 || holds.len() < actors_max) {
             holds.insert(claim.actor, *claim);
-            news = true;
+            news.push(claim.actor);
         }
     }
     news

@@ -4,7 +4,7 @@
 //! A device whose connection breaks is called lost, and says that it is there if it hears of that (as in SWIM, Das,
 //! Gupta, Motivala, DSN 2002), so that a calm room needs no heartbeat where everybody is linked with everybody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::dial::jittered;
@@ -40,7 +40,7 @@ pub struct Here {
 /// What a room knows of who is there.
 #[derive(Debug, Default)]
 pub(super) struct Beings {
-    all: std::collections::BTreeMap<DeviceId, Being>,
+    all: BTreeMap<DeviceId, Being>,
     announce_at: Duration,
     /// When we last said that somebody types here.
     typed_at: Option<Duration>,
@@ -48,6 +48,8 @@ pub(super) struct Beings {
     told: BTreeSet<Here>,
     /// When that may be another, if nothing is heard.
     stale_at: Duration,
+    /// In a large room, what waits to be passed on with the next tick, and which link brought it.
+    waiting: BTreeMap<DeviceId, (Presence, Option<ConnId>)>,
 }
 
 impl Room {
@@ -129,16 +131,36 @@ impl Engine {
         peers.map(|(device, _)| *device).collect()
     }
 
-    /// Sends signs of life on all links of a room but one.
-    fn pass_on(&mut self, room: RoomId, but: Option<ConnId>, signs: &[Presence], t: &mut Turn<'_>) {
-        let to: Vec<_> = self
-            .live(room)
-            .map(|(id, _)| id)
-            .filter(|id| Some(*id) != but)
-            .collect();
+    /// Sends signs of life on all links of a room but the one that brought them; in a large room at the next tick,
+    /// together with others.
+    fn pass_on(&mut self, room: RoomId, from: Option<ConnId>, signs: &[Presence], t: &mut Turn<'_>) {
+        let Some(state) = self.rooms.get_mut(&room) else {
+            return;
+        };
+        let waiting = signs.iter().map(|sign| (sign.device, (*sign, from)));
+        state.beings.waiting.extend(waiting);
+        if !state.large {
+            self.pass_on_waiting(room, t);
+        }
+    }
+
+    fn pass_on_waiting(&mut self, room: RoomId, t: &mut Turn<'_>) {
+        let Some(state) = self
+            .rooms
+            .get_mut(&room)
+            .filter(|state| !state.beings.waiting.is_empty())
+        else {
+            return;
+        };
+        let waiting = std::mem::take(&mut state.beings.waiting);
+        let to: Vec<_> = self.live(room).map(|(id, _)| id).collect();
         for id in to {
-            if let Some(conn) = self.conns.get_mut(&id) {
-                conn.send_room(id, room, &RoomFrame::Presence(signs.to_vec()), t);
+            let others = waiting.values().filter(|(_, from)| *from != Some(id));
+            let signs: Vec<_> = others.map(|(sign, _)| *sign).collect();
+            for some in signs.chunks(PRESENCE_MAX) {
+                if let Some(conn) = self.conns.get_mut(&id) {
+                    conn.send_room(id, room, &RoomFrame::Presence(some.to_vec()), t);
+                }
             }
         }
     }
@@ -229,6 +251,7 @@ impl Engine {
     /// We go, in good order.
     pub(super) fn say_goodbye(&mut self, room: RoomId, t: &mut Turn<'_>) {
         self.announce(room, Sign::Gone, t);
+        self.pass_on_waiting(room, t);
     }
 
     /// A connection with a device broke: others are told, and it says so if it is there all the same.
@@ -305,6 +328,7 @@ impl Engine {
         let now = t.now.uptime;
         let rooms: Vec<_> = self.rooms.keys().copied().collect();
         for room in rooms {
+            self.pass_on_waiting(room, t);
             let stale = self
                 .rooms
                 .get(&room)

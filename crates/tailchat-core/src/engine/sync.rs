@@ -39,7 +39,7 @@ impl Engine {
             RoomFrame::Want(wanted) => self.wanted(id, room, wanted, t),
             RoomFrame::Block(bytes) => self.block_arrived(id, room, &bytes, t),
             RoomFrame::Push(rows) => self.pushed(id, room, rows, t),
-            RoomFrame::Disk { device, claims } => self.disk_heard(room, device, &claims, t),
+            RoomFrame::Disk { device, claims } => self.disk_heard(id, room, device, &claims, t),
             RoomFrame::Forked { actor, seq } => self.fork_heard(id, room, actor, seq, t),
             RoomFrame::WantPreview(lines) => self.preview_wanted(id, room, lines, t),
             RoomFrame::Preview(lines) => self.preview_arrived(id, room, lines, t),
@@ -53,7 +53,8 @@ impl Engine {
                 self.link_closed(id, room, device, t);
             }
             RoomFrame::Part => self.parted(id, room, t),
-            RoomFrame::Prune(actors) => self.pruned(id, room, &actors, t),
+            RoomFrame::Graft(actors) => self.set_wants(id, room, &actors, true, t),
+            RoomFrame::Prune(actors) => self.set_wants(id, room, &actors, false, t),
             RoomFrame::Peers(peers) => self.peers_told(id, room, &peers, t),
             RoomFrame::Presence(signs) => self.presence_told(id, room, &signs, t),
         }
@@ -69,7 +70,7 @@ impl Engine {
         };
         raise(link.holds.get_or_insert_default(), claims, ACTORS_MAX);
         if let Some((device, _)) = link.peer {
-            state.note_disk(device, claims, Some(t.now.wall_ms), t);
+            state.note_disk(device, claims, Some(id), t);
         }
         let differs = |claim: &&Claim| {
             let tip = state.durable.tip(claim.actor);

@@ -20,6 +20,8 @@ use crate::wire::{Bye, Claim, RoomFrame};
 pub(super) struct Awaited {
     seq: u64,
     until: Duration,
+    /// It did not, and is to be asked for.
+    due: bool,
 }
 
 impl Room {
@@ -36,31 +38,37 @@ impl Room {
                 Some(_) => REPAIR_WAIT,
                 None => NEWS_WAIT,
             };
-            let until = now + wait;
-            let seq = claim.seq;
-            let awaited = self.awaited.entry(claim.actor).or_insert(Awaited { seq, until });
-            awaited.until = awaited.until.min(until);
+            let heard = Awaited {
+                seq: claim.seq,
+                until: now + wait,
+                due: wait.is_zero(),
+            };
+            let awaited = self.awaited.entry(claim.actor).or_insert(heard);
+            awaited.due |= heard.due;
         }
     }
 
-    /// Whether an actor's changes are to be asked for now.
-    pub(super) fn is_due(&self, actor: ActorId, now: Duration) -> bool {
-        self.awaited
-            .get(&actor)
-            .is_none_or(|awaited| awaited.until <= now)
-    }
-
-    /// An actor's changes came by this link; gives the one by which they came before.
-    pub(super) fn came_by(&mut self, actor: ActorId, by: ConnId) -> Option<ConnId> {
-        let have = self.accepted.tip(actor).seq;
-        self.awaited
-            .retain(|awaited, news| *awaited != actor || news.seq > have);
-        self.routes.insert(actor, by).filter(|before| *before != by)
+    /// Whether an actor's changes are to be asked for.
+    pub(super) fn is_due(&self, actor: ActorId) -> bool {
+        self.awaited.get(&actor).is_none_or(|awaited| awaited.due)
     }
 
     /// When something is to be asked for that did not come by itself.
-    pub(super) fn asks_at(&self) -> Option<Duration> {
-        self.awaited.values().map(|awaited| awaited.until).min()
+    fn asks_at(&self) -> Option<Duration> {
+        let waiting = self.awaited.values().filter(|awaited| !awaited.due);
+        waiting.map(|awaited| awaited.until).min()
+    }
+
+    /// What is here is no longer waited for.
+    pub(super) fn forget_arrived(&mut self) {
+        let accepted = &self.accepted;
+        self.awaited
+            .retain(|actor, awaited| awaited.seq > accepted.tip(*actor).seq);
+    }
+
+    /// From now on this link sends us the actor's changes; gives the one that did before.
+    fn route(&mut self, actor: ActorId, by: ConnId) -> Option<ConnId> {
+        self.routes.insert(actor, by).filter(|before| *before != by)
     }
 }
 
@@ -73,19 +81,48 @@ impl Engine {
 
     /// Asks for what did not come by itself.
     pub(super) fn tick_tree(&mut self, t: &mut Turn<'_>) {
-        let now = t.now.uptime;
-        let rooms = self.rooms.iter();
-        let due = rooms.filter(|(_, state)| state.asks_at().is_some_and(|at| at <= now));
-        let due: Vec<_> = due.map(|(room, _)| *room).collect();
-        for room in due {
-            self.catch_up(room, t);
-            if let Some(state) = self.rooms.get_mut(&room) {
-                state.awaited.retain(|_, awaited| awaited.until > now);
+        let rooms: Vec<_> = self.rooms.keys().copied().collect();
+        for room in rooms {
+            let Some(state) = self.rooms.get_mut(&room) else {
+                continue;
+            };
+            if state.asks_at().is_none_or(|at| at > t.now.uptime) {
+                continue;
             }
+            for awaited in state.awaited.values_mut() {
+                awaited.due |= awaited.until <= t.now.uptime;
+            }
+            self.catch_up(room, t);
         }
     }
 
-    /// Changes came by a link, new ones and known ones. Where an actor's come by two, one of them is asked to stop.
+    /// A peer is asked for changes: of those that were announced it is to send what follows, too. What a newcomer
+    /// lacks was not, or all that it ever hears would come by whom it met first.
+    pub(super) fn graft(&mut self, id: ConnId, room: RoomId, wanted: &[SeqRange], t: &mut Turn<'_>) {
+        let Some(state) = self.rooms.get_mut(&room) else {
+            return;
+        };
+        let news = wanted
+            .iter()
+            .filter(|range| state.awaited.contains_key(&range.actor));
+        let news: Vec<_> = news.map(|range| range.actor).collect();
+        let mut before: BTreeMap<ConnId, Vec<ActorId>> = BTreeMap::new();
+        for actor in &news {
+            state.awaited.remove(actor);
+            if let Some(route) = state.route(*actor, id) {
+                before.entry(route).or_default().push(*actor);
+            }
+        }
+        self.send_prunes(room, before, t);
+        if let Some(conn) = self.conns.get_mut(&id)
+            && !news.is_empty()
+        {
+            conn.send_room(id, room, &RoomFrame::Graft(news), t);
+        }
+    }
+
+    /// Changes were pushed by a link, new ones and known ones. Where an actor's come by two, one of them is asked to
+    /// stop.
     pub(super) fn prune(
         &mut self,
         id: ConnId,
@@ -97,19 +134,23 @@ impl Engine {
         let Some(state) = self.rooms.get_mut(&room) else {
             return;
         };
+        state.forget_arrived();
         let mut prunes: BTreeMap<ConnId, Vec<ActorId>> = BTreeMap::new();
         for actor in known {
             match state.routes.get(actor) {
                 Some(route) if *route != id => prunes.entry(id).or_default().push(*actor),
-                Some(_) => {}
-                None => drop(state.routes.insert(*actor, id)),
+                _ => drop(state.route(*actor, id)),
             }
         }
         for actor in new {
-            if let Some(before) = state.came_by(*actor, id) {
+            if let Some(before) = state.route(*actor, id) {
                 prunes.entry(before).or_default().push(*actor);
             }
         }
+        self.send_prunes(room, prunes, t);
+    }
+
+    fn send_prunes(&mut self, room: RoomId, prunes: BTreeMap<ConnId, Vec<ActorId>>, t: &mut Turn<'_>) {
         for (id, mut actors) in prunes {
             actors.sort_unstable();
             actors.dedup();
@@ -119,32 +160,27 @@ impl Engine {
         }
     }
 
-    /// A peer gets these actors' changes by another link.
-    pub(super) fn pruned(&mut self, id: ConnId, room: RoomId, actors: &[ActorId], t: &mut Turn<'_>) {
+    /// A peer wants to be sent what is new of these, or only told. Only of actors that are known here, so that there are
+    /// never more than the room may have.
+    pub(super) fn set_wants(
+        &mut self,
+        id: ConnId,
+        room: RoomId,
+        actors: &[ActorId],
+        wants: bool,
+        t: &mut Turn<'_>,
+    ) {
         if actors.len() > ACTORS_MAX {
             return self.drop_conn(id, Some(Bye::Protocol), "it named too many actors", t);
         }
-        self.set_wants(id, room, actors.iter().copied(), false);
-    }
-
-    /// A peer asks for the newest of these, so it is sent what follows, too.
-    pub(super) fn grafted(&mut self, id: ConnId, room: RoomId, wanted: &[SeqRange]) {
         let Some(state) = self.rooms.get(&room) else {
             return;
         };
-        let newest = wanted
+        let known: Vec<_> = actors
             .iter()
-            .filter(|range| range.to == state.durable.tip(range.actor).seq);
-        let actors: Vec<_> = newest.map(|range| range.actor).collect();
-        self.set_wants(id, room, actors.into_iter(), true);
-    }
-
-    /// Only of actors that are known here, so that there are never more than the room may have.
-    fn set_wants(&mut self, id: ConnId, room: RoomId, actors: impl Iterator<Item = ActorId>, wants: bool) {
-        let Some(state) = self.rooms.get(&room) else {
-            return;
-        };
-        let known: Vec<_> = actors.filter(|actor| state.durable.tip(*actor).seq > 0).collect();
+            .filter(|actor| state.durable.tip(**actor).seq > 0)
+            .copied()
+            .collect();
         if let Some(link) = self.link(id, room) {
             link.wants.extend(known.into_iter().map(|actor| (actor, wants)));
         }
