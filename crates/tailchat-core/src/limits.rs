@@ -120,13 +120,13 @@ pub const FULL_PAUSE: Duration = Duration::from_secs(30);
 /// A peer that was told of a change of an actor that nobody sends it asks for it after this long; by then most of
 /// those who have it have said so.
 pub const NEWS_WAIT: Duration = Duration::from_millis(50);
-/// The same, of an actor whose changes another link sends: that one is late.
+/// The same, of an actor whose changes another link sends, and no nearer one told of it: that one is late.
 pub const REPAIR_WAIT: Duration = Duration::from_millis(500);
 
 /// How often a device says that it is there, in a room whose members are not all linked with it.
 pub const PRESENCE_EVERY: Duration = Duration::from_secs(60);
-/// In a large room the pause is this for each member who is there, so that all together say so four times a second.
-pub const PRESENCE_EACH: Duration = Duration::from_millis(250);
+/// In a large room the pause is this for each member who is there, so that all together say so once a second.
+pub const PRESENCE_EACH: Duration = Duration::from_secs(1);
 /// Signs of life in one `Presence`. A peer that sends more is closed.
 pub const PRESENCE_MAX: usize = 256;
 /// Signs of life that a link passes on in a second; those beyond are dropped.
@@ -161,8 +161,8 @@ pub const STALLED_TIME: Duration = Duration::from_secs(30);
 pub const DISKS_EVERY: Duration = Duration::from_secs(10);
 /// Claims of other members' disks that a peer is told each time; the rest the next time.
 pub const DISK_CLAIMS: usize = 4096;
-/// The same in a room with more devices than it keeps links, where each message changes them all.
-pub const DISK_CLAIMS_LARGE: usize = 512;
+/// [`DISKS_EVERY`] in a room with more devices than it keeps links, where each message changes what all of them hold.
+pub const DISKS_EVERY_LARGE: Duration = Duration::from_secs(60);
 /// A room whose disk failed tries again after this long.
 pub const DISK_RETRY: Duration = Duration::from_secs(5);
 /// The first pause before an address is dialled again; it doubles up to [`DIAL_PAUSE_MAX`].

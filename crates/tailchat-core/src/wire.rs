@@ -65,16 +65,11 @@ pub enum RoomFrame {
     /// sender has nothing of what was asked for.
     Block(Vec<u8>),
     /// New changes, each the next one that the receiver lacks.
-    Push(Vec<Row>),
+    Push(Vec<Pushed>),
     /// What the sender's disk holds more since it last said so.
-    Have(Vec<Claim>),
-    /// What another member's disk holds, passed on.
-    Disk {
-        /// Whose disk.
-        device: DeviceId,
-        /// What it holds.
-        claims: Vec<Claim>,
-    },
+    Have(Vec<Told>),
+    /// What other members' disks hold, passed on.
+    Disks(Vec<Disk>),
     /// The sender's chain of this actor is another one; it takes none of its changes from the receiver.
     Forked {
         /// The actor.
@@ -99,6 +94,33 @@ pub enum RoomFrame {
     Peers(Vec<PeerAt>),
     /// Who is there. Passed on by whoever hears it first, kept by nobody for long.
     Presence(Vec<Presence>),
+}
+
+/// What a disk holds, as far as the sender heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// Whose.
+    pub device: DeviceId,
+    /// What.
+    pub claims: Vec<Claim>,
+}
+
+/// A new change, sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pushed {
+    /// By how many links it came to the sender: 0 to its author, 255 by more than 254 or nobody knows.
+    pub steps: u8,
+    /// The change.
+    pub row: Row,
+}
+
+/// A new change, told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// As [`Pushed::steps`].
+    pub steps: u8,
+    /// Where its actor's chain stands.
+    pub claim: Claim,
 }
 
 /// An address at which a member's device was reached.
@@ -392,12 +414,12 @@ mod tests {
                 to: 700,
             }]),
             RoomFrame::Block(vec![1, 2, 3]),
-            RoomFrame::Push(vec![row]),
-            RoomFrame::Have(vec![claim]),
-            RoomFrame::Disk {
+            RoomFrame::Push(vec![Pushed { steps: 1, row }]),
+            RoomFrame::Have(vec![Told { steps: 1, claim }]),
+            RoomFrame::Disks(vec![Disk {
                 device: DeviceId([2; 16]),
                 claims: vec![claim],
-            },
+            }]),
             RoomFrame::Forked { actor, seq: 6 },
             RoomFrame::Leave,
             RoomFrame::WantPreview(50),

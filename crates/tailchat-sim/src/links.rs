@@ -56,7 +56,7 @@ impl World {
             let disk = disk.ok_or("speaks of a room that it has not joined")?;
             check_frame(said, *room, &disk.disk, &self.ever)?;
             check_preview(said, &disk.shown)?;
-            gossip = matches!(said, RoomFrame::Disk { .. } | RoomFrame::Presence(_));
+            gossip = matches!(said, RoomFrame::Disks(_) | RoomFrame::Presence(_));
         }
         if let Read::Conn(ConnFrame::Greet(greet)) = &read {
             let shelves = self.peers.get(no).map(|peer| &peer.shelves);

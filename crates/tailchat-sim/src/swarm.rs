@@ -79,6 +79,8 @@ struct Swarm {
     /// How often each change was sent, as far as it is measured.
     sent: BTreeMap<(ActorId, u64), u64>,
     frames: u64,
+    /// The same, by what they are.
+    kinds: BTreeMap<&'static str, u64>,
     now_us: u64,
     queue: BTreeMap<(u64, u64), Due>,
     queued: u64,
@@ -101,6 +103,7 @@ pub fn swarm(plan: &SwarmPlan) -> Result<Swarmed, String> {
     swarm.many_leave(&mut figures)?;
     swarm.cut_in_two(&mut figures)?;
     figures.frames = swarm.frames;
+
     figures.virtual_s = swarm.now_us / 1_000_000;
     Ok(figures)
 }
@@ -118,6 +121,7 @@ impl Swarm {
             witness: Witness::default(),
             sent: BTreeMap::new(),
             frames: 0,
+            kinds: BTreeMap::new(),
             now_us: 0,
             queue: BTreeMap::new(),
             queued: 0,

@@ -170,10 +170,12 @@ pub(crate) fn check_frame(
         })
     };
     match frame {
-        RoomFrame::Vector { claims, .. } | RoomFrame::Have(claims) => claimed(claims),
+        RoomFrame::Vector { claims, .. } => claimed(claims),
+        RoomFrame::Have(told) => claimed(&told.iter().map(|told| told.claim).collect::<Vec<_>>()),
         RoomFrame::Push(rows) => {
             let bad = rows
                 .iter()
+                .map(|pushed| &pushed.row)
                 .find(|row| !disk.has(row.actor, row.seq, row.hash.short()));
             bad.map_or(Ok(()), |row| {
                 Err(format!(
@@ -194,9 +196,14 @@ pub(crate) fn check_frame(
                 ))
             })
         }
-        RoomFrame::Disk { device, claims } => {
-            let known = |claim: &&Claim| !ever.contains(&(*device, room, claim.actor, claim.seq, claim.hash));
-            claims.iter().find(known).map_or(Ok(()), |claim| {
+        RoomFrame::Disks(disks) => {
+            let all = disks
+                .iter()
+                .flat_map(|disk| disk.claims.iter().map(|claim| (disk.device, claim)));
+            let never = |(device, claim): &(DeviceId, &Claim)| {
+                !ever.contains(&(*device, room, claim.actor, claim.seq, claim.hash))
+            };
+            all.into_iter().find(never).map_or(Ok(()), |(device, claim)| {
                 Err(format!(
                     "says of {device} that it holds change {} of {}",
                     claim.seq, claim.actor

@@ -27,7 +27,11 @@ impl Engine {
             wanted.retain(|range| state.is_due(range.actor));
             let changes: u64 = wanted.iter().map(|range| range.to - range.from + 1).sum();
             let fresh = link.stalled_until <= t.now.uptime;
-            let rank = (fresh, link.pace, changes);
+            let near = wanted
+                .iter()
+                .filter(|range| state.is_nearest(range.actor, *id))
+                .count();
+            let rank = (fresh, near, link.pace, changes);
             (changes > 0 && link.asked.len() < WANTS_MAX).then_some((rank, *id, wanted))
         });
         let Some((_, id, wanted)) = candidates.max_by_key(|(rank, ..)| *rank) else {

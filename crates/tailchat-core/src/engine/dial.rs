@@ -350,7 +350,7 @@ impl AddressBook {
             let reached = address
                 .instance
                 .is_some_and(|instance| reached.contains(&instance));
-            due && !reached
+            due && !reached && (address.is_wanted(&wants) || now < address.lost_until)
         });
         let mut due: Vec<String> = due.map(|(addr, _)| addr.clone()).collect();
         let mut begun = 0;

@@ -8,8 +8,8 @@ use super::link::raise;
 use super::room::Room;
 use super::{ConnId, Effect, Engine, Turn};
 use crate::ids::{ActorId, DeviceId, RoomId};
-use crate::limits::{ACTORS_MAX, CLAIMS_MAX, DEVICES_MAX, DISK_CLAIMS, DISK_CLAIMS_LARGE, DISKS_EVERY};
-use crate::wire::{Claim, RoomFrame};
+use crate::limits::{ACTORS_MAX, CLAIMS_MAX, DEVICES_MAX, DISK_CLAIMS, DISKS_EVERY, DISKS_EVERY_LARGE};
+use crate::wire::{self, Claim, RoomFrame};
 
 /// What a member's disk is known to hold.
 #[derive(Clone, Debug, Default)]
@@ -33,19 +33,17 @@ pub(super) struct DisksTold {
 }
 
 impl Engine {
-    /// A peer passes on what another member's disk holds.
-    pub(super) fn disk_heard(
-        &mut self,
-        id: ConnId,
-        room: RoomId,
-        device: DeviceId,
-        claims: &[Claim],
-        t: &mut Turn<'_>,
-    ) {
+    /// A peer passes on what other members' disks hold.
+    pub(super) fn disks_heard(&mut self, id: ConnId, room: RoomId, disks: &[wire::Disk], t: &mut Turn<'_>) {
+        let ours = self.identity.device;
         let Some(state) = self.rooms.get_mut(&room) else {
             return;
         };
-        if device != self.identity.device && state.note_disk(device, claims, Some(id), t) {
+        let mut news = false;
+        for wire::Disk { device, claims } in disks.iter().filter(|disk| disk.device != ours) {
+            news |= state.note_disk(*device, claims, Some(id), t);
+        }
+        if news {
             t.emit(Effect::Heard { room });
         }
     }
@@ -63,20 +61,21 @@ impl Engine {
         let Some(state) = self.rooms.get(&room) else {
             return;
         };
-        let most = match state.large {
-            true => DISK_CLAIMS_LARGE,
-            false => DISK_CLAIMS,
+        let every = match state.large {
+            true => DISKS_EVERY_LARGE,
+            false => DISKS_EVERY,
         };
         for (id, conn) in &mut self.conns {
             let Some(link) = conn.links.get_mut(&room) else {
                 continue;
             };
             let Some((peer, _)) = link.peer else { continue };
-            if t.now.uptime.saturating_sub(link.disks_told.at) < DISKS_EVERY {
+            if t.now.uptime.saturating_sub(link.disks_told.at) < every {
                 continue;
             }
-            for (device, claims) in state.disks_for(*id, peer, &mut link.disks_told, most, t.now.uptime) {
-                conn.send_room(*id, room, &RoomFrame::Disk { device, claims }, t);
+            let disks = state.disks_for(*id, peer, &mut link.disks_told, t.now.uptime);
+            if !disks.is_empty() {
+                conn.send_room(*id, room, &RoomFrame::Disks(disks), t);
             }
         }
     }
@@ -84,14 +83,7 @@ impl Engine {
 
 impl Room {
     /// The next portion of what a peer is to be told of others' disks: what was heard since, by somebody else.
-    fn disks_for(
-        &self,
-        id: ConnId,
-        peer: DeviceId,
-        told: &mut DisksTold,
-        most: usize,
-        now: Duration,
-    ) -> Vec<(DeviceId, Vec<Claim>)> {
+    fn disks_for(&self, id: ConnId, peer: DeviceId, told: &mut DisksTold, now: Duration) -> Vec<wire::Disk> {
         let (began, next) = told.portion.take().unwrap_or((now, DeviceId::NONE));
         told.at = now;
         let (mut portion, mut len) = (Vec::new(), 0);
@@ -99,7 +91,7 @@ impl Room {
             if *device == peer {
                 continue;
             }
-            if len >= most {
+            if len >= DISK_CLAIMS {
                 told.portion = Some((began, *device));
                 return portion;
             }
@@ -115,7 +107,10 @@ impl Room {
                 .collect();
             len += claims.len();
             if !claims.is_empty() {
-                portion.push((*device, claims));
+                portion.push(wire::Disk {
+                    device: *device,
+                    claims,
+                });
             }
         }
         told.since = began;

@@ -11,7 +11,7 @@ use super::greet::Standing;
 use super::merge::Merging;
 use super::presence::Beings;
 use super::preview::Preview;
-use super::tree::Awaited;
+use super::tree::{Awaited, Route};
 use super::{Arrival, ArrivedChange, Batch, ConnId, Draft, Effect, Engine, Identity, Opened, Ticket, Turn};
 use crate::entry::{Body, Entry, Profile, entry_sum};
 use crate::ids::{ActorId, DeviceId, MessageId, RoomId};
@@ -50,8 +50,8 @@ pub(super) struct Room {
     pub(super) failing: Option<(Duration, String)>,
     /// Whom we asked for what we lack, and when.
     pub(super) asking: Option<(ConnId, Duration)>,
-    /// Which link sends us each actor's changes.
-    pub(super) routes: BTreeMap<ActorId, ConnId>,
+    /// Which link sends us each actor's changes, and by how many links the last one came that way.
+    pub(super) routes: BTreeMap<ActorId, Route>,
     /// What was heard of and may still come by itself.
     pub(super) awaited: BTreeMap<ActorId, Awaited>,
     /// Whether more devices are there than a room keeps links.

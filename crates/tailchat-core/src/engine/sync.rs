@@ -10,7 +10,7 @@ use super::{Arrival, ArrivedChange, ConnId, Effect, Engine, Turn};
 use crate::ids::{DeviceId, RoomId};
 use crate::limits::{ACTORS_MAX, BLOCK_CHANGES_LEN, PENDING_LEN_MAX};
 use crate::state::{Change, Refusal, Row, Vetted};
-use crate::wire::{Bye, Claim, RoomFrame};
+use crate::wire::{Bye, Claim, Pushed, RoomFrame, Told};
 
 impl Engine {
     pub(super) fn room_frame_opened(&mut self, id: ConnId, room: RoomId, frame: RoomFrame, t: &mut Turn<'_>) {
@@ -30,16 +30,15 @@ impl Engine {
                     self.asked_for_all(id, room, t);
                 }
             }
-            RoomFrame::Have(claims) => {
-                if let Some(state) = self.rooms.get_mut(&room) {
-                    state.heard_of(id, &claims, t.now.uptime);
-                }
+            RoomFrame::Have(told) => {
+                self.heard_of(id, room, &told, t);
+                let claims: Vec<_> = told.iter().map(|told| told.claim).collect();
                 self.claimed(id, room, &claims, t);
             }
             RoomFrame::Want(wanted) => self.wanted(id, room, wanted, t),
             RoomFrame::Block(bytes) => self.block_arrived(id, room, &bytes, t),
             RoomFrame::Push(rows) => self.pushed(id, room, rows, t),
-            RoomFrame::Disk { device, claims } => self.disk_heard(id, room, device, &claims, t),
+            RoomFrame::Disks(disks) => self.disks_heard(id, room, &disks, t),
             RoomFrame::Forked { actor, seq } => self.fork_heard(id, room, actor, seq, t),
             RoomFrame::WantPreview(lines) => self.preview_wanted(id, room, lines, t),
             RoomFrame::Preview(lines) => self.preview_arrived(id, room, lines, t),
@@ -91,7 +90,7 @@ impl Engine {
     }
 
     /// New changes that the peer sent unasked, each its actor's next as far as it knew.
-    fn pushed(&mut self, id: ConnId, room: RoomId, rows: Vec<Row>, t: &mut Turn<'_>) {
+    fn pushed(&mut self, id: ConnId, room: RoomId, rows: Vec<Pushed>, t: &mut Turn<'_>) {
         let via = self.via(id, room);
         let (Some(state), Some(conn)) = (self.rooms.get_mut(&room), self.conns.get_mut(&id)) else {
             return;
@@ -101,7 +100,7 @@ impl Engine {
         };
         let (mut news, mut refused, mut claims) = (Vec::new(), Vec::new(), Vec::new());
         let (mut new, mut known) = (Vec::new(), Vec::new());
-        for row in rows {
+        for Pushed { steps, row } in rows {
             let (actor, seq, hash) = (row.actor, row.seq, row.hash.short());
             if link.forked.contains(&actor) {
                 continue;
@@ -114,7 +113,7 @@ impl Engine {
             } {
                 Ok(Vetted::New(change)) => {
                     news.push(*change);
-                    new.push(actor);
+                    new.push((actor, steps));
                 }
                 Ok(Vetted::Known) => known.push(actor),
                 // What is missing before it is asked for at once.
@@ -181,9 +180,14 @@ impl Engine {
                 if wanted && link.holds.is_some() && short && link.next_is(actor, seq) {
                     len += change.encoded.bytes.len();
                     link.pushed.insert(actor, seq);
-                    rows.push(Row::from(change));
+                    rows.push(Pushed {
+                        steps: state.steps(actor),
+                        row: Row::from(change),
+                    });
                 } else {
-                    haves.insert(actor, Claim::of(actor, &change.tip));
+                    let claim = Claim::of(actor, &change.tip);
+                    let steps = state.steps(actor);
+                    haves.insert(actor, Told { steps, claim });
                 }
             }
             if !rows.is_empty() {
@@ -204,7 +208,7 @@ impl Engine {
         t: &mut Turn<'_>,
     ) {
         if let Some(state) = self.rooms.get_mut(&room) {
-            state.routes.retain(|_, route| *route != id);
+            state.forget_routes(id);
             if state.asking.is_some_and(|(asked, _)| asked == id) {
                 state.asking = None;
             }

@@ -13,7 +13,18 @@ use super::{ConnId, Engine, Turn};
 use crate::block::SeqRange;
 use crate::ids::{ActorId, RoomId};
 use crate::limits::{ACTORS_MAX, NEWS_WAIT, REPAIR_WAIT};
-use crate::wire::{Bye, Claim, RoomFrame};
+use crate::wire::{Bye, RoomFrame, Told};
+
+/// Who told of a change is asked soon, also if another link sends such, if it is nearer to the author by so many links.
+const NEARER: u8 = 2;
+
+/// The link that sends us an actor's changes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    by: ConnId,
+    /// Links between the author and us.
+    steps: u8,
+}
 
 /// A change that was heard of and may still come by itself.
 #[derive(Clone, Copy, Debug)]
@@ -22,35 +33,55 @@ pub(super) struct Awaited {
     until: Duration,
     /// It did not, and is to be asked for.
     due: bool,
+    /// Who told of it that is nearest to the author.
+    nearest: Route,
 }
 
 impl Room {
-    /// A peer tells that it has these. What is sent by another link is left to that one for a while; what is sent by
-    /// none, until others had the time to say that they have it, too: the first ones are the nearest.
-    pub(super) fn heard_of(&mut self, from: ConnId, claims: &[Claim], now: Duration) {
-        for claim in claims.iter().take(ACTORS_MAX) {
-            if claim.seq <= self.accepted.tip(claim.actor).seq {
-                continue;
-            }
-            let wait = match self.routes.get(&claim.actor) {
-                // It sends us these, and this one it does not: it is too long, or does not fit.
-                Some(route) if *route == from => Duration::ZERO,
-                Some(_) => REPAIR_WAIT,
-                None => NEWS_WAIT,
-            };
-            let heard = Awaited {
-                seq: claim.seq,
-                until: now + wait,
-                due: wait.is_zero(),
-            };
-            let awaited = self.awaited.entry(claim.actor).or_insert(heard);
-            awaited.due |= heard.due;
+    /// By how many links an actor's newest change came here.
+    pub(super) fn steps(&self, actor: ActorId) -> u8 {
+        match self.ours.contains(&actor) {
+            true => 0,
+            false => self.routes.get(&actor).map_or(u8::MAX, |route| route.steps),
+        }
+    }
+
+    /// Takes note of a change that is not here. What is sent by another link is left to that one for a while, unless
+    /// this one is much nearer to the author; what is sent by none, until others had the time to tell of it.
+    fn await_news(&mut self, actor: ActorId, seq: u64, told: Route, now: Duration) {
+        let wait = match self.routes.get(&actor) {
+            // It sends us these, and this one it does not: it is too long, or does not fit.
+            Some(route) if route.by == told.by => Duration::ZERO,
+            Some(route) if told.steps.saturating_add(NEARER) > route.steps => REPAIR_WAIT,
+            _ => NEWS_WAIT,
+        };
+        let due = wait.is_zero();
+        let until = now + wait;
+        let nearest = told;
+        let heard = Awaited {
+            seq,
+            until,
+            due,
+            nearest,
+        };
+        let awaited = self.awaited.entry(actor).or_insert(heard);
+        awaited.due |= due;
+        awaited.until = awaited.until.min(until);
+        if told.steps < awaited.nearest.steps {
+            awaited.nearest = told;
         }
     }
 
     /// Whether an actor's changes are to be asked for.
     pub(super) fn is_due(&self, actor: ActorId) -> bool {
         self.awaited.get(&actor).is_none_or(|awaited| awaited.due)
+    }
+
+    /// Whether nobody nearer to the author told of what is to be asked for.
+    pub(super) fn is_nearest(&self, actor: ActorId, id: ConnId) -> bool {
+        self.awaited
+            .get(&actor)
+            .is_some_and(|awaited| awaited.nearest.by == id)
     }
 
     /// When something is to be asked for that did not come by itself.
@@ -66,13 +97,50 @@ impl Room {
             .retain(|actor, awaited| awaited.seq > accepted.tip(*actor).seq);
     }
 
+    /// A link is gone, and what it sent comes no longer.
+    pub(super) fn forget_routes(&mut self, id: ConnId) {
+        self.routes.retain(|_, route| route.by != id);
+        let awaited = self.awaited.values_mut();
+        let told = awaited.filter(|awaited| awaited.nearest.by == id);
+        told.for_each(|awaited| awaited.nearest.steps = u8::MAX);
+    }
+
     /// From now on this link sends us the actor's changes; gives the one that did before.
-    fn route(&mut self, actor: ActorId, by: ConnId) -> Option<ConnId> {
-        self.routes.insert(actor, by).filter(|before| *before != by)
+    fn route(&mut self, actor: ActorId, route: Route) -> Option<ConnId> {
+        let before = self.routes.insert(actor, route)?.by;
+        (before != route.by).then_some(before)
     }
 }
 
+/// Actors by the link on which something is to be said of them.
+type ByLink = BTreeMap<ConnId, Vec<ActorId>>;
+
 impl Engine {
+    /// A peer tells that it has these. Who is nearer to an author than whoever sends us that one's changes is asked to
+    /// do so instead.
+    pub(super) fn heard_of(&mut self, id: ConnId, room: RoomId, told: &[Told], t: &mut Turn<'_>) {
+        let Some(state) = self.rooms.get_mut(&room) else {
+            return;
+        };
+        let (mut grafts, mut prunes) = (ByLink::new(), ByLink::new());
+        for Told { steps, claim } in told.iter().take(ACTORS_MAX) {
+            let (actor, steps) = (claim.actor, steps.saturating_add(1));
+            let route = Route { by: id, steps };
+            let here = state.accepted.tip(actor).seq;
+            if claim.seq > here {
+                state.await_news(actor, claim.seq, route, t.now.uptime);
+            } else if claim.seq == here
+                && state.routes.get(&actor).is_some_and(|now| steps < now.steps)
+                && let Some(before) = state.route(actor, route)
+            {
+                grafts.entry(id).or_default().push(actor);
+                prunes.entry(before).or_default().push(actor);
+            }
+        }
+        self.say_of(room, grafts, RoomFrame::Graft, t);
+        self.say_of(room, prunes, RoomFrame::Prune, t);
+    }
+
     /// When [`super::Event::Ticked`] is wanted earlier than at the next [`crate::limits::TICK`], if it is.
     #[must_use]
     pub fn due(&self) -> Option<Duration> {
@@ -102,60 +170,68 @@ impl Engine {
         let Some(state) = self.rooms.get_mut(&room) else {
             return;
         };
-        let news = wanted
-            .iter()
-            .filter(|range| state.awaited.contains_key(&range.actor));
-        let news: Vec<_> = news.map(|range| range.actor).collect();
-        let mut before: BTreeMap<ConnId, Vec<ActorId>> = BTreeMap::new();
-        for actor in &news {
-            state.awaited.remove(actor);
-            if let Some(route) = state.route(*actor, id) {
-                before.entry(route).or_default().push(*actor);
+        let (mut grafts, mut prunes) = (ByLink::new(), ByLink::new());
+        for actor in wanted.iter().map(|range| range.actor) {
+            let Some(awaited) = state.awaited.remove(&actor) else {
+                continue;
+            };
+            let nearest = Some(awaited.nearest).filter(|nearest| nearest.by == id);
+            let steps = nearest.map_or(u8::MAX, |nearest| nearest.steps);
+            if let Some(before) = state.route(actor, Route { by: id, steps }) {
+                prunes.entry(before).or_default().push(actor);
             }
+            grafts.entry(id).or_default().push(actor);
         }
-        self.send_prunes(room, before, t);
-        if let Some(conn) = self.conns.get_mut(&id)
-            && !news.is_empty()
-        {
-            conn.send_room(id, room, &RoomFrame::Graft(news), t);
-        }
+        self.say_of(room, grafts, RoomFrame::Graft, t);
+        self.say_of(room, prunes, RoomFrame::Prune, t);
     }
 
     /// Changes were pushed by a link, new ones and known ones. Where an actor's come by two, one of them is asked to
-    /// stop.
+    /// stop: the one that is further from the author, or later.
     pub(super) fn prune(
         &mut self,
         id: ConnId,
         room: RoomId,
-        new: &[ActorId],
+        new: &[(ActorId, u8)],
         known: &[ActorId],
         t: &mut Turn<'_>,
     ) {
         let Some(state) = self.rooms.get_mut(&room) else {
             return;
         };
-        state.forget_arrived();
-        let mut prunes: BTreeMap<ConnId, Vec<ActorId>> = BTreeMap::new();
+        let (mut grafts, mut prunes) = (ByLink::new(), ByLink::new());
         for actor in known {
-            match state.routes.get(actor) {
-                Some(route) if *route != id => prunes.entry(id).or_default().push(*actor),
-                _ => drop(state.route(*actor, id)),
+            if state.routes.get(actor).is_some_and(|route| route.by != id) {
+                prunes.entry(id).or_default().push(*actor);
             }
         }
-        for actor in new {
-            if let Some(before) = state.route(*actor, id) {
+        for (actor, steps) in new {
+            let came = Route {
+                by: id,
+                steps: steps.saturating_add(1),
+            };
+            let nearest = state.awaited.get(actor).map(|awaited| awaited.nearest);
+            let nearer = nearest.filter(|nearest| nearest.by != id && nearest.steps < came.steps);
+            if let Some(nearer) = nearer {
+                prunes.entry(id).or_default().push(*actor);
+                grafts.entry(nearer.by).or_default().push(*actor);
+            }
+            let before = state.route(*actor, nearer.unwrap_or(came));
+            if let Some(before) = before.filter(|before| *before != id) {
                 prunes.entry(before).or_default().push(*actor);
             }
         }
-        self.send_prunes(room, prunes, t);
+        state.forget_arrived();
+        self.say_of(room, grafts, RoomFrame::Graft, t);
+        self.say_of(room, prunes, RoomFrame::Prune, t);
     }
 
-    fn send_prunes(&mut self, room: RoomId, prunes: BTreeMap<ConnId, Vec<ActorId>>, t: &mut Turn<'_>) {
-        for (id, mut actors) in prunes {
+    fn say_of(&mut self, room: RoomId, all: ByLink, what: fn(Vec<ActorId>) -> RoomFrame, t: &mut Turn<'_>) {
+        for (id, mut actors) in all {
             actors.sort_unstable();
             actors.dedup();
             if let Some(conn) = self.conns.get_mut(&id) {
-                conn.send_room(id, room, &RoomFrame::Prune(actors), t);
+                conn.send_room(id, room, &what(actors), t);
             }
         }
     }
