@@ -33,6 +33,7 @@
 mod accept;
 mod connection;
 mod dial;
+mod discover;
 mod error;
 mod event;
 mod framing;
@@ -42,6 +43,7 @@ mod net;
 mod outbox;
 mod reach;
 
+pub use discover::{Discovery, Mdns, Source, Standing, Tailscale};
 pub use error::NetError;
 pub use event::{CloseReason, ConnId, NetEvent, Role};
 pub use limits::{DEFAULT_PORT, EVENTS_CAPACITY, Limits};
