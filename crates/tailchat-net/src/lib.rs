@@ -30,6 +30,7 @@
 //! | events of mDNS, on their way to its task | 1,000, mdns-sd's; `MDNS_EVENTS_MAX` of them are read in a second | mdns-sd drops us; we ask anew and hear again what holds |
 //! | services on the LAN; addresses of one | `MDNS_SERVICES_MAX`, `MDNS_ADDRS_MAX` | more are left out; of services that is told |
 //! | records, and their expiries, in mdns-sd | `MDNS_RECORDS_MAX`, `MDNS_TIMERS_MAX` | mDNS pauses for `MDNS_PAUSE` and begins with none |
+//! | seconds in which mdns-sd has no time to say how much it keeps | `MDNS_UNANSWERED_MAX` | it is ended, and pauses when it has ended |
 //! | an answer of Tailscale; of `wg` | `TAILSCALE_LEN_MAX`, `WIREGUARD_LEN_MAX`, each within `ASK_WITHIN` | cut off, told, and asked again later |
 //! | addresses of Tailscale; of WireGuard | `TAILSCALE_ADDRS_MAX`, `WIREGUARD_ADDRS_MAX` | more are left out, which is told |
 //! | the hosts file | `HOSTS_LEN_MAX`, `HOSTS_LINES_MAX` | the rest is left out, which is told |

@@ -97,7 +97,7 @@ pub(crate) const HOSTS_SETTLED: Duration = Duration::from_secs(3);
 /// Services on the LAN that are kept; more are left out and told.
 pub(crate) const MDNS_SERVICES_MAX: usize = 256;
 
-/// Addresses of one service that are kept; of more, IPv4 first and link-local last.
+/// Addresses of one service that are kept, IPv4 first; more are left out.
 pub(crate) const MDNS_ADDRS_MAX: usize = 8;
 
 /// Events of mDNS that are read in one second. Beyond, its channel fills up, it drops us, and in the next
@@ -114,6 +114,9 @@ pub(crate) const MDNS_TIMERS_MAX: i64 = 64 * 1024;
 
 /// How often it is looked at how much mDNS keeps.
 pub(crate) const MDNS_LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Looks in a row that mDNS may leave unanswered; then, too, it is ended, and pauses as soon as it has ended.
+pub(crate) const MDNS_UNANSWERED_MAX: usize = 5;
 
 /// How long mDNS rests after a flood or a failure.
 pub(crate) const MDNS_PAUSE: Duration = Duration::from_secs(30);

@@ -6,7 +6,8 @@
 //!
 //! The thread belongs to mdns-sd. It keeps every record that it hears for as long as the record asks for, and
 //! drops whoever listens too slowly. So it is asked each second how much it keeps, and replaced after a pause
-//! if that is too much; and when it has dropped us, we listen again and hear again what holds.
+//! if that is too much or it has no time to say so; and when it has dropped us, we listen again and hear again
+//! what holds.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -26,7 +27,7 @@ use super::{SourceTask, Standing};
 use crate::limits::{
     MDNS_AGAIN, MDNS_ANNOUNCED_WITHIN, MDNS_EVENTS_MAX, MDNS_GATHER, MDNS_GOODBYE_WITHIN,
     MDNS_INTERFACES_SECS, MDNS_LOOK_EVERY, MDNS_PAUSE, MDNS_RECORDS_MAX, MDNS_SERVICES_MAX,
-    MDNS_TELLINGS_MAX, MDNS_TIMERS_MAX,
+    MDNS_TELLINGS_MAX, MDNS_TIMERS_MAX, MDNS_UNANSWERED_MAX,
 };
 
 const SERVICE: &str = "_tailchat._tcp.local.";
@@ -64,15 +65,20 @@ pub(super) async fn run(mut task: SourceTask, how: Mdns) {
         let why = match Speaker::start(&how, &place, &name) {
             Err(e) => format!("mDNS cannot be started: {e}; give addresses of peers on this LAN by hand"),
             Ok(speaker) => {
-                let ended = speaker.follow(&mut task, &mut services, how.loopback);
-                let Some(why) = stop.run_until_cancelled(ended).await else {
-                    speaker.say_goodbye().await;
+                let lived = async {
+                    let why = speaker.follow(&mut task, &mut services, how.loopback).await;
+                    tracing::warn!("mdns pauses: {why}");
+                    task.tell(services.addrs(), Standing::Failing(why.clone())).await;
+                    speaker.end().await;
+                    why
+                };
+                let Some(why) = stop.run_until_cancelled(lived).await else {
+                    let _ = timeout(MDNS_GOODBYE_WITHIN, speaker.end()).await;
                     return;
                 };
                 why
             }
         };
-        tracing::warn!("mdns pauses for {MDNS_PAUSE:?}: {why}");
         task.tell(services.addrs(), Standing::Failing(why)).await;
         services.clear();
         if stop.run_until_cancelled(sleep(MDNS_PAUSE)).await.is_none() {
@@ -183,6 +189,7 @@ impl Speaker {
                 patience: MDNS_EVENTS_MAX,
                 tell_at: Some(Instant::now() + MDNS_GATHER),
                 tellings: MDNS_TELLINGS_MAX,
+                unanswered: 0,
                 begun: Instant::now(),
                 announced: false,
                 services,
@@ -196,23 +203,31 @@ impl Speaker {
         }
     }
 
-    async fn say_goodbye(&self) {
-        if let Ok(gone) = self.daemon.shutdown() {
-            let _ = timeout(MDNS_GOODBYE_WITHIN, gone.recv_async()).await;
+    /// Says goodbye, and returns when the thread is gone. In the midst of a flood that takes until the flood
+    /// ends; who does not wait for it before starting another one has a thread more each time.
+    async fn end(&self) {
+        loop {
+            match self.daemon.shutdown() {
+                Ok(gone) => {
+                    // An error says that it is gone, too.
+                    let _ = gone.recv_async().await;
+                    return;
+                }
+                Err(Error::Again) => sleep(MDNS_LOOK_EVERY).await,
+                Err(_) => return,
+            }
         }
     }
 
-    /// Why it keeps too much, if it does.
-    async fn is_flooded(&self) -> Result<Option<String>, Error> {
-        let asked = match self.daemon.get_metrics() {
-            Ok(asked) => asked,
-            Err(Error::Again) => return Ok(None),
-            Err(e) => return Err(e),
-        };
-        let Ok(Ok(metrics)) = timeout(MDNS_LOOK_EVERY, asked.recv_async()).await else {
-            return Ok(None);
-        };
-        Ok(flood(&metrics))
+    /// How much it keeps, unless it is too busy to say so.
+    async fn metrics(&self) -> Result<Option<Metrics>, Error> {
+        match self.daemon.get_metrics() {
+            Ok(asked) => Ok(timeout(MDNS_LOOK_EVERY, asked.recv_async())
+                .await
+                .ok()
+                .and_then(Result::ok)),
+            Err(e) => but_not_now(e),
+        }
     }
 }
 
@@ -243,6 +258,8 @@ struct Ear<'a> {
     tell_at: Option<Instant>,
     /// How often that may still be in this second.
     tellings: usize,
+    /// Looks in a row for which the thread had no time: it reads what comes before it does anything else.
+    unanswered: usize,
     begun: Instant,
     announced: bool,
     services: &'a mut Services,
@@ -282,8 +299,8 @@ impl Ear<'_> {
                 }
                 () = sleep_until(tell_at.unwrap_or_else(Instant::now)), if tell_at.is_some() && self.tellings > 0 => {
                     self.tell_at = None;
-                    let standing = self.standing(task);
-                    task.tell(self.services.addrs(), standing).await;
+                    let (addrs, standing) = self.news(task);
+                    task.tell(addrs, standing).await;
                     self.tellings -= 1;
                 }
             }
@@ -337,7 +354,7 @@ impl Ear<'_> {
         self.tell_at.get_or_insert_with(|| Instant::now() + MDNS_GATHER);
     }
 
-    /// How the thread fares.
+    /// Why it should rest, if it should.
     async fn look(&mut self) -> Result<Option<String>, Error> {
         let before = self.announced;
         for event in self.speaker.heard_of_itself.try_iter() {
@@ -346,17 +363,26 @@ impl Ear<'_> {
         if self.announced != before || self.is_late() {
             self.tell_soon();
         }
-        self.speaker.is_flooded().await
+        let Some(metrics) = self.speaker.metrics().await? else {
+            self.unanswered += 1;
+            let busy = "the LAN is flooded with mDNS, faster than it can be read; whoever sends it has to stop; \
+                        give addresses of peers by hand until then";
+            return Ok((self.unanswered == MDNS_UNANSWERED_MAX).then(|| busy.into()));
+        };
+        self.unanswered = 0;
+        Ok(flood(&metrics))
     }
 
     fn is_late(&self) -> bool {
         !self.announced && self.begun.elapsed() >= MDNS_ANNOUNCED_WITHIN
     }
 
-    fn standing(&self, task: &SourceTask) -> Standing {
+    fn news(&self, task: &SourceTask) -> (BTreeSet<String>, Standing) {
         if !self.loopback && !task.network.borrow().reach_a_lan() {
-            Standing::Absent("no network here carries multicast".into())
-        } else if self.is_late() {
+            let why = "no network here carries multicast";
+            return (BTreeSet::new(), Standing::Absent(why.into()));
+        }
+        let standing = if self.is_late() {
             Standing::Failing(
                 "nothing could be announced on this LAN, perhaps because another program has UDP port 5353 for \
                  itself; give addresses of peers by hand"
@@ -369,7 +395,8 @@ impl Ear<'_> {
             ))
         } else {
             Standing::Working
-        }
+        };
+        (self.services.addrs(), standing)
     }
 }
 

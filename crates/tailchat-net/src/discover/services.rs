@@ -61,17 +61,24 @@ pub(super) fn dialable(
     interfaces: &Interfaces,
     loopback: bool,
 ) -> BTreeSet<String> {
-    let mut ranked: BTreeSet<_> = claimed
-        .filter(|_| port != 0)
-        .filter(|(ip, text)| match ip {
-            _ if ip.is_unspecified() || ip.is_multicast() => false,
-            _ if ip.is_loopback() => loopback,
+    let may_lead_to_a_peer = |ip: IpAddr| match ip {
+        _ if ip.is_unspecified() || ip.is_multicast() => false,
+        _ if ip.is_loopback() => loopback,
+        _ => interfaces.are_beside(ip),
+    };
+    let (mut simple, mut link_local) = (BTreeSet::new(), BTreeSet::new());
+    for (ip, text) in claimed.filter(|_| port != 0) {
+        if is_link_local(ip) {
             // Without a scope it leads nowhere.
-            IpAddr::V6(ip) if ip.is_unicast_link_local() => text.contains('%'),
-            _ => interfaces.are_beside(*ip),
-        })
-        .map(|(ip, text)| (rank(ip), text))
-        .collect();
+            if text.contains('%') {
+                link_local.insert((ip.is_ipv6(), text));
+            }
+        } else if may_lead_to_a_peer(ip) {
+            simple.insert((ip.is_ipv6(), text));
+        }
+    }
+    // Every peer has a link-local address beside its others, which leads to it a second time.
+    let mut ranked = if simple.is_empty() { link_local } else { simple };
     let mut addrs = BTreeSet::new();
     while addrs.len() < MDNS_ADDRS_MAX
         && let Some((_, text)) = ranked.pop_first()
@@ -85,13 +92,8 @@ pub(super) fn dialable(
     addrs
 }
 
-/// Which addresses to keep if there are too many: the simple ones.
-fn rank(ip: IpAddr) -> u8 {
-    match ip {
-        IpAddr::V4(_) => 0,
-        IpAddr::V6(ip) if !ip.is_unicast_link_local() => 1,
-        IpAddr::V6(_) => 2,
-    }
+fn is_link_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
 #[cfg(test)]
@@ -154,20 +156,24 @@ mod tests {
             "127.0.0.1",
         ];
         assert_eq!(dialled(&claimed, false), set(&[]));
-        let claimed = ["127.0.0.1", "fe80::1%eth0"];
+    }
+
+    #[test]
+    fn a_link_local_address_counts_if_there_is_no_other() {
+        assert_eq!(dialled(&["fe80::1%eth0"], false), set(&["[fe80::1%eth0]:7000"]));
         assert_eq!(
-            dialled(&claimed, true),
-            set(&["127.0.0.1:7000", "[fe80::1%eth0]:7000"])
+            dialled(&["127.0.0.1", "fe80::1%eth0"], true),
+            set(&["127.0.0.1:7000"])
         );
     }
 
     #[test]
-    fn of_too_many_addresses_the_simple_ones_are_kept() {
-        let local: Vec<_> = (0..100).map(|n| format!("fe80::{n}%eth0")).collect();
-        let mut claimed: Vec<&str> = local.iter().map(String::as_str).collect();
-        claimed.push("127.0.0.9");
+    fn of_too_many_addresses_some_are_kept_and_ipv4_first() {
+        let many: Vec<_> = (0..100).map(|n| format!("127.0.0.{n}")).collect();
+        let mut claimed: Vec<&str> = many.iter().map(String::as_str).collect();
+        claimed.push("::1");
         let kept = dialled(&claimed, true);
         assert_eq!(kept.len(), MDNS_ADDRS_MAX);
-        assert!(kept.contains("127.0.0.9:7000"));
+        assert!(!kept.contains("[::1]:7000"));
     }
 }
