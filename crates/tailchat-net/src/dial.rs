@@ -50,7 +50,7 @@ async fn open(wiring: &Wiring, addr: &str) -> Result<Opened, String> {
 }
 
 /// Splits `HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT` or `IPV6`.
-fn parse(addr: &str) -> Result<(&str, u16), String> {
+pub(crate) fn parse(addr: &str) -> Result<(&str, u16), String> {
     let wrong = || format!("{addr:?} is no address; write HOST, HOST:PORT or [IPV6]:PORT");
     let addr = addr.trim();
     let (host, port) = if let Some(rest) = addr.strip_prefix('[') {

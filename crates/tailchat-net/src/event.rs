@@ -1,9 +1,12 @@
 //! What has happened on the network, as the engine is told of it. Knows no sockets; decides nothing.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::discover::{Source, Standing};
 
 /// One connection. Unique in this process, never used again, and no use outside of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +69,19 @@ pub enum NetEvent {
         /// What happened, for a person: one reason for each address that was tried.
         why: String,
     },
+    /// A source of addresses has news. Its first event comes soon after the start, whatever it says.
+    Found {
+        /// Which source.
+        source: Source,
+        /// All addresses that it gives now, each as [`Net::dial`](crate::Net::dial) takes it, always with a
+        /// port. They replace those that it gave before. A peer may be there; nobody has looked.
+        addrs: BTreeSet<String>,
+        /// How it fares.
+        standing: Standing,
+    },
+    /// The addresses of this machine's interfaces changed, a link came up or went down, or the machine has
+    /// slept: what could not be reached may be reachable now, and the other way round.
+    NetworkChanged,
 }
 
 /// Shows the length of a frame instead of its bytes: these are what people wrote to each other, and
@@ -100,6 +116,17 @@ impl fmt::Debug for NetEvent {
                 .field("addr", addr)
                 .field("why", why)
                 .finish(),
+            Self::Found {
+                source,
+                addrs,
+                standing,
+            } => f
+                .debug_struct("Found")
+                .field("source", source)
+                .field("addrs", addrs)
+                .field("standing", standing)
+                .finish(),
+            Self::NetworkChanged => f.write_str("NetworkChanged"),
         }
     }
 }

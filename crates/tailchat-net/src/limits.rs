@@ -42,6 +42,105 @@ pub(crate) const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// What `shutdown` waits beyond [`Limits::flush_within`] for tasks to notice that they are over.
 pub(crate) const SHUTDOWN_MARGIN: Duration = Duration::from_millis(250);
 
+/// How often the interfaces of this machine are read; a change is told after at most this time.
+pub(crate) const INTERFACES_EVERY: Duration = Duration::from_secs(1);
+
+/// The machine counts as having slept if its wall's clock went ahead by this much between two looks; a clock
+/// that is set goes by less, or looking around once too often does no harm.
+pub(crate) const SLEPT_MIN: Duration = Duration::from_secs(5);
+
+/// The time that one question to another program of this machine may take; then it is cut off.
+pub(crate) const ASK_WITHIN: Duration = Duration::from_secs(2);
+
+/// Of what another program complains about only this much is read; a program that has more to say may find
+/// its pipe closed.
+pub(crate) const STDERR_LEN_MAX: usize = 4 * 1024;
+
+/// Of what other programs and files say a person is shown this much; the rest is left out.
+pub(crate) const FOREIGN_TEXT_CHARS_MAX: usize = 160;
+
+/// How often Tailscale is asked while it answers.
+pub(crate) const TAILSCALE_EVERY: Duration = Duration::from_secs(5);
+
+/// How often Tailscale is asked while it is not there, or does not answer as it should.
+pub(crate) const TAILSCALE_RETRY: Duration = Duration::from_secs(30);
+
+/// The longest answer of Tailscale; a longer one is not read to its end, and counts as none. A peer takes
+/// about 1 KiB of it.
+pub(crate) const TAILSCALE_LEN_MAX: usize = 8 * 1024 * 1024;
+
+/// Peers of a tailnet that are given; more are left out and told.
+pub(crate) const TAILSCALE_ADDRS_MAX: usize = 512;
+
+/// How often `wg` is asked.
+pub(crate) const WIREGUARD_EVERY: Duration = Duration::from_secs(30);
+
+/// The longest answer of `wg`; a longer one counts as none.
+pub(crate) const WIREGUARD_LEN_MAX: usize = 1024 * 1024;
+
+/// Peers of WireGuard that are given; more are left out and told.
+pub(crate) const WIREGUARD_ADDRS_MAX: usize = 512;
+
+/// How often the hosts file is looked at.
+pub(crate) const HOSTS_EVERY: Duration = Duration::from_secs(2);
+
+/// Bytes of the hosts file that are read; the rest is left out and told.
+pub(crate) const HOSTS_LEN_MAX: usize = 64 * 1024;
+
+/// Lines of the hosts file that are read; the rest is left out and told.
+pub(crate) const HOSTS_LINES_MAX: usize = 256;
+
+/// A hosts file that was changed less than this ago may change again without a sign of it, and is read once
+/// more: some file systems know the time to two seconds.
+pub(crate) const HOSTS_SETTLED: Duration = Duration::from_secs(3);
+
+/// Services on the LAN that are kept; more are left out and told.
+pub(crate) const MDNS_SERVICES_MAX: usize = 256;
+
+/// Addresses of one service that are kept, IPv4 first; more are left out.
+pub(crate) const MDNS_ADDRS_MAX: usize = 8;
+
+/// Events of mDNS that are read in one second. Beyond, its channel fills up, it drops us, and in the next
+/// second we ask anew.
+pub(crate) const MDNS_EVENTS_MAX: usize = 1024;
+
+/// Records that mDNS may keep, whosever they are; beyond, it pauses for [`MDNS_PAUSE`] and begins with none.
+/// One tailchat has about six.
+pub(crate) const MDNS_RECORDS_MAX: i64 = 8 * 1024;
+
+/// Expiries that mDNS may have noted, some for each record and each repetition of it; beyond, as with
+/// [`MDNS_RECORDS_MAX`].
+pub(crate) const MDNS_TIMERS_MAX: i64 = 64 * 1024;
+
+/// How often it is looked at how much mDNS keeps.
+pub(crate) const MDNS_LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Looks in a row that mDNS may leave unanswered; then, too, it is ended, and pauses as soon as it has ended.
+pub(crate) const MDNS_UNANSWERED_MAX: usize = 5;
+
+/// How long mDNS rests after a flood or a failure.
+pub(crate) const MDNS_PAUSE: Duration = Duration::from_secs(30);
+
+/// What is heard within this time is told at once: one peer gives several events.
+pub(crate) const MDNS_GATHER: Duration = Duration::from_millis(100);
+
+/// How often in one second it is told what was heard on the LAN, however much that is; the rest waits for the
+/// next second.
+pub(crate) const MDNS_TELLINGS_MAX: usize = 4;
+
+/// How often the LAN is asked who is there. Peers announce themselves; this is for announcements that a
+/// wireless network lost.
+pub(crate) const MDNS_AGAIN: Duration = Duration::from_secs(60);
+
+/// Seconds between the looks that mDNS has itself at the interfaces.
+pub(crate) const MDNS_INTERFACES_SECS: u32 = 2;
+
+/// By this time we should be announced on some interface, or a person is told that we are not.
+pub(crate) const MDNS_ANNOUNCED_WITHIN: Duration = Duration::from_secs(3);
+
+/// What a shutdown waits for our goodbye on the LAN.
+pub(crate) const MDNS_GOODBYE_WITHIN: Duration = Duration::from_millis(200);
+
 /// The limits that a caller may set. The default is what peers expect of each other; tests take
 /// shorter times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

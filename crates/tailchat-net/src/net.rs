@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::accept::accept_all;
 use crate::connection::Handle;
 use crate::dial::dial;
+use crate::discover::{self, Discovery};
 use crate::error::NetError;
 use crate::event::{CloseReason, ConnId, NetEvent};
 use crate::limits::{DIALS_MAX, Limits, OPENED_CAPACITY, SHUTDOWN_MARGIN};
@@ -24,6 +25,7 @@ pub struct Net {
     opened: mpsc::Receiver<(ConnId, Handle)>,
     connections: HashMap<ConnId, Handle>,
     listening: Vec<SocketAddr>,
+    discovering: bool,
 }
 
 impl Net {
@@ -61,6 +63,7 @@ impl Net {
             opened,
             connections: HashMap::new(),
             listening,
+            discovering: false,
         })
     }
 
@@ -77,6 +80,15 @@ impl Net {
     pub fn dial(&mut self, addr: String) {
         self.take_in();
         self.wiring.spawn(dial(self.wiring.clone(), addr));
+    }
+
+    /// Looks for addresses at which peers may be, from now on: each source tells them as `Found`, and
+    /// `NetworkChanged` tells when to try anew. Dials nothing. Done once; a further call changes nothing.
+    pub fn discover(&mut self, how: Discovery) {
+        self.take_in();
+        if !std::mem::replace(&mut self.discovering, true) {
+            discover::start(&self.wiring, &self.listening, how);
+        }
     }
 
     /// Puts a frame into the outbox of `conn`; never waits. If the outbox has no place for it, the

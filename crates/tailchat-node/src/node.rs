@@ -329,6 +329,7 @@ impl Node {
                 why: why.to_string(),
             },
             NetEvent::DialFailed { addr, why } => Event::DialFailed { addr, why },
+            NetEvent::Found { .. } | NetEvent::NetworkChanged => return,
         };
         self.feed(event);
     }

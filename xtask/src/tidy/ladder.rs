@@ -69,12 +69,14 @@ const LADDER: &[Rung] = &[
     },
     Rung {
         name: "tailchat-net",
-        rule: "net carries: it knows core's wire types and sockets, nothing of documents or files",
+        rule: "net carries and finds: it knows core's wire types, sockets and where addresses come from, nothing of \
+               documents or files",
         may_know: MayKnow::Only(&[
             "futures-util",
             "if-addrs",
             "mdns-sd",
             "postcard",
+            "rand_core",
             "serde",
             "serde_json",
             "tailchat-core",

@@ -2,6 +2,7 @@
 //! interface.
 
 mod dialing;
+mod discovery;
 mod ending;
 mod frames;
 mod hostile;
