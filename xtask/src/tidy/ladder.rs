@@ -33,6 +33,7 @@ const LADDER: &[Rung] = &[
         may_know: MayKnow::Only(&[
             "automerge",
             "bech32",
+            "bip39",
             "blake3",
             "flate2",
             "postcard",
