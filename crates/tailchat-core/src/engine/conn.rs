@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::dial::NO_SHARED_ROOM;
 use super::link::Link;
 use super::{ConnId, Effect, Engine, Turn};
 use crate::handshake::{Hello, MAGIC, PROTOCOL_VERSION, Role, Session, Tag};
@@ -391,7 +392,7 @@ impl Engine {
             if conn.links.is_empty() && now.saturating_sub(conn.opened_at) > HANDSHAKE_TIME {
                 conn.useless = conn.met.is_some();
                 let why = if conn.useless {
-                    "no room in common"
+                    NO_SHARED_ROOM
                 } else {
                     "no handshake in time"
                 };
@@ -440,7 +441,7 @@ fn said(bye: Bye) -> String {
                 "the peer speaks protocol version {theirs}, we speak {PROTOCOL_VERSION}; update the older one"
             )
         }
-        Bye::NoSharedRoom => "no room in common".into(),
+        Bye::NoSharedRoom => NO_SHARED_ROOM.into(),
         Bye::Duplicate => "the peer keeps another connection to us".into(),
         Bye::Ourselves => "that address is our own".into(),
         Bye::Stopping => "the peer stopped".into(),

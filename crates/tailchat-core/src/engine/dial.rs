@@ -8,6 +8,9 @@ use super::{ConnId, Effect, Turn};
 use crate::ids::Instance;
 use crate::limits::{ADDRESSES_MAX, DIAL_PAUSE_MAX, DIAL_PAUSE_MIN};
 
+/// Why a connection ends on which no room was proved: the other end is a peer, and none of ours.
+pub(super) const NO_SHARED_ROOM: &str = "no room in common";
+
 /// How long an address is left alone that turned out to be ourselves, or to share no room with us.
 const USELESS_PAUSE: Duration = Duration::from_secs(10);
 
@@ -25,6 +28,8 @@ struct Address {
     /// The process that answered there last; it is not dialled while it is connected otherwise.
     instance: Option<Instance>,
     problem: Option<String>,
+    /// A peer answered there last, and shares no room with us.
+    stranger: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +127,7 @@ impl AddressBook {
         {
             address.failures = 0;
             address.problem = None;
+            address.stranger = false;
         }
     }
 
@@ -138,6 +144,7 @@ impl AddressBook {
             .filter(|a| a.state == State::Connected(conn))
         {
             address.fail(why.to_owned(), t);
+            address.stranger = useless && why == NO_SHARED_ROOM;
             if useless {
                 address.state = State::Waiting {
                     until: t.now.uptime + USELESS_PAUSE,
@@ -166,6 +173,12 @@ impl AddressBook {
         }
     }
 
+    /// The addresses at which a peer answered that shares no room with us.
+    pub(super) fn strangers(&self) -> impl Iterator<Item = (Option<Instance>, &str)> {
+        let strangers = self.addresses.iter().filter(|(_, address)| address.stranger);
+        strangers.map(|(addr, address)| (address.instance, addr.as_str()))
+    }
+
     pub(super) fn status(&self) -> Vec<AddressStatus> {
         let status = |(addr, address): (&String, &Address)| AddressStatus {
             addr: addr.clone(),
@@ -184,10 +197,13 @@ impl Address {
             failures: 0,
             instance: None,
             problem: None,
+            stranger: false,
         }
     }
 
     fn retry_at(&mut self, now: Duration) {
+        // It may share a room with us by now.
+        self.stranger = false;
         if let State::Waiting { until } = &mut self.state {
             *until = now.min(*until);
         }
@@ -202,6 +218,7 @@ impl Address {
         let jitter = pause.mul_f64(f64::from(t.rng.next_u32()) / f64::from(u32::MAX) / 2.0);
         self.failures = self.failures.saturating_add(1);
         self.problem = Some(why);
+        self.stranger = false;
         self.state = State::Waiting {
             until: t.now.uptime + pause / 2 + jitter,
         };

@@ -26,9 +26,15 @@ impl Engine {
         let Some(state) = self.rooms.get_mut(&room) else {
             return;
         };
-        if device != self.identity.device && state.note_disk(device, claims, Some(t.now.wall_ms), t) {
-            t.emit(Effect::Heard { room });
+        let known = state.disks.contains_key(&device);
+        if device == self.identity.device || !state.note_disk(device, claims, None, t) {
+            return;
         }
+        // How long ago it was first said nobody tells; what goes on while we are told is of now.
+        if known && let Some(disk) = state.disks.get_mut(&device) {
+            disk.seen_ms = t.now.wall_ms;
+        }
+        t.emit(Effect::Heard { room });
     }
 
     /// What each other member's disk is known to hold.

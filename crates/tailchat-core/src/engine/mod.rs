@@ -35,7 +35,7 @@ use crate::wire::{Claim, PreviewLine};
 pub use dial::AddressStatus;
 pub use link::Missing;
 pub use merge::Merged;
-pub use status::{CatchUp, PeerState, PeerStatus, RoomStatus};
+pub use status::{CatchUp, DiskStatus, PeerState, PeerStatus, RoomStatus, Strangers};
 
 use conn::Conn;
 use dial::AddressBook;
