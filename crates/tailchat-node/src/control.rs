@@ -10,9 +10,9 @@ mod query;
 use serde::{Deserialize, Serialize};
 
 pub use items::{
-    AddressItem, Change, CheckItem, EXPORTED_MAX, FoundItem, Item, MemberItem, MergedItem, MessageItem,
-    MessageKind, NodeItem, PageItem, PeerItem, REACTED_MAX, ReactionItem, Remaining, RoomItem, SHOWN_MAX,
-    SearchedItem, ShownItem, Standing, StatusItem,
+    AddressItem, Change, CheckItem, DiskItem, EXPORTED_MAX, FoundItem, Item, MemberItem, MergedItem,
+    MessageItem, MessageKind, NodeItem, PageItem, PeerItem, REACTED_MAX, ReactionItem, Remaining, RoomItem,
+    SHOWN_MAX, SearchedItem, ShownItem, Standing, StatusItem, WAITING_ADDRS_MAX, WaitingItem,
 };
 pub use query::{QUERY_PART_LEN_MAX, QUERY_PARTS_MAX, Query, QueryError, ReadTime, Sought};
 

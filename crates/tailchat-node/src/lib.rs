@@ -12,6 +12,7 @@ pub mod client;
 pub mod control;
 mod facts;
 mod folder;
+mod heard;
 mod identity;
 mod indexer;
 mod indexing;

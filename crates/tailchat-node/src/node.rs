@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::facts::RoomFacts;
 use crate::folder::{FolderHandle, Start};
+use crate::heard::Hearing;
 use crate::identity::{Known, KnownLink};
 use crate::indexing::{AskedIndex, BACKLOG_MAX, IndexHandle, Life, Question, Told};
 use crate::opening::{Later, Loaded};
@@ -47,6 +48,7 @@ pub(crate) struct OpenRoom {
     /// Since when the facts are other than on disk.
     pub(crate) unkept_since: Option<Duration>,
     pub(crate) counted: Counted,
+    pub(crate) hearing: Hearing,
     /// Where the log ends with what was shown last.
     end: Position,
     /// The newest page as a peer tells it, while most of the room is missing.
@@ -212,6 +214,7 @@ impl Node {
 
     fn ticked(&mut self) {
         self.feed(Event::Ticked);
+        self.tick_disks();
         self.tick_facts();
         if self.unkept && self.backlog == 0 {
             self.unkept = !self.index.keep();
@@ -248,6 +251,7 @@ impl Node {
             Effect::Preview { room, lines, .. } => self.show_preview(room, lines),
             Effect::PreviewEnded { room } => self.end_preview(room),
             Effect::Heard { room } => {
+                self.disks_heard(room);
                 self.settle_in(room);
                 self.disks_changed(room);
             }
@@ -517,6 +521,7 @@ impl Node {
                 facts,
                 unkept_since: None,
                 counted: Counted::unknown(),
+                hearing: Hearing::default(),
                 preview: Vec::new(),
                 end: Position {
                     stretch: 0,
@@ -526,13 +531,14 @@ impl Node {
             },
         );
         self.feed(Event::RoomOpened { room: id, opened });
+        self.recall_disks(id);
         self.lines_changed(id);
         self.links_heard(id);
     }
 
     /// Closes a room and gives what tells when its disk is at rest.
     pub(crate) fn close_room(&mut self, id: RoomId) -> oneshot::Receiver<()> {
-        self.keep_held(id);
+        self.keep_disks(id);
         self.feed(Event::RoomClosed { room: id });
         self.room_changed(id);
         if self

@@ -374,6 +374,7 @@ impl MadeUp {
             peers: vec![PeerItem {
                 peer: "bob".into(),
                 addr: "10.0.0.2".into(),
+                connected: true,
                 state: Standing::Equal,
                 ahead: 0,
                 behind: 0,
@@ -395,6 +396,8 @@ impl MadeUp {
             forks: Vec::new(),
             findings: Vec::new(),
             peers: self.peers.clone(),
+            fingerprint: "tissue pull price start keen boring okay notice".into(),
+            waiting: self.item.waiting.clone(),
         }
     }
 
@@ -475,6 +478,7 @@ fn member(name: &str, online: bool, me: bool) -> MemberItem {
         me,
         ignored: false,
         last_seen_ms: (!online).then_some(NOON_MS - 3 * 3_600_000),
+        disks: Vec::new(),
     }
 }
 

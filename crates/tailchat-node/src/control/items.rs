@@ -177,6 +177,9 @@ pub struct RoomItem {
     /// The name that everybody sees, where `name` is one of our own.
     #[serde(default)]
     pub known_as: Option<String>,
+    /// If the room was joined and nobody who has it was met yet: who answered instead.
+    #[serde(default)]
+    pub waiting: Option<Box<WaitingItem>>,
 }
 
 /// A member.
@@ -195,7 +198,23 @@ pub struct MemberItem {
     /// Whether their messages are folded away.
     #[serde(default)]
     pub ignored: bool,
-    /// When a device of theirs was last heard of by this process, in milliseconds since 1970.
+    /// When a device of theirs, other than this one, was last heard of, in milliseconds since 1970.
+    pub last_seen_ms: Option<i64>,
+    /// The disks that their devices have.
+    #[serde(default)]
+    pub disks: Vec<DiskItem>,
+}
+
+/// A member's device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskItem {
+    /// Hexadecimal, 32 digits.
+    pub device: String,
+    /// Whether it is this one.
+    pub here: bool,
+    /// Whether it is connected, or this one.
+    pub online: bool,
+    /// When it was last heard of, in milliseconds since 1970.
     pub last_seen_ms: Option<i64>,
 }
 
@@ -396,40 +415,72 @@ pub struct StatusItem {
     pub forks: Vec<String>,
     /// What was found wrong when the room was opened, in words.
     pub findings: Vec<String>,
-    /// Connected peers.
+    /// Connected peers, then members' disks that are not connected.
     pub peers: Vec<PeerItem>,
+    /// What our disk holds, in words that are equal where the changes are: [`tailchat_core::fingerprint`].
+    #[serde(default)]
+    pub fingerprint: String,
+    /// If the room was joined and nobody who has it was met yet: who answered instead.
+    #[serde(default)]
+    pub waiting: Option<Box<WaitingItem>>,
 }
 
 impl StatusItem {
-    /// Whether there is a connected peer and all of them hold the same as we.
+    /// Whether there is a connected peer and all of them hold the same as we. What others held once proves nothing.
     #[must_use]
     pub fn is_equal(&self) -> bool {
-        !self.peers.is_empty() && self.peers.iter().all(|peer| peer.state == Standing::Equal)
+        let mut connected = self.connected().peekable();
+        connected.peek().is_some() && connected.all(|peer| peer.state == Standing::Equal)
+    }
+
+    /// The peers that are connected.
+    pub fn connected(&self) -> impl Iterator<Item = &PeerItem> {
+        self.peers.iter().filter(|peer| peer.connected)
     }
 }
 
-/// A connected peer in a room.
+/// A joined room in which nobody was met yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingItem {
+    /// How many tailchat peers answered and do not have the room.
+    pub answered: u64,
+    /// At which of the addresses that are dialled; at most [`WAITING_ADDRS_MAX`].
+    pub addrs: Vec<String>,
+}
+
+/// Addresses that one [`WaitingItem`] names.
+pub const WAITING_ADDRS_MAX: usize = 8;
+
+/// A peer in a room, or a member's disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerItem {
     /// Its name.
     pub peer: String,
-    /// Its address.
+    /// Its address; empty if it is not connected.
     pub addr: String,
+    /// Whether it is connected, so that what follows was compared now. Otherwise it is of when it was last heard of.
+    #[serde(default = "connected")]
+    pub connected: bool,
     /// How it stands to us.
     pub state: Standing,
     /// Messages that we have and it lacks.
     pub ahead: u64,
     /// Messages that it has and we lack.
     pub behind: u64,
-    /// When it was last heard of, in milliseconds since 1970.
+    /// When it was last heard of, in milliseconds since 1970; none if only others told of it.
     pub last_seen_ms: Option<i64>,
+}
+
+/// What a node that does not say so tells of: connected peers alone.
+fn connected() -> bool {
+    true
 }
 
 /// How a peer stands to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// It has not said yet.
+    /// It has not said yet, or nothing was heard of it.
     Unknown,
     /// Both hold the same.
     Equal,
