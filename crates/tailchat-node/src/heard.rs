@@ -99,6 +99,13 @@ impl Node {
         waiting.into_iter().for_each(|room| self.room_changed(room));
         for room in due {
             self.keep_disks(room);
+            if self
+                .rooms
+                .get(&room)
+                .is_some_and(|open| open.unkept_since.is_some())
+            {
+                self.keep_facts(room, None);
+            }
             if let Some(open) = self.rooms.get_mut(&room) {
                 let again = !open.hearing.present.is_empty();
                 open.hearing.keep_at = again.then_some(now + SEEN_EVERY);
