@@ -5,6 +5,7 @@
     reason = "a test that finds something else has failed"
 )]
 
+#[expect(dead_code, reason = "other tests use more of it")]
 mod rig;
 #[path = "rig/running.rs"]
 mod running;
@@ -65,7 +66,7 @@ fn the_fingerprint_is_the_same_where_the_changes_are() {
 
 #[test]
 fn who_is_away_is_told_as_memory_and_never_as_proof() {
-    let (ann, anns, bob) = joined();
+    let (_ann, anns, bob) = joined();
     let (bobs, _) = serve(&bob);
     let proof = equal(&bob);
     assert_eq!(proof["peers"][0]["connected"], true);

@@ -3,12 +3,14 @@
 //! [`Answer::Item`]s and then one [`Answer::Done`] or [`Answer::Failed`]. Closing the connection cancels.
 //! Knows no socket and no terminal.
 
+mod findings;
 pub mod hex;
 mod items;
 mod query;
 
 use serde::{Deserialize, Serialize};
 
+pub use findings::{Area, FindingItem, Level};
 pub use items::{
     AddressItem, Change, CheckItem, DiskItem, EXPORTED_MAX, FoundItem, Item, MemberItem, MergedItem,
     MessageItem, MessageKind, NodeItem, PageItem, PeerItem, REACTED_MAX, ReactionItem, Remaining, RoomItem,
@@ -228,6 +230,8 @@ pub enum Request {
         /// Wait until every one is equal with all connected peers, of which there must be one.
         wait: Wait,
     },
+    /// What is wrong with the node, its rooms and its peers, as [`Item::Finding`], without leaving the process.
+    Doctor,
     /// Verifies every record on disk; answered by [`Item::Check`] for each room.
     Check {
         /// Which room; all if none.

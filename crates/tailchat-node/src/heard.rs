@@ -52,6 +52,9 @@ impl Node {
         let soon = now.uptime + KEEP_WITHIN;
         let keep_at = &mut open.hearing.keep_at;
         *keep_at = Some(keep_at.map_or(soon, |at| at.min(soon)));
+        if before != open.hearing.present {
+            self.note_dialled();
+        }
     }
 
     /// What is known of others' disks now.

@@ -10,6 +10,7 @@ mod chains;
 mod checking;
 pub mod client;
 pub mod control;
+mod doctor;
 mod facts;
 mod folder;
 mod heard;

@@ -91,6 +91,8 @@ pub(crate) struct Node {
     pub(crate) becoming: Option<PersonId>,
     pub(crate) listening: Vec<SocketAddr>,
     pub(crate) serving: bool,
+    /// The host of a peer that dialled us from elsewhere.
+    pub(crate) dialled_by: Option<String>,
     /// Why rooms that are in the folder are not open.
     pub(crate) closed: Vec<String>,
     /// What else was found when the folder was opened.
@@ -151,6 +153,7 @@ impl Node {
             becoming: None,
             listening: net.as_ref().map(Net::listening).unwrap_or_default(),
             serving,
+            dialled_by: None,
             closed: start.closed,
             warnings: start.warnings,
             next_ticket: 0,
@@ -568,7 +571,7 @@ fn net_id(conn: ConnId) -> tailchat_net::ConnId {
 }
 
 /// A host as it stands before `:PORT`.
-fn host(ip: IpAddr) -> String {
+pub(crate) fn host(ip: IpAddr) -> String {
     match ip.to_canonical() {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),

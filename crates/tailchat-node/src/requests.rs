@@ -217,6 +217,7 @@ impl Node {
                 Ok(Pending::items([Item::Room(self.room_item(room))]))
             }
             Request::Watch => Ok(self.watch()),
+            Request::Doctor => Ok(self.doctor()),
             Request::Draft { room } => self.draft(&room),
             Request::Disks { room, messages } => self.disks_of(&room, &messages),
             _ => Ok(Pending::items([Item::Node(self.hello())])),
@@ -231,6 +232,11 @@ impl Node {
             serving: self.serving,
             closed: self.closed.clone(),
             warnings: self.warnings.clone(),
+            reachable: match self.listening.is_empty() {
+                true => Vec::new(),
+                false => invite::all_addresses(&self.listening),
+            },
+            dialled_by: self.dialled_by.clone(),
         }
     }
 

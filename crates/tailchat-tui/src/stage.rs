@@ -213,6 +213,8 @@ impl Stage {
                 serving: false,
                 closed: Vec::new(),
                 warnings: Vec::new(),
+                reachable: Vec::new(),
+                dialled_by: None,
             })],
             Request::Rooms => self
                 .rooms

@@ -146,6 +146,7 @@ const LADDER: &[Rung] = &[
             "jiff",
             "linkify",
             "qrcode",
+            "rustix",
             "serde",
             "serde_json",
             "tailchat-core",

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::findings::FindingItem;
+
 /// A part of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -98,6 +100,8 @@ pub enum Item {
     Status(StatusItem),
     /// What a check found.
     Check(CheckItem),
+    /// What is wrong, or as it should be.
+    Finding(FindingItem),
 }
 
 /// The node.
@@ -117,6 +121,12 @@ pub struct NodeItem {
     /// What else a person should know of what was found when the folder was opened.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// Where others can dial it, the likeliest first.
+    #[serde(default)]
+    pub reachable: Vec<String>,
+    /// The host of a peer that dialled it from elsewhere since it runs, which proves an open port.
+    #[serde(default)]
+    pub dialled_by: Option<String>,
 }
 
 /// What a piece of a bundle brought.
