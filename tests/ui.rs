@@ -269,6 +269,7 @@ fn panics_while_it_draws() {
         name: None,
         default_name: "ann".into(),
         online: true,
+        discovery: false,
     };
     let settings = tailchat_tui::Settings {
         attach: Box::new(move || Box::pin(tailchat_node::client::Client::open(config.clone()))),

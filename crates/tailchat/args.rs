@@ -217,12 +217,19 @@ pub(crate) enum Command {
     /// List the addresses of peers, add or forget one
     #[command(after_help = "Example: tailchat peers add 100.101.102.103")]
     Peers(PeersArgs),
-    /// Say how rooms stand with connected peers; exit 0 only if all are equal
+    /// Say how rooms stand with others; exit 0 only if there are connected peers and all are equal
     #[command(after_help = "Example: tailchat status kitchen --wait 30 && echo everybody has everything")]
     Status(StatusArgs),
     /// Run a peer without a screen until it is told to stop
     #[command(after_help = "Example: tailchat serve --listen 100.101.102.103")]
     Serve,
+    /// Say what is wrong, and the command that mends it; exit 1 if something is
+    #[command(
+        after_help = "Looks at the tailchat that runs, its port and who came in by it, firewalls, addresses, peers, rooms, the disk\n\
+                      and the data folder. Changes nothing: what it names as a mend is yours to type.\n\n\
+                      Example: tailchat doctor --json | jq 'select(.level == \"wrong\")'"
+    )]
+    Doctor,
     /// Verify every record on disk; exit 5 if something is damaged
     #[command(after_help = "Example: tailchat check kitchen")]
     Check(CheckArgs),

@@ -134,6 +134,7 @@ async fn dispatch(command: Command, everywhere: &Everywhere, out: &mut Output) -
             }
         },
         Command::Status(args) => commands::status::status(args, everywhere, out).await,
+        Command::Doctor => commands::doctor::doctor(everywhere, out).await,
         Command::Serve => commands::serve::serve(everywhere, out).await,
         Command::Check(args) => commands::check::check(args, everywhere, out).await,
         Command::Demo => commands::demo::demo(out).await,

@@ -100,6 +100,7 @@ pub(crate) fn config(everywhere: &Everywhere, online: Online) -> Result<Config> 
         name: everywhere.own_name.clone(),
         default_name: login_name(),
         online: online == Online::Yes,
+        discovery: !everywhere.no_discovery,
     })
 }
 

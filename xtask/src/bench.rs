@@ -292,6 +292,7 @@ async fn client(peer: &Peer) -> Result<Client> {
         name: None,
         default_name: "bench".into(),
         online: false,
+        discovery: false,
     };
     let client = Client::open(config).await?;
     ensure!(client.is_remote(), "the peer does not answer on its socket");

@@ -10,6 +10,7 @@ pub mod devices;
 pub mod document;
 pub mod engine;
 pub mod entry;
+pub mod fingerprint;
 pub mod handshake;
 pub mod ids;
 pub mod limits;

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tailchat_core::amend::{Amends, Felt};
 use tailchat_core::devices::Writer;
-use tailchat_core::engine::{Engine, Identity, PeerState, PeerStatus};
+use tailchat_core::engine::{Engine, Identity, PeerState, PeerStatus, Strangers};
+use tailchat_core::fingerprint::Fingerprint;
 use tailchat_core::ids::{ActorId, DeviceId, MessageId, RoomId};
 use tailchat_core::roster::{Member, Roster};
 use tailchat_core::text;
 use tailchat_core::timeline::{Line, Place, Says};
 
 use crate::control::{
-    AddressItem, EXPORTED_MAX, MemberItem, MessageItem, MessageKind, PeerItem, REACTED_MAX, ReactionItem,
-    RoomItem, Standing, StatusItem,
+    DiskItem, EXPORTED_MAX, MemberItem, MessageItem, MessageKind, PeerItem, REACTED_MAX, ReactionItem,
+    RoomItem, Standing, StatusItem, TYPING_MAX, WAITING_ADDRS_MAX, WaitingItem,
 };
 use crate::invite::Invite;
 use crate::node::OpenRoom;
@@ -285,6 +286,8 @@ impl<'a> View<'a> {
         RoomItem {
             room: self.id.to_string(),
             name: room_name(self.id, self.room),
+            here: self.here(false).len() as u64,
+            typing: self.typing(),
             topic: self.room.roster.topic().unwrap_or_default().to_owned(),
             known_as: (!self.room.facts.alias.is_empty()).then(|| known_as(self.id, &self.room.roster)),
             invite: invite.to_string(),
@@ -297,29 +300,76 @@ impl<'a> View<'a> {
             mentions: counts.mentions,
             draft: !self.room.facts.draft.is_empty(),
             muted: self.room.facts.muted,
+            waiting: self.waiting(),
         }
     }
 
-    pub(crate) fn member_items(&self) -> Vec<MemberItem> {
-        let status = self.engine.room_status(self.id);
-        let connected: BTreeSet<DeviceId> = status
-            .iter()
-            .flat_map(|status| status.peers.iter().filter_map(|peer| peer.device))
+    /// Who answered so far, if the room was joined and nobody who has it was met yet.
+    fn waiting(&self) -> Option<Box<WaitingItem>> {
+        let met = self.members.iter().any(|member| member.writer != self.me);
+        if met || !self.room.facts.newcomer || self.engine.present(self.id).next().is_some() {
+            return None;
+        }
+        let Strangers { peers, mut addrs } = self.engine.strangers(self.id);
+        addrs.truncate(WAITING_ADDRS_MAX);
+        let answered = peers;
+        Some(Box::new(WaitingItem { answered, addrs }))
+    }
+
+    /// When each device was last heard of, in milliseconds since 1970.
+    fn seen(&self) -> BTreeMap<DeviceId, i64> {
+        let before = self.room.facts.disks.iter();
+        let mut seen: BTreeMap<_, _> = before
+            .filter_map(|(device, disk)| Some((*device, disk.seen_ms?)))
             .collect();
-        let seen: BTreeMap<DeviceId, i64> = self.engine.last_seen(self.id).collect();
-        let item = |member: &Member| MemberItem {
-            name: self.tell_apart(&member.name, member.writer),
-            ignored: self.ignored.contains(&member.writer),
-            person: member.writer.person.to_string(),
-            devices: member.devices.len() as u64,
-            online: member.writer == self.me
-                || member.devices.iter().any(|device| connected.contains(device)),
-            me: member.writer == self.me,
-            last_seen_ms: member
-                .devices
-                .iter()
-                .filter_map(|device| seen.get(device).copied())
-                .max(),
+        for (device, ms) in self.engine.last_seen(self.id) {
+            seen.entry(device)
+                .and_modify(|seen| *seen = ms.max(*seen))
+                .or_insert(ms);
+        }
+        seen
+    }
+
+    /// Other members who are there, or only those who write something.
+    fn here(&self, typing: bool) -> BTreeSet<Writer> {
+        let here = self.engine.here(self.id).filter(|here| here.typing || !typing);
+        let mut people: BTreeSet<_> = here
+            .filter_map(|here| self.people.get(&here.device).copied())
+            .collect();
+        people.remove(&self.me);
+        people
+    }
+
+    fn typing(&self) -> Vec<String> {
+        let typing = self.here(true);
+        let members = self.members.iter();
+        let names = members
+            .filter(|member| typing.contains(&member.writer) && !self.ignored.contains(&member.writer));
+        let names = names.map(|member| self.tell_apart(&member.name, member.writer));
+        names.take(TYPING_MAX).collect()
+    }
+
+    pub(crate) fn member_items(&self) -> Vec<MemberItem> {
+        let present: BTreeSet<_> = self.engine.here(self.id).map(|here| here.device).collect();
+        let (own, seen) = (self.engine.identity().device, self.seen());
+        let disk = |device: &DeviceId| DiskItem {
+            device: device.to_string(),
+            here: *device == own,
+            online: *device == own || present.contains(device),
+            last_seen_ms: seen.get(device).copied().filter(|_| *device != own),
+        };
+        let item = |member: &Member| {
+            let disks: Vec<_> = member.devices.iter().map(disk).collect();
+            MemberItem {
+                name: self.tell_apart(&member.name, member.writer),
+                ignored: self.ignored.contains(&member.writer),
+                person: member.writer.person.to_string(),
+                devices: member.devices.len() as u64,
+                online: member.writer == self.me || disks.iter().any(|disk| disk.online),
+                me: member.writer == self.me,
+                last_seen_ms: disks.iter().filter_map(|disk| disk.last_seen_ms).max(),
+                disks,
+            }
         };
         self.members.iter().map(item).collect()
     }
@@ -333,10 +383,11 @@ impl<'a> View<'a> {
 
     pub(crate) fn status(&self) -> Option<StatusItem> {
         let status = self.engine.room_status(self.id)?;
-        let seen: BTreeMap<DeviceId, i64> = self.engine.last_seen(self.id).collect();
+        let seen = self.seen();
         let peer = |peer: &PeerStatus| PeerItem {
             peer: peer.name.clone(),
             addr: peer.addr.clone(),
+            connected: true,
             state: standing(peer.state),
             ahead: peer.ahead,
             behind: peer.behind,
@@ -357,8 +408,38 @@ impl<'a> View<'a> {
             failing: status.failing.clone(),
             forks: status.forks.iter().map(fork).collect(),
             findings: self.room.findings.clone(),
-            peers: status.peers.iter().map(peer).collect(),
+            peers: status.peers.iter().map(peer).chain(self.absent(&seen)).collect(),
+            fingerprint: Fingerprint::of(self.id, &status.durable.digest()).to_string(),
+            waiting: self.waiting(),
         })
+    }
+
+    /// Members' disks that are not connected, as they were last heard of.
+    fn absent(&self, seen: &BTreeMap<DeviceId, i64>) -> Vec<PeerItem> {
+        let here = self
+            .engine
+            .present(self.id)
+            .chain([self.engine.identity().device]);
+        let here: BTreeSet<_> = here.collect();
+        let disks = self.engine.disks(self.id).map(|disk| (disk.device, disk));
+        let disks: BTreeMap<_, _> = disks.collect();
+        let devices = self.members.iter().flat_map(|member| {
+            let devices = member.devices.iter().map(move |device| (member, device));
+            devices.filter(|(_, device)| !here.contains(device))
+        });
+        let item = |(member, device): (&Member, &DeviceId)| {
+            let disk = disks.get(device);
+            PeerItem {
+                peer: self.tell_apart(&member.name, member.writer),
+                addr: String::new(),
+                connected: false,
+                state: disk.map_or(Standing::Unknown, |disk| standing(disk.state)),
+                ahead: disk.map_or(0, |disk| disk.ahead),
+                behind: disk.map_or(0, |disk| disk.behind),
+                last_seen_ms: seen.get(device).copied(),
+            }
+        };
+        devices.map(item).collect()
     }
 }
 
@@ -394,40 +475,6 @@ fn standing(state: PeerState) -> Standing {
         PeerState::Behind => Standing::Behind,
         PeerState::Apart => Standing::Apart,
     }
-}
-
-/// The addresses that are dialled and the peers that are connected, a line each.
-pub(crate) fn addresses<'a>(
-    engine: &Engine,
-    rooms: impl Iterator<Item = (RoomId, &'a OpenRoom)>,
-) -> Vec<AddressItem> {
-    let mut items: BTreeMap<String, AddressItem> = BTreeMap::new();
-    for address in engine.addresses() {
-        let item = AddressItem {
-            addr: address.addr.clone(),
-            connected: address.connected,
-            peer: None,
-            rooms: Vec::new(),
-            problem: address.problem,
-        };
-        items.insert(address.addr, item);
-    }
-    for (id, room) in rooms {
-        for peer in engine.room_status(id).iter().flat_map(|status| &status.peers) {
-            let item = items.entry(peer.addr.clone()).or_insert_with(|| AddressItem {
-                addr: peer.addr.clone(),
-                connected: true,
-                peer: None,
-                rooms: Vec::new(),
-                problem: None,
-            });
-            item.connected = true;
-            item.problem = None;
-            item.peer = Some(peer.name.clone());
-            item.rooms.push(room_name(id, room));
-        }
-    }
-    items.into_values().collect()
 }
 
 #[cfg(test)]

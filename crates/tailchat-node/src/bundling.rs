@@ -12,7 +12,6 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use crate::answers::room_name;
 use crate::control::{Answer, Bundled, Code, Failure, Item, MergeRequest, MergedItem, hex};
-use crate::facts::Held;
 use crate::node::{Node, random};
 use crate::reading::file_items;
 use crate::requests::{busy, left};
@@ -189,33 +188,13 @@ impl Node {
             let why = "that is you, here; say for whom else the bundle is, or leave --for out";
             return Err(Failure::new(Code::Usage, why));
         }
-        let known = self.held(room);
+        let known = self.engine.known_disks(room);
+        let known: BTreeMap<_, BTreeMap<_, _>> = known
+            .map(|(device, claims)| (device, claims.map(|claim| (claim.actor, claim.seq)).collect()))
+            .collect();
         let disks: Option<Vec<_>> = devices.iter().map(|device| known.get(device)).collect();
         let holds = disks.map(|disks| held_by_all(&disks));
         Ok(Reader { name, holds })
-    }
-
-    /// What other members' disks are known to hold: what was heard since the start, and what was kept then.
-    fn held(&self, room: RoomId) -> Held {
-        let mut held = self.rooms.get(&room).map(|open| open.facts.held.clone());
-        let held_by = held.get_or_insert_default();
-        for (device, claims) in self.engine.known_disks(room) {
-            let ends: &mut BTreeMap<_, _> = held_by.entry(device).or_default();
-            for claim in claims {
-                let seq = ends.entry(claim.actor).or_default();
-                *seq = claim.seq.max(*seq);
-            }
-        }
-        held.unwrap_or_default()
-    }
-
-    /// Has what other members' disks hold kept over a stop, if there is news of it.
-    pub(crate) fn keep_held(&mut self, room: RoomId) {
-        let held = self.held(room);
-        let kept = self.rooms.get_mut(&room).map(|open| &mut open.facts.held);
-        if kept.is_some_and(|kept| std::mem::replace(kept, held.clone()) != held) {
-            self.facts_changed(room);
-        }
     }
 
     /// The open room that a bundle's section is for.
@@ -252,7 +231,7 @@ impl Node {
             Some(Piece::Vector(claims)) => {
                 let device = head.device();
                 self.feed(Event::VectorBrought { room, device, claims });
-                self.keep_held(room);
+                self.keep_disks(room);
                 let item = self.merged_item(room, &Merged::default());
                 Ok(Pending::items([Item::Merged(item)]))
             }

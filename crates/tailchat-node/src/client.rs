@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::control::{Answer, Code, Failure, Item, NodeItem, Request};
+use crate::finding;
 use crate::folder;
 use crate::node::{ASKS_MAX, Node};
 use crate::session::{Ask, Page, SessionId, Sessions};
@@ -35,6 +36,9 @@ pub struct Config {
     pub default_name: String,
     /// Whether to listen and dial; a command that only writes and reads does neither.
     pub online: bool,
+    /// Whether to look for peers beyond the addresses that are known. Who listens on this machine alone only reads the
+    /// hosts file.
+    pub discovery: bool,
 }
 
 /// A connection to a node.
@@ -151,7 +155,14 @@ impl Client {
         })?;
         let (events, net_events) = mpsc::channel(EVENTS_CAPACITY);
         let net = match config.online {
-            true => Some(start_net(&listen, config.listen.is_some() || serving, events).map_err(failed)?),
+            true => {
+                let mut net =
+                    start_net(&listen, config.listen.is_some() || serving, events).map_err(failed)?;
+                if config.discovery {
+                    net.discover(finding::discovery(&config.data, &net.listening()));
+                }
+                Some(net)
+            }
             false => None,
         };
         let (asks, asked) = mpsc::channel(ASKS_MAX);

@@ -3,16 +3,19 @@
 //! [`Answer::Item`]s and then one [`Answer::Done`] or [`Answer::Failed`]. Closing the connection cancels.
 //! Knows no socket and no terminal.
 
+mod findings;
 pub mod hex;
 mod items;
 mod query;
 
 use serde::{Deserialize, Serialize};
 
+pub use findings::{Area, FindingItem, Level};
 pub use items::{
-    AddressItem, Change, CheckItem, EXPORTED_MAX, FoundItem, Item, MemberItem, MergedItem, MessageItem,
-    MessageKind, NodeItem, PageItem, PeerItem, REACTED_MAX, ReactionItem, Remaining, RoomItem, SHOWN_MAX,
-    SearchedItem, ShownItem, Standing, StatusItem,
+    AddressItem, Change, CheckItem, DiskItem, EXPORTED_MAX, FoundItem, Item, MemberItem, MergedItem,
+    MessageItem, MessageKind, NodeItem, PageItem, PeerItem, REACTED_MAX, ReactionItem, Remaining, RoomItem,
+    SHOWN_MAX, SearchedItem, ShownItem, SourceItem, SourceStanding, Standing, StatusItem, TYPING_MAX,
+    WAITING_ADDRS_MAX, WaitingItem,
 };
 pub use query::{QUERY_PART_LEN_MAX, QUERY_PARTS_MAX, Query, QueryError, ReadTime, Sought};
 
@@ -209,8 +212,14 @@ pub enum Request {
     },
     /// Takes in a piece of a bundle; answered by one [`Item::Merged`] when what was new in it is durable.
     Merge(MergeRequest),
-    /// Lists addresses and connected peers as [`Item::Address`].
+    /// Lists the ways in which addresses are found as [`Item::Source`], then addresses and connected peers as
+    /// [`Item::Address`].
     Peers,
+    /// Somebody is writing something in a room; said again every few seconds as long as they do.
+    Typing {
+        /// In which room.
+        room: String,
+    },
     /// Dials an address, now and for ever.
     AddPeer {
         /// `HOST[:PORT]`.
@@ -228,6 +237,8 @@ pub enum Request {
         /// Wait until every one is equal with all connected peers, of which there must be one.
         wait: Wait,
     },
+    /// What is wrong with the node, its rooms and its peers, as [`Item::Finding`], without leaving the process.
+    Doctor,
     /// Verifies every record on disk; answered by [`Item::Check`] for each room.
     Check {
         /// Which room; all if none.

@@ -2,6 +2,7 @@
 //! call it, whom they would rather not read. In the
 //! room's log, never told to peers. Knows how it is spelt; decides nothing.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,14 +10,33 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tailchat_core::devices::Writer;
 use tailchat_core::ids::{ActorId, DeviceId};
+use tailchat_core::limits::DEVICES_MAX;
 use tailchat_core::read::ReadState;
+use tailchat_core::wire::Claim;
 
-/// Of members' disks, so many chains' ends are kept; what further disks hold is forgotten at a stop, and a bundle for
-/// their members has more than it needs.
+use crate::control::hex;
+
+/// Of members' disks, so many chains' ends are kept, of those that were seen last before others. Of further disks only
+/// when they were seen is kept: whether they have a message is then known again when somebody tells.
 const HELD_MAX: usize = 4096;
 
-/// How far disks hold each actor's changes.
-pub(crate) type Held = BTreeMap<DeviceId, BTreeMap<ActorId, u64>>;
+/// What is known of other members' disks.
+pub(crate) type Disks = BTreeMap<DeviceId, Remembered>;
+
+/// What is known of another member's disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Remembered {
+    /// When it was last heard of, in milliseconds since 1970; none if only others told of it.
+    pub(crate) seen_ms: Option<i64>,
+    /// What it held then, as far as that is known.
+    pub(crate) claims: Vec<Claim>,
+}
+
+/// What is known of this disk, to be changed; of more than [`DEVICES_MAX`] disks nothing is remembered.
+pub(crate) fn disk_of(disks: &mut Disks, device: DeviceId) -> Option<&mut Remembered> {
+    let fits = disks.len() < DEVICES_MAX || disks.contains_key(&device);
+    fits.then(|| disks.entry(device).or_default())
+}
 
 /// A room's local facts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,8 +55,8 @@ pub(crate) struct RoomFacts {
     pub(crate) alias: String,
     /// Whose messages are folded away and never count.
     pub(crate) ignored: BTreeSet<Writer>,
-    /// What other members' disks are known to hold.
-    pub(crate) held: Held,
+    /// What is known of other members' disks.
+    pub(crate) disks: Disks,
 }
 
 /// As JSON; what a version before did not have yet is empty.
@@ -52,61 +72,85 @@ struct Written {
     alias: String,
     /// People and one of their devices, in hexadecimal.
     ignored_writers: Vec<(String, String)>,
-    #[serde(skip_serializing_if = "WrittenHeld::is_empty")]
-    held: WrittenHeld,
+    #[serde(skip_serializing_if = "WrittenDisks::is_empty")]
+    disks: WrittenDisks,
 }
 
-/// What disks hold, each actor spelt once.
+/// What is known of disks, each actor spelt once.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
-struct WrittenHeld {
+struct WrittenDisks {
     /// In hexadecimal.
     actors: Vec<String>,
-    /// Each device, in hexadecimal, with actors by place and their last changes.
-    disks: Vec<(String, Vec<(usize, u64)>)>,
+    disks: Vec<WrittenDisk>,
 }
 
-impl WrittenHeld {
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct WrittenDisk {
+    /// In hexadecimal.
+    device: String,
+    seen_ms: Option<i64>,
+    /// An actor by its place, how many changes, entries and messages, and the last one's hash, in hexadecimal.
+    ends: Vec<(usize, u64, u64, u64, String)>,
+}
+
+impl WrittenDisks {
     fn is_empty(&self) -> bool {
         self.disks.is_empty()
     }
 }
 
-impl From<&Held> for WrittenHeld {
-    fn from(held: &Held) -> Self {
+impl From<&Disks> for WrittenDisks {
+    fn from(disks: &Disks) -> Self {
         let mut written = Self::default();
-        let (mut places, mut left) = (BTreeMap::new(), HELD_MAX);
-        for (device, ends) in held {
-            if ends.len() > left {
-                continue;
-            }
-            left -= ends.len();
-            let ends = ends.iter().map(|(actor, seq)| {
-                let place = *places.entry(*actor).or_insert_with(|| {
-                    written.actors.push(actor.to_string());
+        let mut places = BTreeMap::new();
+        let mut left = HELD_MAX;
+        let mut latest: Vec<_> = disks.iter().collect();
+        latest.sort_by_key(|(_, disk)| Reverse(disk.seen_ms));
+        for (device, disk) in latest {
+            let fits = disk.claims.len() <= left;
+            let kept = disk.claims.iter().filter(|_| fits);
+            let ends = kept.map(|claim| {
+                let place = *places.entry(claim.actor).or_insert_with(|| {
+                    written.actors.push(claim.actor.to_string());
                     written.actors.len() - 1
                 });
-                (place, *seq)
+                let hash = hex::encode(&claim.hash);
+                (place, claim.seq, claim.entries, claim.messages, hash)
             });
-            let ends = ends.collect();
-            written.disks.push((device.to_string(), ends));
+            let ends: Vec<_> = ends.collect();
+            left -= ends.len();
+            written.disks.push(WrittenDisk {
+                device: device.to_string(),
+                seen_ms: disk.seen_ms,
+                ends,
+            });
         }
         written
     }
 }
 
-impl From<WrittenHeld> for Held {
-    fn from(written: WrittenHeld) -> Self {
+impl From<WrittenDisks> for Disks {
+    fn from(written: WrittenDisks) -> Self {
         let actor = |place: usize| written.actors.get(place)?.parse::<ActorId>().ok();
-        let ends = |ends: Vec<(usize, u64)>| {
-            let ends = ends.into_iter();
-            ends.filter_map(|(place, seq)| Some((actor(place)?, seq)))
-                .collect()
+        let claim = |(place, seq, entries, messages, hash): (usize, u64, u64, u64, String)| {
+            Some(Claim {
+                actor: actor(place)?,
+                seq,
+                entries,
+                messages,
+                hash: hex::decode(&hash)?.try_into().ok()?,
+            })
         };
-        let disks = written.disks.into_iter();
-        disks
-            .filter_map(|(device, held)| Some((device.parse().ok()?, ends(held))))
-            .collect()
+        let disk = |disk: WrittenDisk| {
+            let remembered = Remembered {
+                seen_ms: disk.seen_ms,
+                claims: disk.ends.into_iter().filter_map(claim).collect(),
+            };
+            Some((disk.device.parse().ok()?, remembered))
+        };
+        written.disks.into_iter().filter_map(disk).collect()
     }
 }
 
@@ -125,7 +169,7 @@ impl RoomFacts {
             muted: self.muted,
             alias: self.alias.clone(),
             ignored_writers: self.ignored.iter().map(spelt).collect(),
-            held: (&self.held).into(),
+            disks: (&self.disks).into(),
         };
         serde_json::to_vec(&written).unwrap_or_default()
     }
@@ -153,7 +197,7 @@ impl RoomFacts {
             muted: written.muted,
             alias: written.alias,
             ignored: written.ignored_writers.iter().filter_map(writer_of).collect(),
-            held: written.held.into(),
+            disks: written.disks.into(),
         }
     }
 }
@@ -172,6 +216,16 @@ mod tests {
     use tailchat_core::ids::{DeviceId, PersonId};
 
     use super::*;
+
+    fn claim(n: u8) -> Claim {
+        Claim {
+            actor: ActorId([n; 16]),
+            seq: u64::from(n),
+            entries: 20,
+            messages: 19,
+            hash: [n; 8],
+        }
+    }
 
     #[test]
     fn what_is_kept_comes_back_and_what_older_versions_wrote_is_read() {
@@ -192,14 +246,16 @@ mod tests {
         read.mark(ActorId([7; 16]), 12..13).unwrap();
         read.mark(ActorId([8; 16]), 0..1).unwrap();
         assert_eq!(RoomFacts::decode(Some(&facts.encode())), facts);
-        facts.held.insert(
-            DeviceId([1; 16]),
-            [(ActorId([7; 16]), 5), (ActorId([8; 16]), 1)].into(),
-        );
-        facts
-            .held
-            .insert(DeviceId([2; 16]), [(ActorId([8; 16]), 3)].into());
-        facts.held.insert(DeviceId([3; 16]), BTreeMap::new());
+        let disk = |seen_ms, ends: &[u8]| Remembered {
+            seen_ms,
+            claims: ends.iter().map(|n| claim(*n)).collect(),
+        };
+        facts.disks = [
+            (DeviceId([1; 16]), disk(Some(1_795_359_600_000), &[7, 8])),
+            (DeviceId([2; 16]), disk(None, &[8])),
+            (DeviceId([3; 16]), disk(Some(5), &[])),
+        ]
+        .into();
         assert_eq!(RoomFacts::decode(Some(&facts.encode())), facts);
         let old = RoomFacts::decode(Some(br#"{"left":true}"#));
         assert!(old.left && old.draft.is_empty());
@@ -208,18 +264,25 @@ mod tests {
     }
 
     #[test]
-    fn of_more_disks_than_are_kept_some_are_forgotten_whole() {
-        let ends = || (0..1000).map(|n: u128| (ActorId(n.to_le_bytes()), 9)).collect();
-        let held: Held = (0..6).map(|n| (DeviceId([n; 16]), ends())).collect();
+    fn of_more_disks_than_are_kept_those_seen_last_are_kept_whole_and_of_the_rest_the_time() {
+        let held = |seen: u8| Remembered {
+            seen_ms: Some(i64::from(seen)),
+            claims: (0..1000)
+                .map(|n: u128| Claim {
+                    actor: ActorId(n.to_le_bytes()),
+                    ..claim(9)
+                })
+                .collect(),
+        };
         let facts = RoomFacts {
-            held,
+            disks: (0..6).map(|n| (DeviceId([n; 16]), held(n))).collect(),
             ..RoomFacts::default()
         };
-        let kept = RoomFacts::decode(Some(&facts.encode())).held;
-        assert_eq!(kept.len(), 4);
-        assert!(
-            kept.iter()
-                .all(|(device, ends)| facts.held.get(device) == Some(ends))
-        );
+        let kept = RoomFacts::decode(Some(&facts.encode())).disks;
+        for n in 0..6 {
+            let (kept, known) = (&kept[&DeviceId([n; 16])], &facts.disks[&DeviceId([n; 16])]);
+            assert_eq!(kept.seen_ms, known.seen_ms);
+            assert_eq!(kept.claims == known.claims, n >= 2, "{n}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use tailchat_core::engine::Identity;
+use tailchat_core::engine::{Identity, Remembered};
 use tailchat_core::ids::{DeviceId, RoomId};
 use tailchat_store::error::StoreError;
 use tailchat_store::folder::{Folder, FolderError};
@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
 use crate::control::{Code, Failure};
+use crate::finding;
 use crate::identity::{self, Known, KnownLink};
 use crate::indexing::{self, IndexHandle, Told};
 use crate::journal::JournalError;
@@ -36,7 +37,7 @@ pub(crate) struct Start {
     pub(crate) later: Vec<Later>,
     pub(crate) index: IndexHandle,
     pub(crate) told: mpsc::Receiver<Told>,
-    pub(crate) addresses: Vec<String>,
+    pub(crate) addresses: Vec<Remembered>,
     /// Why rooms that are here are not open.
     pub(crate) closed: Vec<String>,
     /// What else a person should know of.
@@ -62,7 +63,7 @@ impl From<Failure> for Refused {
 /// Work for the folder's task.
 enum Work {
     Remember {
-        addrs: Vec<String>,
+        addrs: Vec<Remembered>,
     },
     SaveIdentity {
         identity: Known,
@@ -95,7 +96,7 @@ enum Work {
 /// The way to the folder's task.
 pub(crate) struct FolderHandle {
     work: mpsc::Sender<Work>,
-    remembered: Vec<String>,
+    remembered: Vec<Remembered>,
 }
 
 /// Opens the folder and everything in it. Blocks.
@@ -109,9 +110,7 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
     let damaged = |err: StoreError| Failure::new(Code::Damaged, err.to_string());
     let mut warnings = Vec::new();
     let addresses = match folder.read_fact(ADDRESSES) {
-        Ok(fact) => fact
-            .and_then(|fact| serde_json::from_slice(&fact).ok())
-            .unwrap_or_default(),
+        Ok(fact) => fact.map(|fact| finding::decode(&fact)).unwrap_or_default(),
         Err(err) => {
             warnings.push(format!("the remembered addresses of peers are lost: {err}"));
             Vec::new()
@@ -197,7 +196,7 @@ impl FolderHandle {
     }
 
     /// Keeps the addresses over a restart; a list that is refused comes again with the next change.
-    pub(crate) fn remember(&mut self, addrs: Vec<String>) {
+    pub(crate) fn remember(&mut self, addrs: Vec<Remembered>) {
         if addrs != self.remembered
             && self
                 .work
@@ -311,8 +310,7 @@ impl FolderHandle {
 fn carry_out(folder: &mut Folder, index: &IndexHandle, work: Work) -> Option<(mpsc::Sender<Done>, Done)> {
     match work {
         Work::Remember { addrs } => {
-            let bytes = serde_json::to_vec(&addrs).unwrap_or_default();
-            if let Err(err) = folder.write_fact(ADDRESSES, &bytes) {
+            if let Err(err) = folder.write_fact(ADDRESSES, &finding::encode(&addrs)) {
                 tracing::warn!("the addresses are not saved: {err}");
             }
             None

@@ -86,9 +86,14 @@ pub(crate) fn with_port(addr: &str) -> Result<String, Failure> {
 
 /// Where others can dial us, the most reachable first, given where we listen.
 pub(crate) fn addresses(listening: &[SocketAddr]) -> Vec<String> {
-    let reachable = tailchat_net::reachable(listening)
-        .into_iter()
-        .take(INVITE_ADDRESSES_MAX);
+    let mut addresses = all_addresses(listening);
+    addresses.truncate(INVITE_ADDRESSES_MAX);
+    addresses
+}
+
+/// The same, more than fit an invite.
+pub(crate) fn all_addresses(listening: &[SocketAddr]) -> Vec<String> {
+    let reachable = tailchat_net::reachable(listening).into_iter();
     reachable.map(|addr| addr.to_string()).collect()
 }
 

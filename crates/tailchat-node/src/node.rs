@@ -23,7 +23,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::facts::RoomFacts;
+use crate::finding::Sources;
 use crate::folder::{FolderHandle, Start};
+use crate::heard::Hearing;
 use crate::identity::{Known, KnownLink};
 use crate::indexing::{AskedIndex, BACKLOG_MAX, IndexHandle, Life, Question, Told};
 use crate::opening::{Later, Loaded};
@@ -47,6 +49,7 @@ pub(crate) struct OpenRoom {
     /// Since when the facts are other than on disk.
     pub(crate) unkept_since: Option<Duration>,
     pub(crate) counted: Counted,
+    pub(crate) hearing: Hearing,
     /// Where the log ends with what was shown last.
     end: Position,
     /// The newest page as a peer tells it, while most of the room is missing.
@@ -89,6 +92,10 @@ pub(crate) struct Node {
     pub(crate) becoming: Option<PersonId>,
     pub(crate) listening: Vec<SocketAddr>,
     pub(crate) serving: bool,
+    /// The host of a peer that dialled us from elsewhere.
+    pub(crate) dialled_by: Option<String>,
+    /// What the ways in which addresses are found give now.
+    pub(crate) sources: Sources,
     /// Why rooms that are in the folder are not open.
     pub(crate) closed: Vec<String>,
     /// What else was found when the folder was opened.
@@ -149,6 +156,8 @@ impl Node {
             becoming: None,
             listening: net.as_ref().map(Net::listening).unwrap_or_default(),
             serving,
+            dialled_by: None,
+            sources: Sources::new(),
             closed: start.closed,
             warnings: start.warnings,
             next_ticket: 0,
@@ -176,9 +185,9 @@ impl Node {
         for later in start.later {
             node.read_room(later);
         }
-        for addr in start.addresses {
-            node.feed(Event::AddressAdded { addr });
-        }
+        node.feed(Event::AddressesRemembered {
+            addrs: start.addresses,
+        });
         (
             node,
             Wakes {
@@ -196,7 +205,10 @@ impl Node {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
+            let due = self.engine.due().map(|due| self.started + due);
+            let asks = async { tokio::time::sleep_until(due.unwrap_or(self.started).into()).await };
             tokio::select! {
+                () = asks, if due.is_some() => self.feed(Event::Ticked),
                 Some(event) = wakes.net.recv() => self.heard(event),
                 Some((room, outcome)) = wakes.outcomes.recv() => self.disk_did(room, outcome),
                 Some(told) = wakes.told.recv() => self.index_told(told),
@@ -212,6 +224,7 @@ impl Node {
 
     fn ticked(&mut self) {
         self.feed(Event::Ticked);
+        self.tick_disks();
         self.tick_facts();
         if self.unkept && self.backlog == 0 {
             self.unkept = !self.index.keep();
@@ -247,7 +260,9 @@ impl Node {
             Effect::LoadPreview { room, load, lines } => self.load_preview(room, load, lines),
             Effect::Preview { room, lines, .. } => self.show_preview(room, lines),
             Effect::PreviewEnded { room } => self.end_preview(room),
+            Effect::Present { room } => self.room_changed(room),
             Effect::Heard { room } => {
+                self.disks_heard(room);
                 self.settle_in(room);
                 self.disks_changed(room);
             }
@@ -329,7 +344,9 @@ impl Node {
                 why: why.to_string(),
             },
             NetEvent::DialFailed { addr, why } => Event::DialFailed { addr, why },
-            NetEvent::Found { .. } | NetEvent::NetworkChanged => return,
+            found @ (NetEvent::Found { .. } | NetEvent::NetworkChanged) => {
+                return self.found_addresses(found);
+            }
         };
         self.feed(event);
     }
@@ -518,6 +535,7 @@ impl Node {
                 facts,
                 unkept_since: None,
                 counted: Counted::unknown(),
+                hearing: Hearing::default(),
                 preview: Vec::new(),
                 end: Position {
                     stretch: 0,
@@ -527,13 +545,14 @@ impl Node {
             },
         );
         self.feed(Event::RoomOpened { room: id, opened });
+        self.recall_disks(id);
         self.lines_changed(id);
         self.links_heard(id);
     }
 
     /// Closes a room and gives what tells when its disk is at rest.
     pub(crate) fn close_room(&mut self, id: RoomId) -> oneshot::Receiver<()> {
-        self.keep_held(id);
+        self.keep_disks(id);
         self.feed(Event::RoomClosed { room: id });
         self.room_changed(id);
         if self
@@ -563,7 +582,7 @@ fn net_id(conn: ConnId) -> tailchat_net::ConnId {
 }
 
 /// A host as it stands before `:PORT`.
-fn host(ip: IpAddr) -> String {
+pub(crate) fn host(ip: IpAddr) -> String {
     match ip.to_canonical() {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),

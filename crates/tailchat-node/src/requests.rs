@@ -8,7 +8,7 @@ use tailchat_core::engine::{Event, PeerState};
 use tailchat_core::ids::RoomId;
 use tailchat_index::From;
 
-use crate::answers::{self, View};
+use crate::answers::View;
 use crate::control::{Answer, Code, Failure, Item, NodeItem, Request, RoomItem, StatusItem};
 use crate::invite::{self};
 use crate::node::Node;
@@ -156,6 +156,11 @@ impl Node {
                 self.feed(Event::AddressAdded { addr });
                 Ok(Pending::items([]))
             }
+            Request::Typing { room } => {
+                let room = self.resolve(&room)?;
+                self.feed(Event::Typed { room });
+                Ok(Pending::items([]))
+            }
             Request::ForgetPeer { addr } => self.forget_peer(&addr),
             question => self.look_up(question),
         }
@@ -192,14 +197,7 @@ impl Node {
                     ..Lines::all(room, from)
                 }))
             }
-            Request::Peers => {
-                let rooms = self.rooms.iter().map(|(id, room)| (*id, room));
-                Ok(Pending::items(
-                    answers::addresses(&self.engine, rooms)
-                        .into_iter()
-                        .map(Item::Address),
-                ))
-            }
+            Request::Peers => Ok(self.peers()),
             Request::Status { room, wait } => {
                 let rooms = self.resolve_all(room.as_deref())?;
                 let deadline =
@@ -217,6 +215,7 @@ impl Node {
                 Ok(Pending::items([Item::Room(self.room_item(room))]))
             }
             Request::Watch => Ok(self.watch()),
+            Request::Doctor => Ok(self.doctor()),
             Request::Draft { room } => self.draft(&room),
             Request::Disks { room, messages } => self.disks_of(&room, &messages),
             _ => Ok(Pending::items([Item::Node(self.hello())])),
@@ -231,6 +230,11 @@ impl Node {
             serving: self.serving,
             closed: self.closed.clone(),
             warnings: self.warnings.clone(),
+            reachable: match self.listening.is_empty() {
+                true => Vec::new(),
+                false => invite::all_addresses(&self.listening),
+            },
+            dialled_by: self.dialled_by.clone(),
         }
     }
 
@@ -242,21 +246,6 @@ impl Node {
         let peers = invite::addresses(&self.listening);
         let item = self.view(id).map(|view| view.room(&peers));
         item.unwrap_or_else(|| unreachable_room(id))
-    }
-
-    pub(crate) fn forget_peer(&mut self, addr: &str) -> Result<Pending, Failure> {
-        let known = self.engine.addresses().into_iter().map(|address| address.addr);
-        let on_host =
-            |known: &String| known == addr || known.rsplit_once(':').is_some_and(|(host, _)| host == addr);
-        let found: Vec<_> = known.filter(on_host).collect();
-        if found.is_empty() {
-            let why = format!("no address \"{addr}\" is known; `tailchat peers` lists them");
-            return Err(Failure::new(Code::NotFound, why));
-        }
-        found
-            .into_iter()
-            .for_each(|addr| self.feed(Event::AddressForgotten { addr }));
-        Ok(Pending::items([]))
     }
 
     /// Ends a request that a disk has carried out, or not.

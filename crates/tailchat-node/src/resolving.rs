@@ -119,9 +119,13 @@ impl Request {
                 [room] => Concerned::Room(room),
                 _ => Concerned::All,
             },
-            Self::Hello | Self::New { .. } | Self::Peers | Self::AddPeer { .. } | Self::ForgetPeer { .. } => {
-                Concerned::Nothing
-            }
+            // Whoever asks what is wrong is not to wait for what may be.
+            Self::Hello
+            | Self::Doctor
+            | Self::New { .. }
+            | Self::Peers
+            | Self::AddPeer { .. }
+            | Self::ForgetPeer { .. } => Concerned::Nothing,
             Self::Merge(merge) => Concerned::Tagged(&merge.head),
             Self::Rooms | Self::Name { .. } | Self::Link | Self::TakeLink { .. } | Self::Watch => {
                 Concerned::All
@@ -143,6 +147,7 @@ impl Request {
             | Self::Read { room, .. }
             | Self::Disks { room, .. }
             | Self::Draft { room }
+            | Self::Typing { room }
             | Self::SetDraft { room, .. }
             | Self::Mute { room, .. }
             | Self::Members { room }

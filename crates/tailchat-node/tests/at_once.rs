@@ -17,6 +17,7 @@ fn config(data: &Path, online: bool) -> Config {
         name: None,
         default_name: "ann".into(),
         online,
+        discovery: false,
     }
 }
 

@@ -213,6 +213,8 @@ impl Stage {
                 serving: false,
                 closed: Vec::new(),
                 warnings: Vec::new(),
+                reachable: Vec::new(),
+                dialled_by: None,
             })],
             Request::Rooms => self
                 .rooms
@@ -374,6 +376,7 @@ impl MadeUp {
             peers: vec![PeerItem {
                 peer: "bob".into(),
                 addr: "10.0.0.2".into(),
+                connected: true,
                 state: Standing::Equal,
                 ahead: 0,
                 behind: 0,
@@ -395,6 +398,8 @@ impl MadeUp {
             forks: Vec::new(),
             findings: Vec::new(),
             peers: self.peers.clone(),
+            fingerprint: "tissue pull price start keen boring okay notice".into(),
+            waiting: self.item.waiting.clone(),
         }
     }
 
@@ -475,6 +480,7 @@ fn member(name: &str, online: bool, me: bool) -> MemberItem {
         me,
         ignored: false,
         last_seen_ms: (!online).then_some(NOON_MS - 3 * 3_600_000),
+        disks: Vec::new(),
     }
 }
 

@@ -234,6 +234,7 @@ impl Folder {
             name: None,
             default_name: name.to_owned(),
             online,
+            discovery: false,
         }
     }
 }

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tailchat_core::text;
 use tailchat_node::client::Client;
-use tailchat_node::control::{Answer, Code, Failure, Request, RoomItem, Wait};
+use tailchat_node::control::{Answer, Code, Failure, Request, RoomItem, Wait, WaitingItem};
 use tailchat_node::invite::Invite;
 
 use super::rooms::{room_item, room_row};
+use super::status::waits;
 use crate::args::{Everywhere, JoinArgs, at_most};
 use crate::print::{Output, counted};
 use crate::reach::{Online, Stopped, config, with_node};
@@ -19,6 +20,7 @@ const ALONE: Duration = Duration::from_secs(10);
 /// `tailchat join`.
 pub(crate) async fn join(args: JoinArgs, everywhere: &Everywhere, out: &mut Output) -> Result<()> {
     let invite = invite(&args.room)?;
+    let invited = invite.parse::<Invite>()?.peers;
     let mut durable = false;
     let done = with_node(config(everywhere, Online::Yes)?, async |client| {
         let wait = match args.wait {
@@ -32,7 +34,7 @@ pub(crate) async fn join(args: JoinArgs, everywhere: &Everywhere, out: &mut Outp
             wait,
         };
         client.request(request).await?;
-        let room = wait_visibly(client, wait, &mut durable, out).await?;
+        let room = wait_visibly(client, (wait, &invited), &mut durable, out).await?;
         show(&room, out)
     })
     .await;
@@ -63,14 +65,15 @@ fn invite(words: &[String]) -> Result<String> {
 /// Takes the answer and tells how it goes; returns the room as it is at the end.
 async fn wait_visibly(
     client: &mut Client,
-    wait: Wait,
+    (wait, invited): (Wait, &[String]),
     durable: &mut bool,
     out: &mut Output,
 ) -> Result<RoomItem> {
     let mut waited = Waited {
         since: Instant::now(),
-        hinted: false,
+        told: None,
         room: None,
+        invited,
     };
     loop {
         let answer = match tokio::time::timeout(Duration::from_secs(1), client.next()).await {
@@ -106,28 +109,64 @@ async fn wait_visibly(
     }
 }
 
-struct Waited {
+struct Waited<'a> {
     since: Instant,
-    hinted: bool,
+    /// How many peers had answered without the room when that was told last.
+    told: Option<u64>,
     room: Option<RoomItem>,
+    /// The addresses in the invite.
+    invited: &'a [String],
 }
 
-impl Waited {
-    /// Who is alone for long reads why that may be, once.
+impl Waited<'_> {
+    /// Who is alone for long reads why that may be: once, and once more when somebody answers who does not have the room.
     fn hint(&mut self, out: &mut Output) {
-        let alone = self
-            .room
-            .as_ref()
-            .is_some_and(|room| room.connected == 0 && !room.met);
-        if self.hinted || !alone || self.since.elapsed() < ALONE {
+        let Some(waiting) = self.room.as_ref().and_then(|room| room.waiting.as_deref()) else {
+            return;
+        };
+        let news = self.told.is_none_or(|told| told == 0 && waiting.answered > 0);
+        if !news || self.since.elapsed() < ALONE {
             return;
         }
-        self.hinted = true;
-        out.note(
-            "Nobody was found yet. Is `tailchat serve` running at somebody who has the room, and is its port open?\n\
-             `tailchat peers` in another terminal shows what was tried; `tailchat peers add HOST` adds an address.",
-        );
+        self.told = Some(waiting.answered);
+        out.note(&likely_cause(waiting, self.invited));
     }
+}
+
+/// Why nobody who has the room was met yet. A wrong ID cannot be told from an absent room, unless peers answer.
+fn likely_cause(waiting: &WaitingItem, invited: &[String]) -> String {
+    let answered = match waiting.answered {
+        0 => {
+            return "Nobody was found yet. Is `tailchat serve` running at somebody who has the room, and is its port open?\n\
+                    `tailchat doctor` in another terminal tells what is wrong here, `tailchat peers` what was tried;\n\
+                    `tailchat peers add HOST` adds an address."
+                .to_owned();
+        }
+        1 => {
+            "1 tailchat peer answered and does not have this room: is the ID right, is that peer still in it?"
+                .to_owned()
+        }
+        answered => format!(
+            "{answered} tailchat peers answered and none of them has this room: is the ID right, are they still in it?"
+        ),
+    };
+    let of_invite = waiting.addrs.iter().filter(|addr| {
+        let mut invited = invited.iter();
+        invited.any(|peer| names(peer, addr))
+    });
+    let of_invite: Vec<_> = of_invite.map(String::as_str).collect();
+    match of_invite.is_empty() {
+        true => answered,
+        false => format!(
+            "{answered}\nOne of them is at {}, which the invite names.",
+            of_invite.join(", ")
+        ),
+    }
+}
+
+/// Whether an invite's address, with or without a port, is this one.
+fn names(peer: &str, addr: &str) -> bool {
+    peer == addr || addr.rsplit_once(':').is_some_and(|(host, _)| host == peer)
 }
 
 fn welcome(room: &RoomItem, wait: Wait, out: &mut Output) {
@@ -143,7 +182,10 @@ fn welcome(room: &RoomItem, wait: Wait, out: &mut Output) {
 fn standing(room: &RoomItem) -> String {
     let there_are = room.messages + room.behind;
     match (room.connected, room.behind) {
-        (0, _) => "waiting for others ...".to_owned(),
+        (0, _) => match &room.waiting {
+            Some(waiting) => format!("{} ...", waits(waiting)),
+            None => "waiting for others ...".to_owned(),
+        },
         (_, 0) => format!("connected, {}", counted(room.messages, "message")),
         (..) => format!("connected, {} of {there_are} messages", room.messages),
     }
@@ -172,5 +214,27 @@ mod tests {
         assert_eq!(failure.code, Code::Usage);
         assert!(failure.why.contains("did you mean 'q'"), "{failure}");
         assert!(invite(&[]).is_err());
+    }
+
+    #[test]
+    fn peers_without_the_room_are_told_from_nobody_and_the_invites_address_is_named() {
+        let waiting = |answered, addrs: &[&str]| WaitingItem {
+            answered,
+            addrs: addrs.iter().map(ToString::to_string).collect(),
+        };
+        let invited = ["10.0.0.2:24242".to_owned(), "ann".to_owned()];
+        let cause = |waiting| likely_cause(&waiting, &invited);
+        assert!(cause(waiting(0, &[])).starts_with("Nobody was found yet"));
+        assert!(cause(waiting(0, &[])).contains("tailchat doctor"));
+        let two = cause(waiting(2, &["10.0.0.9:24242"]));
+        assert!(two.starts_with("2 tailchat peers answered and none of them has this room"));
+        assert!(!two.contains("invite"), "{two}");
+        for addr in ["10.0.0.2:24242", "ann:24242"] {
+            let one = cause(waiting(1, &[addr]));
+            assert!(
+                one.contains(&format!("at {addr}, which the invite names")),
+                "{one}"
+            );
+        }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod amend;
 pub(crate) mod bundle;
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod join;

@@ -3,8 +3,9 @@
 use anyhow::Result;
 use serde::Serialize;
 use tailchat_core::text;
-use tailchat_node::control::{Code, Item, MemberItem, Reading, Request, RoomItem};
+use tailchat_node::control::{Code, DiskItem, Item, MemberItem, Reading, Request, RoomItem};
 
+use super::status::waits;
 use crate::args::{Everywhere, LeaveArgs, NewArgs, RoomArgs};
 use crate::print::{Output, Told, confirm, counted};
 use crate::reach::{Online, config, gather, gather_one, with_node};
@@ -25,6 +26,15 @@ struct MemberObject<'a> {
     online: bool,
     me: bool,
     ignored: bool,
+    last_seen: Option<String>,
+    disks: Vec<DiskObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct DiskObject<'a> {
+    device: &'a str,
+    here: bool,
+    online: bool,
     last_seen: Option<String>,
 }
 
@@ -107,7 +117,10 @@ pub(crate) fn room_row(room: &RoomItem) -> Vec<String> {
         room.room.clone(),
         counted(room.messages, "message"),
         counted(room.members, "member"),
-        format!("{} connected", room.connected),
+        match &room.waiting {
+            Some(waiting) => waits(waiting),
+            None => format!("{} connected", room.connected),
+        },
         unread(room),
         behind,
         room.known_as
@@ -203,14 +216,29 @@ fn object(member: &MemberItem) -> MemberObject<'_> {
         me: member.me,
         ignored: member.ignored,
         last_seen: member.last_seen_ms.map(time::utc),
+        disks: member.disks.iter().map(disk_object).collect(),
+    }
+}
+
+fn disk_object(disk: &DiskItem) -> DiskObject<'_> {
+    DiskObject {
+        device: &disk.device,
+        here: disk.here,
+        online: disk.online,
+        last_seen: disk.last_seen_ms.map(time::utc),
     }
 }
 
 fn row(member: &MemberItem) -> Vec<String> {
+    let seen = |ms| format!("seen {}", time::ago(ms, time::now_ms()));
+    let elsewhere = member.disks.iter().any(|disk| disk.online && !disk.here);
     let presence = match (member.me, member.online, member.last_seen_ms) {
-        (true, ..) => "you".to_owned(),
+        (true, ..) if member.devices < 2 => "you".to_owned(),
+        (true, ..) if elsewhere => "you, here and on another device".to_owned(),
+        (true, _, Some(ms)) => format!("you; on another device {}", seen(ms)),
+        (true, ..) => "you; your other device is offline".to_owned(),
         (_, true, _) => "online".to_owned(),
-        (_, _, Some(seen)) => format!("seen {}", time::ago(seen, time::now_ms())),
+        (_, _, Some(ms)) => seen(ms),
         (..) => "offline".to_owned(),
     };
     vec![

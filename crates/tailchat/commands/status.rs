@@ -5,7 +5,9 @@ use anyhow::Result;
 use serde::Serialize;
 use tailchat_core::text;
 use tailchat_node::client::Client;
-use tailchat_node::control::{Answer, Code, Failure, Item, PeerItem, Request, Standing, StatusItem, Wait};
+use tailchat_node::control::{
+    Answer, Code, Failure, Item, PeerItem, Request, Standing, StatusItem, Wait, WaitingItem,
+};
 
 use crate::args::{Everywhere, StatusArgs, at_most};
 use crate::print::{Output, Told, counted};
@@ -25,6 +27,8 @@ struct StatusObject<'a> {
     failing: Option<&'a str>,
     forks: &'a [String],
     findings: &'a [String],
+    fingerprint: &'a str,
+    waiting: Option<&'a WaitingItem>,
 }
 
 #[derive(Serialize)]
@@ -35,6 +39,7 @@ struct PeerObject<'a> {
     ahead: u64,
     behind: u64,
     last_seen: Option<String>,
+    connected: bool,
 }
 
 /// `tailchat status`.
@@ -91,10 +96,10 @@ fn show(room: &StatusItem, out: &mut Output) -> Result<()> {
         return out.object(&object(room));
     }
     let name = text::name(&room.name);
-    let alone = if room.peers.is_empty() {
-        ", nobody connected"
-    } else {
-        ""
+    let alone = match (&room.waiting, room.connected().next()) {
+        (Some(waiting), _) => format!(", {}", waits(waiting)),
+        (None, None) => ", nobody connected".to_owned(),
+        (None, Some(_)) => String::new(),
     };
     out.line(&format!("{name}: {}{alone}", counted(room.messages, "message")))?;
     let rows: Vec<_> = room.peers.iter().map(row).collect();
@@ -103,31 +108,76 @@ fn show(room: &StatusItem, out: &mut Output) -> Result<()> {
     for trouble in troubles {
         out.line(&format!("  ! {trouble}"))?;
     }
-    Ok(())
+    out.line(&format!("  fingerprint: {}", room.fingerprint))
+}
+
+/// For whom a joined room waits, and who answered instead.
+pub(super) fn waits(waiting: &WaitingItem) -> String {
+    let waits = "waiting for somebody who has the room";
+    match waiting.answered {
+        0 => waits.to_owned(),
+        1 => format!("{waits}; 1 tailchat peer answered and does not have it"),
+        answered => format!("{waits}; {answered} tailchat peers answered and none of them has it"),
+    }
 }
 
 fn row(peer: &PeerItem) -> Vec<String> {
-    let counts = match (peer.ahead, peer.behind) {
-        (0, 0) => String::new(),
-        (ahead, 0) => format!("it lacks {ahead}"),
-        (0, behind) => format!("we lack {behind}"),
-        (ahead, behind) => format!("it lacks {ahead}, we lack {behind}"),
+    let seen = peer.last_seen_ms.map(|seen| time::ago(seen, time::now_ms()));
+    let (state, counts) = match peer.connected {
+        true => (now(peer.state), counts(peer, "lacks", "lack")),
+        false => (then(peer.state), counts(peer, "lacked", "lack")),
     };
-    let state = match peer.state {
+    // Who is connected has just been compared; of the others there is only what was heard.
+    let when = match (peer.connected, peer.state, seen) {
+        (true, Standing::Unknown, _) | (false, Standing::Unknown, None) => String::new(),
+        (true, ..) => "compared now".to_owned(),
+        (false, Standing::Unknown, Some(seen)) => format!("seen {seen}"),
+        (false, _, Some(seen)) => format!("as of {seen}"),
+        (false, _, None) => "as others told".to_owned(),
+    };
+    let addr = match peer.connected {
+        true => peer.addr.clone(),
+        false => "not connected".to_owned(),
+    };
+    vec![
+        format!("  {}", text::name(&peer.peer)),
+        addr,
+        state.to_owned(),
+        counts,
+        when,
+    ]
+}
+
+fn counts(peer: &PeerItem, lacks: &str, lack: &str) -> String {
+    match (peer.ahead, peer.behind) {
+        _ if peer.state == Standing::Unknown => String::new(),
+        (0, 0) => String::new(),
+        (ahead, 0) => format!("it {lacks} {ahead}"),
+        (0, behind) => format!("we {lack} {behind}"),
+        (ahead, behind) => format!("it {lacks} {ahead}, we {lack} {behind}"),
+    }
+}
+
+/// How a connected peer stands.
+fn now(state: Standing) -> &'static str {
+    match state {
         Standing::Unknown => "has not said yet",
         Standing::Equal => "equal",
         Standing::Ahead => "we are ahead",
         Standing::Behind => "we are behind",
         Standing::Apart => "apart: one device wrote two histories",
-    };
-    let seen = peer.last_seen_ms.map(|seen| time::ago(seen, time::now_ms()));
-    vec![
-        format!("  {}", text::name(&peer.peer)),
-        peer.addr.clone(),
-        state.to_owned(),
-        counts,
-        seen.unwrap_or_default(),
-    ]
+    }
+}
+
+/// How a disk stood when it was last heard of.
+fn then(state: Standing) -> &'static str {
+    match state {
+        Standing::Unknown => "nothing was heard of what it has",
+        Standing::Equal => "had the same",
+        Standing::Ahead => "had less than we have",
+        Standing::Behind => "had more than we have",
+        Standing::Apart => "was apart: one device wrote two histories",
+    }
 }
 
 fn object(room: &StatusItem) -> StatusObject<'_> {
@@ -142,6 +192,8 @@ fn object(room: &StatusItem) -> StatusObject<'_> {
         failing: room.failing.as_deref(),
         forks: &room.forks,
         findings: &room.findings,
+        fingerprint: &room.fingerprint,
+        waiting: room.waiting.as_deref(),
     }
 }
 
@@ -153,5 +205,6 @@ fn peer_object(peer: &PeerItem) -> PeerObject<'_> {
         ahead: peer.ahead,
         behind: peer.behind,
         last_seen: peer.last_seen_ms.map(time::utc),
+        connected: peer.connected,
     }
 }

@@ -110,6 +110,7 @@ fn room(topic: &str) -> RoomItem {
         muted: false,
         topic: topic.into(),
         known_as: Some("kit#chen <1>".into()),
+        waiting: None,
     }
 }
 

@@ -33,6 +33,7 @@ const LADDER: &[Rung] = &[
         may_know: MayKnow::Only(&[
             "automerge",
             "bech32",
+            "bip39",
             "blake3",
             "flate2",
             "postcard",
@@ -147,6 +148,7 @@ const LADDER: &[Rung] = &[
             "jiff",
             "linkify",
             "qrcode",
+            "rustix",
             "serde",
             "serde_json",
             "tailchat-core",

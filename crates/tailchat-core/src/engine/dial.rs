@@ -395,6 +395,13 @@ impl AddressBook {
         known.filter_map(|(addr, a)| Some((a.device?, addr.parse().ok()?)))
     }
 
+    /// The addresses at which a peer answered that shares no room with us.
+    pub(super) fn strangers(&self) -> impl Iterator<Item = (Option<Instance>, &str)> {
+        let met = self.addresses.iter();
+        let strangers = met.filter(|(_, address)| address.fares == Fares::NoSharedRoom);
+        strangers.map(|(addr, address)| (address.instance, addr.as_str()))
+    }
+
     pub(super) fn status(&self, reached: &BTreeSet<Instance>) -> Vec<AddressStatus> {
         let status = |(addr, address): (&String, &Address)| AddressStatus {
             addr: addr.clone(),
@@ -471,6 +478,10 @@ impl Address {
     }
 
     fn retry_at(&mut self, now: Duration) {
+        if self.fares == Fares::NoSharedRoom {
+            // It may share a room with us by now.
+            self.fares = Fares::Untried;
+        }
         if let State::Waiting { until } = &mut self.state {
             *until = now.min(*until);
         }

@@ -41,7 +41,16 @@ impl Engine {
         };
         let mut news = false;
         for wire::Disk { device, claims } in disks.iter().filter(|disk| disk.device != ours) {
-            news |= state.note_disk(*device, claims, Some(id), t);
+            // How long ago it was first said nobody tells; what goes on while we are told is of now.
+            let known = state.disks.contains_key(device);
+            let heard = state.note_disk(*device, claims, Some(id), false, t);
+            if known
+                && heard
+                && let Some(disk) = state.disks.get_mut(device)
+            {
+                disk.seen_ms = t.now.wall_ms;
+            }
+            news |= heard;
         }
         if news {
             t.emit(Effect::Heard { room });
@@ -117,13 +126,14 @@ impl Room {
         portion
     }
 
-    /// Takes note of what a disk holds; whether that is news. `from` is who says so now: nobody does if a bundle
-    /// tells it.
+    /// Takes note of what a disk holds; whether that is news. `from` is who says so, nobody if a bundle tells it;
+    /// `seen` whether the device itself was there to say so.
     pub(super) fn note_disk(
         &mut self,
         device: DeviceId,
         claims: &[Claim],
         from: Option<ConnId>,
+        seen: bool,
         t: &Turn<'_>,
     ) -> bool {
         if !self.disks.contains_key(&device) && self.disks.len() >= DEVICES_MAX {
@@ -133,10 +143,10 @@ impl Room {
         let kept: usize = others.map(|(_, disk)| disk.claims.len()).sum();
         let most = CLAIMS_MAX.saturating_sub(kept).min(ACTORS_MAX);
         let disk = self.disks.entry(device).or_default();
-        if from.is_some() {
+        let news = raise(&mut disk.claims, claims, most);
+        if seen {
             disk.seen_ms = t.now.wall_ms;
         }
-        let news = raise(&mut disk.claims, claims, most);
         disk.heard
             .extend(news.iter().map(|actor| (*actor, (t.now.uptime, from))));
         !news.is_empty()

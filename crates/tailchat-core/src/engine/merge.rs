@@ -68,7 +68,7 @@ impl Engine {
         let forks: Vec<_> = claims.iter().filter(differs).map(|claim| claim.actor).collect();
         let ours = device == self.identity.device;
         // When it was said nobody knows, so nobody was seen.
-        if !ours && state.note_disk(device, claims, None, t) {
+        if !ours && state.note_disk(device, claims, None, false, t) {
             t.emit(Effect::Heard { room });
         }
         self.forks_brought(room, &forks, t);

@@ -39,7 +39,7 @@ pub use dial::{AddressStatus, Fares, Remembered, Source};
 pub use link::Missing;
 pub use merge::Merged;
 pub use presence::Here;
-pub use status::{CatchUp, PeerState, PeerStatus, RoomStatus};
+pub use status::{CatchUp, DiskStatus, PeerState, PeerStatus, RoomStatus, Strangers};
 
 use conn::Conn;
 use dial::AddressBook;

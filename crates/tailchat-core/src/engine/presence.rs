@@ -113,12 +113,6 @@ impl Engine {
         beings.into_iter().flat_map(|beings| beings.told.iter().copied())
     }
 
-    /// Whether a process is connected that says it is this device: its folder is a copy of ours.
-    #[must_use]
-    pub fn has_twin(&self, room: RoomId) -> bool {
-        self.is_linked(room, self.identity.device)
-    }
-
     /// Our beat at this moment: the clock, or more if that stood still or went back.
     pub(super) fn beat(&mut self, t: &Turn<'_>) -> u64 {
         let wall = u64::try_from(t.now.wall_ms).unwrap_or(0);

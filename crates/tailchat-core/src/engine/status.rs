@@ -1,10 +1,14 @@
 //! Where this peer stands, for people: what each room holds, who is connected, how far they are. Changes
 //! nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::link::{Link, Missing};
 use super::{AddressStatus, Conn, Engine};
+use crate::handshake::Role;
 use crate::ids::{ActorId, DeviceId, MessageId, RoomId};
 use crate::state::RoomState;
+use crate::wire::Claim;
 
 /// A room, as it stands here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +56,28 @@ pub struct PeerStatus {
     /// How far its clock is ahead of ours, in milliseconds, give or take the time a frame is under way; none until it
     /// greeted.
     pub clock_ahead_ms: Option<i64>,
+}
+
+/// A member's disk as it stands to ours by what was last heard of it, be it connected or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskStatus {
+    /// Whose.
+    pub device: DeviceId,
+    /// How it stands to us.
+    pub state: PeerState,
+    /// Messages that we have and it had not.
+    pub ahead: u64,
+    /// Messages that it had and we have not.
+    pub behind: u64,
+}
+
+/// Peers that answered and do not have a room.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Strangers {
+    /// How many programs; one that answers at several addresses counts once.
+    pub peers: u64,
+    /// At which addresses that we dialled.
+    pub addrs: Vec<String>,
 }
 
 /// How a peer stands to us.
@@ -125,6 +151,74 @@ impl Engine {
         heard.map(|(device, disk)| (*device, disk.seen_ms))
     }
 
+    /// The devices that are connected in a room.
+    pub fn present(&self, id: RoomId) -> impl Iterator<Item = DeviceId> {
+        let links = self.conns.values().filter_map(move |conn| conn.links.get(&id));
+        links.filter_map(|link| Some(link.peer.as_ref()?.0))
+    }
+
+    /// How every other member's disk stands to ours, as far as anything was heard of it.
+    pub fn disks(&self, id: RoomId) -> impl Iterator<Item = DiskStatus> {
+        let room = self.rooms.get(&id).into_iter();
+        room.flat_map(|room| {
+            room.disks.iter().map(|(device, disk)| {
+                let compared = Compared::new(&disk.claims, &room.durable);
+                let another_chain = |claim: &Claim| {
+                    let tip = room.durable.tip(claim.actor);
+                    claim.seq > 0 && claim.seq == tip.seq && claim.hash != tip.hash.short()
+                };
+                DiskStatus {
+                    device: *device,
+                    state: compared.state(disk.claims.values().any(another_chain)),
+                    ahead: compared.ahead,
+                    behind: compared.behind,
+                }
+            })
+        })
+    }
+
+    /// Peers that speak with us, or did when they were dialled last, and do not have this room.
+    #[must_use]
+    pub fn strangers(&self, id: RoomId) -> Strangers {
+        let mut strangers = Strangers::default();
+        let mut answered = BTreeSet::new();
+        let proved = self.conns.values().filter(|conn| conn.is_proved());
+        let without = proved.filter(|conn| !conn.links.contains_key(&id));
+        let dialled = without.map(|conn| (conn.instance(), conn.dialled.as_deref()));
+        let refused = self
+            .book
+            .strangers()
+            .map(|(instance, addr)| (instance, Some(addr)));
+        for (instance, addr) in dialled.chain(refused) {
+            answered.extend(instance);
+            strangers.addrs.extend(addr.map(ToOwned::to_owned));
+        }
+        strangers.peers = answered.len() as u64;
+        strangers
+    }
+
+    /// The hosts of peers that dialled us and share a room with us.
+    pub fn dialled_by(&self) -> impl Iterator<Item = &str> {
+        let accepted = self.conns.values().filter(|conn| conn.role == Role::Listener);
+        accepted
+            .filter(|conn| conn.is_proved())
+            .map(|conn| conn.host.as_str())
+    }
+
+    /// The addresses of peers that say they are this very data folder: it was copied, and both are in use.
+    #[must_use]
+    pub fn copies(&self) -> Vec<String> {
+        let is_ours = |link: &&Link| {
+            let peer = link.peer.as_ref();
+            peer.is_some_and(|(device, _)| *device == self.identity.device)
+        };
+        let copies = self.conns.values().filter_map(|conn| {
+            let link = conn.links.values().find(is_ours)?;
+            Some(addr_of(conn, link))
+        });
+        copies.collect()
+    }
+
     /// The addresses that are dialled.
     #[must_use]
     pub fn addresses(&self) -> Vec<AddressStatus> {
@@ -141,42 +235,59 @@ impl Engine {
     }
 }
 
+/// What a disk holds, beside ours.
+#[derive(Clone, Copy, Debug, Default)]
+struct Compared {
+    ahead: u64,
+    behind: u64,
+    /// Whether it holds changes that we lack.
+    lacks: bool,
+    /// Whether we hold changes that it lacks.
+    differs: bool,
+}
+
+impl Compared {
+    fn new(holds: &BTreeMap<ActorId, Claim>, durable: &RoomState) -> Self {
+        let mut compared = Self::default();
+        for (actor, tip) in durable.tips() {
+            let claim = holds.get(&actor);
+            compared.ahead += tip
+                .messages
+                .saturating_sub(claim.map_or(0, |claim| claim.messages));
+            compared.differs |= tip.seq > claim.map_or(0, |claim| claim.seq);
+        }
+        for claim in holds.values() {
+            let tip = durable.tip(claim.actor);
+            compared.behind += claim.messages.saturating_sub(tip.messages);
+            compared.lacks |= claim.seq > tip.seq;
+        }
+        compared
+    }
+
+    fn state(self, forked: bool) -> PeerState {
+        match (self.lacks, self.differs) {
+            _ if forked => PeerState::Apart,
+            (true, _) => PeerState::Behind,
+            (_, true) => PeerState::Ahead,
+            _ => PeerState::Equal,
+        }
+    }
+}
+
 fn peer_status(conn: &Conn, link: &Link, durable: &RoomState) -> PeerStatus {
-    let (mut ahead, mut behind, mut differs) = (0, 0, false);
-    for (actor, tip) in durable.tips() {
-        let claim = link.holds.as_ref().and_then(|holds| holds.get(&actor));
-        ahead += tip
-            .messages
-            .saturating_sub(claim.map_or(0, |claim| claim.messages));
-        differs |= tip.seq > claim.map_or(0, |claim| claim.seq);
-    }
-    let mut lacks = false;
-    for claim in link.holds.iter().flat_map(|holds| holds.values()) {
-        let tip = durable.tip(claim.actor);
-        behind += claim.messages.saturating_sub(tip.messages);
-        lacks |= claim.seq > tip.seq;
-    }
-    let state = match (&link.holds, lacks, differs) {
-        (None, ..) => PeerState::Unknown,
-        _ if !link.forked.is_empty() => PeerState::Apart,
-        (_, true, _) => PeerState::Behind,
-        (_, _, true) => PeerState::Ahead,
-        _ => PeerState::Equal,
-    };
+    let nothing = BTreeMap::new();
+    let compared = Compared::new(link.holds.as_ref().unwrap_or(&nothing), durable);
     let (device, name) = link.peer.clone().unzip();
-    let addr = conn
-        .dialled
-        .as_ref()
-        .or(link.listens.as_ref())
-        .unwrap_or(&conn.host)
-        .clone();
     PeerStatus {
         device,
         name: name.unwrap_or_default(),
-        addr,
-        state,
-        ahead,
-        behind,
+        addr: addr_of(conn, link),
+        state: match link.holds {
+            Some(_) => compared.state(!link.forked.is_empty()),
+            None => PeerState::Unknown,
+        },
+        ahead: compared.ahead,
+        behind: compared.behind,
         program: conn
             .told_of
             .as_ref()
@@ -184,4 +295,9 @@ fn peer_status(conn: &Conn, link: &Link, durable: &RoomState) -> PeerStatus {
             .unwrap_or_default(),
         clock_ahead_ms: conn.told_of.as_ref().map(|(_, ahead)| *ahead),
     }
+}
+
+fn addr_of(conn: &Conn, link: &Link) -> String {
+    let addr = conn.dialled.as_ref().or(link.listens.as_ref());
+    addr.unwrap_or(&conn.host).clone()
 }

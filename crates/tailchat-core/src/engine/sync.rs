@@ -69,7 +69,7 @@ impl Engine {
         };
         raise(link.holds.get_or_insert_default(), claims, ACTORS_MAX);
         if let Some((device, _)) = link.peer {
-            state.note_disk(device, claims, Some(id), t);
+            state.note_disk(device, claims, Some(id), true, t);
         }
         let differs = |claim: &&Claim| {
             let tip = state.durable.tip(claim.actor);

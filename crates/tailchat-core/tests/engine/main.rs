@@ -4,6 +4,7 @@
 mod catch_up;
 mod forks;
 mod greet;
+mod knowing;
 mod merge;
 mod preview;
 mod rig;

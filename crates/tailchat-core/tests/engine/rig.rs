@@ -72,6 +72,13 @@ impl Peer {
         peer
     }
 
+    /// The same folder in another process.
+    pub(crate) fn restart_as(&mut self, instance: u8) {
+        let identity = self.engine.identity().clone();
+        self.engine = Engine::new(identity, Instance([instance; 16]));
+        self.open(ROOM);
+    }
+
     pub(crate) fn open(&mut self, room: RoomId) {
         let opened = Opened::default();
         self.feed(Event::RoomOpened { room, opened });

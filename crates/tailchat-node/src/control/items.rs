@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::findings::FindingItem;
+
 /// A part of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -94,10 +96,14 @@ pub enum Item {
     Merged(MergedItem),
     /// An address or a connected peer.
     Address(AddressItem),
+    /// A way in which addresses of peers are found.
+    Source(SourceItem),
     /// How a room stands.
     Status(StatusItem),
     /// What a check found.
     Check(CheckItem),
+    /// What is wrong, or as it should be.
+    Finding(FindingItem),
 }
 
 /// The node.
@@ -117,6 +123,12 @@ pub struct NodeItem {
     /// What else a person should know of what was found when the folder was opened.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// Where others can dial it, the likeliest first.
+    #[serde(default)]
+    pub reachable: Vec<String>,
+    /// The host of a peer that dialled it from elsewhere since it runs, which proves an open port.
+    #[serde(default)]
+    pub dialled_by: Option<String>,
 }
 
 /// What a piece of a bundle brought.
@@ -171,13 +183,25 @@ pub struct RoomItem {
     /// Whether nobody is to be told of its messages.
     #[serde(default)]
     pub muted: bool,
+    /// Other members who are there now, connected with us or not.
+    #[serde(default)]
+    pub here: u64,
+    /// The names of those who write something just now, at most [`TYPING_MAX`].
+    #[serde(default)]
+    pub typing: Vec<String>,
     /// What it is about; empty if nobody said so.
     #[serde(default)]
     pub topic: String,
     /// The name that everybody sees, where `name` is one of our own.
     #[serde(default)]
     pub known_as: Option<String>,
+    /// If the room was joined and nobody who has it was met yet: who answered instead.
+    #[serde(default)]
+    pub waiting: Option<Box<WaitingItem>>,
 }
+
+/// Names in [`RoomItem::typing`]; of more people nothing is said.
+pub const TYPING_MAX: usize = 8;
 
 /// A member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,14 +212,30 @@ pub struct MemberItem {
     pub person: String,
     /// How many devices the person writes with.
     pub devices: u64,
-    /// Whether one of them is connected, or it is ourselves.
+    /// Whether one of them is there now, connected with us or not, or it is ourselves.
     pub online: bool,
     /// Whether it is ourselves.
     pub me: bool,
     /// Whether their messages are folded away.
     #[serde(default)]
     pub ignored: bool,
-    /// When a device of theirs was last heard of by this process, in milliseconds since 1970.
+    /// When a device of theirs, other than this one, was last heard of, in milliseconds since 1970.
+    pub last_seen_ms: Option<i64>,
+    /// The disks that their devices have.
+    #[serde(default)]
+    pub disks: Vec<DiskItem>,
+}
+
+/// A member's device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskItem {
+    /// Hexadecimal, 32 digits.
+    pub device: String,
+    /// Whether it is this one.
+    pub here: bool,
+    /// Whether it is connected, or this one.
+    pub online: bool,
+    /// When it was last heard of, in milliseconds since 1970.
     pub last_seen_ms: Option<i64>,
 }
 
@@ -361,7 +401,7 @@ pub enum MessageKind {
 }
 
 /// An address or a connected peer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressItem {
     /// `HOST:PORT`, or a host alone for a peer that dialled us.
     pub addr: String,
@@ -373,6 +413,38 @@ pub struct AddressItem {
     pub rooms: Vec<String>,
     /// What went wrong last.
     pub problem: Option<String>,
+    /// Where the address comes from: "hand", "hosts", "mdns", "tailscale", "wireguard", "told" by another member, "before"
+    /// if a peer was met there; none for a peer that dialled us.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// When a peer with a room of ours was met there last, in milliseconds since 1970.
+    #[serde(default)]
+    pub worked_ms: Option<i64>,
+}
+
+/// A way in which addresses of peers are found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceItem {
+    /// "mdns", "tailscale", "wireguard" or "hosts".
+    pub source: String,
+    /// Addresses that it gives now.
+    pub addresses: u64,
+    /// How it fares.
+    pub standing: SourceStanding,
+    /// Why it gives nothing, or not all: what happened and what to do.
+    pub why: Option<String>,
+}
+
+/// How a way of finding addresses fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceStanding {
+    /// It is not there on this machine.
+    Absent,
+    /// It gives what there is.
+    Working,
+    /// It should work and does not.
+    Failing,
 }
 
 /// How a room stands.
@@ -396,40 +468,72 @@ pub struct StatusItem {
     pub forks: Vec<String>,
     /// What was found wrong when the room was opened, in words.
     pub findings: Vec<String>,
-    /// Connected peers.
+    /// Connected peers, then members' disks that are not connected.
     pub peers: Vec<PeerItem>,
+    /// What our disk holds, in words that are equal where the changes are: [`tailchat_core::fingerprint`].
+    #[serde(default)]
+    pub fingerprint: String,
+    /// If the room was joined and nobody who has it was met yet: who answered instead.
+    #[serde(default)]
+    pub waiting: Option<Box<WaitingItem>>,
 }
 
 impl StatusItem {
-    /// Whether there is a connected peer and all of them hold the same as we.
+    /// Whether there is a connected peer and all of them hold the same as we. What others held once proves nothing.
     #[must_use]
     pub fn is_equal(&self) -> bool {
-        !self.peers.is_empty() && self.peers.iter().all(|peer| peer.state == Standing::Equal)
+        let mut connected = self.connected().peekable();
+        connected.peek().is_some() && connected.all(|peer| peer.state == Standing::Equal)
+    }
+
+    /// The peers that are connected.
+    pub fn connected(&self) -> impl Iterator<Item = &PeerItem> {
+        self.peers.iter().filter(|peer| peer.connected)
     }
 }
 
-/// A connected peer in a room.
+/// A joined room in which nobody was met yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingItem {
+    /// How many tailchat peers answered and do not have the room.
+    pub answered: u64,
+    /// At which of the addresses that are dialled; at most [`WAITING_ADDRS_MAX`].
+    pub addrs: Vec<String>,
+}
+
+/// Addresses that one [`WaitingItem`] names.
+pub const WAITING_ADDRS_MAX: usize = 8;
+
+/// A peer in a room, or a member's disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerItem {
     /// Its name.
     pub peer: String,
-    /// Its address.
+    /// Its address; empty if it is not connected.
     pub addr: String,
+    /// Whether it is connected, so that what follows was compared now. Otherwise it is of when it was last heard of.
+    #[serde(default = "connected")]
+    pub connected: bool,
     /// How it stands to us.
     pub state: Standing,
     /// Messages that we have and it lacks.
     pub ahead: u64,
     /// Messages that it has and we lack.
     pub behind: u64,
-    /// When it was last heard of, in milliseconds since 1970.
+    /// When it was last heard of, in milliseconds since 1970; none if only others told of it.
     pub last_seen_ms: Option<i64>,
+}
+
+/// What a node that does not say so tells of: connected peers alone.
+fn connected() -> bool {
+    true
 }
 
 /// How a peer stands to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// It has not said yet.
+    /// It has not said yet, or nothing was heard of it.
     Unknown,
     /// Both hold the same.
     Equal,

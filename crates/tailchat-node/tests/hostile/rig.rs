@@ -150,6 +150,7 @@ pub(crate) async fn serve(data: &Path, name: &str) -> Client {
         name: None,
         default_name: name.into(),
         online: true,
+        discovery: false,
     };
     Client::serve(config).await.unwrap()
 }

@@ -17,6 +17,7 @@ pub(crate) fn config(data: &Path, name: &str) -> Config {
         name: None,
         default_name: name.into(),
         online: true,
+        discovery: false,
     }
 }
 

@@ -217,15 +217,20 @@ impl Member {
     }
 }
 
-/// How the room stands with those who are connected.
+/// How the room stands with others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Status {
+    /// Who is connected.
     pub(crate) peers: Vec<Peer>,
+    /// Members' disks that are not, as they were last heard of.
+    pub(crate) absent: Vec<Peer>,
+    /// What is here, in eight words.
+    pub(crate) fingerprint: String,
     /// What is wrong with it, in words.
     pub(crate) problems: Vec<String>,
 }
 
-/// A connected peer.
+/// A connected peer, or a member's disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Peer {
     pub(crate) name: String,
@@ -235,13 +240,17 @@ pub(crate) struct Peer {
     pub(crate) ahead: u64,
     /// Messages that it has and we lack.
     pub(crate) behind: u64,
+    pub(crate) last_seen_ms: Option<i64>,
 }
 
 impl Status {
     pub(crate) fn new(item: &StatusItem) -> Self {
         let problems = item.failing.iter().chain(&item.forks).chain(&item.findings);
+        let absent = item.peers.iter().filter(|peer| !peer.connected);
         Self {
-            peers: item.peers.iter().map(Peer::new).collect(),
+            peers: item.connected().map(Peer::new).collect(),
+            absent: absent.map(Peer::new).collect(),
+            fingerprint: text::visible(&item.fingerprint).into_owned(),
             problems: problems
                 .map(|problem| text::visible(problem).into_owned())
                 .collect(),
@@ -257,6 +266,7 @@ impl Peer {
             state: item.state,
             ahead: item.ahead,
             behind: item.behind,
+            last_seen_ms: item.last_seen_ms,
         }
     }
 }

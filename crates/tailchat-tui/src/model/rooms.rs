@@ -30,6 +30,8 @@ pub(crate) struct Room {
     pub(crate) topic: String,
     /// What everybody calls it, where its name here is one of our own.
     pub(crate) known_as: Option<String>,
+    /// If it was joined and nobody who has it was met yet: how many peers answered and do not have it.
+    pub(crate) waiting: Option<u64>,
 }
 
 impl Room {
@@ -49,6 +51,7 @@ impl Room {
             muted: item.muted,
             topic: one_line(&item.topic),
             known_as: item.known_as.as_deref().map(text::name),
+            waiting: item.waiting.as_ref().map(|waiting| waiting.answered),
         }
     }
 }

@@ -10,8 +10,7 @@ use super::members;
 use crate::model::Model;
 use crate::model::open_room::Peer;
 use crate::model::overlay::{Address, Overlay};
-use crate::slash;
-use crate::wrap;
+use crate::{slash, time, wrap};
 
 /// Columns of keys and commands in the help.
 const TYPED_COLUMNS: usize = 30;
@@ -98,8 +97,15 @@ fn connections(model: &Model, addresses: &[Address], width: usize) -> Vec<Line<'
         for peer in peers {
             lines.extend(under(2, &stands(peer), plain, width));
         }
+        for peer in status.map_or(&[][..], |status| &status.absent) {
+            lines.extend(under(2, &stood(peer, model.now_ms), theme.faint, width));
+        }
         for problem in status.map_or(&[][..], |status| &status.problems) {
             lines.extend(under(2, problem, theme.unread, width));
+        }
+        if let Some(status) = status.filter(|status| !status.fingerprint.is_empty()) {
+            let words = format!("fingerprint: {}", status.fingerprint);
+            lines.extend(under(2, &words, plain, width));
         }
         lines.push(Line::default());
     }
@@ -152,4 +158,20 @@ fn stands(peer: &Peer) -> String {
         (Standing::Apart, ..) => "has another past of one writer; `tailchat status` tells more".to_owned(),
     };
     format!("{} ({}) {state}", peer.name, peer.addr)
+}
+
+/// What was last heard of a disk that is not connected: memory, and so it is told.
+fn stood(peer: &Peer, now_ms: i64) -> String {
+    let state = match (peer.state, peer.ahead, peer.behind) {
+        (Standing::Unknown, ..) => "nothing was heard of what it has".to_owned(),
+        (Standing::Equal, ..) => "had the same as you".to_owned(),
+        (Standing::Ahead, ahead, _) => format!("lacked {ahead} messages that you have"),
+        (Standing::Behind, _, behind) => format!("had {behind} messages that you lack"),
+        (Standing::Apart, ..) => "had another past of one writer".to_owned(),
+    };
+    match peer.last_seen_ms {
+        Some(seen) => format!("{} (away) {state}, as of {}", peer.name, time::ago(seen, now_ms)),
+        None if peer.state == Standing::Unknown => format!("{} (away) {state}", peer.name),
+        None => format!("{} (away) {state}, as others told", peer.name),
+    }
 }

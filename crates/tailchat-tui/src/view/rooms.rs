@@ -59,7 +59,8 @@ fn entry(model: &Model, room: &Room, open: bool, width: usize) -> Line<'static> 
     ])
 }
 
-/// What waits in a room: `@2` names us, `●5` is unread, `draft` waits, `muted` tells nobody.
+/// What waits in a room: `@2` names us, `●5` is unread, `draft` waits, `muted` tells nobody, and for
+/// whoever has it the room is still `waiting`.
 pub(super) fn counts(room: &Room) -> String {
     let mut counts = Vec::new();
     if room.mentions > 0 {
@@ -73,6 +74,9 @@ pub(super) fn counts(room: &Room) -> String {
     }
     if room.muted && room.unread == 0 {
         counts.push("muted".to_owned());
+    }
+    if room.waiting.is_some() && counts.is_empty() {
+        counts.push("waiting".to_owned());
     }
     counts.join(" ")
 }

@@ -119,12 +119,7 @@ fn in_words(model: &Model, open: &OpenRoom, room: &Room) -> String {
         return problem.clone();
     }
     if room.connected == 0 {
-        return match (room.met, open.is_long_alone(model.now_ms)) {
-            (true, _) => "offline · you can write now",
-            (false, false) => "waiting for others · you can write now",
-            (false, true) => "nobody found yet · F4 shows what was tried",
-        }
-        .to_owned();
+        return offline(room, open.is_long_alone(model.now_ms));
     }
     let here = open.members.iter().filter(|member| member.online).count();
     let people = match here {
@@ -136,6 +131,20 @@ fn in_words(model: &Model, open: &OpenRoom, room: &Room) -> String {
         people => format!("{people} people here"),
     };
     format!("{people} · {}", sync(open, room))
+}
+
+/// A room in which nobody is connected. A wrong ID cannot be told from an absent room, unless peers answer.
+fn offline(room: &Room, long: bool) -> String {
+    match (room.waiting, room.met, long) {
+        (Some(1), ..) => "1 peer answered and does not have this room: is the ID right? · F4".to_owned(),
+        (Some(answered), ..) if answered > 1 => {
+            format!("{answered} peers answered, none has this room: is the ID right? · F4")
+        }
+        (_, true, _) => "offline · you can write now".to_owned(),
+        (_, false, true) => "nobody found yet · F4: what was tried · `tailchat doctor`: why".to_owned(),
+        (Some(_), false, false) => "waiting for somebody who has the room · you can write now".to_owned(),
+        (None, false, false) => "waiting for others · you can write now".to_owned(),
+    }
 }
 
 /// How the room stands with those who are connected.

@@ -1,8 +1,8 @@
 //! Whole screens as text, in three sizes, with what is hard to show.
 
 use crate::event::Event;
-use crate::stage::{MadeUp, Stage, message};
-use tailchat_node::control::MessageItem;
+use crate::stage::{MadeUp, NOON_MS, Stage, message};
+use tailchat_node::control::{MessageItem, PeerItem, Standing, WaitingItem};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (40, 10), (120, 40)];
 
@@ -99,6 +99,38 @@ fn an_empty_room() {
 }
 
 #[test]
+fn a_joined_room_says_for_whom_it_waits_and_who_answered_without_having_it() {
+    let mut stage = Stage::new(100, 24);
+    let mut room = MadeUp::new("kitchen", Vec::new());
+    (room.item.met, room.item.connected) = (false, 0);
+    room.item.waiting = Some(Box::default());
+    room.peers.clear();
+    stage.rooms.push(room);
+    stage.start();
+    stage.tells(0);
+    assert!(stage.screen().contains("waiting for somebody who has the room"));
+    let listed = stage.screen();
+    assert!(
+        listed
+            .lines()
+            .any(|row| row.starts_with("›kitchen") && row.contains("waiting"))
+    );
+    stage.waits(11_000);
+    assert!(stage.screen().contains("`tailchat doctor`: why"));
+    let told = WaitingItem {
+        answered: 2,
+        addrs: Vec::new(),
+    };
+    stage.rooms[0].item.waiting = Some(Box::new(told));
+    stage.tells(0);
+    let screen = stage.screen();
+    assert!(
+        screen.contains("2 peers answered, none has this room"),
+        "{screen}"
+    );
+}
+
+#[test]
 fn unread_messages_in_several_rooms() {
     sizes("unread", |columns, rows| {
         let mut stage = Stage::new(columns, rows);
@@ -134,7 +166,19 @@ fn the_help() {
 #[test]
 fn the_connections_and_a_message_selected() {
     sizes("connections", |columns, rows| {
-        let mut stage = Stage::in_kitchen(columns, rows, conversation());
+        let mut stage = Stage::new(columns, rows);
+        let mut room = MadeUp::new("kitchen", conversation());
+        room.peers.push(PeerItem {
+            peer: "cleo".into(),
+            addr: String::new(),
+            connected: false,
+            state: Standing::Ahead,
+            ahead: 2,
+            behind: 0,
+            last_seen_ms: Some(NOON_MS - 3 * 3_600_000),
+        });
+        stage.rooms.push(room);
+        stage.start();
         stage.press("f4");
         stage
     });
