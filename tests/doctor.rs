@@ -42,7 +42,11 @@ fn one<'a>(findings: &'a [Value], (area, level): (&str, &str), words: &str) -> &
         finding["area"] == area && finding["level"] == level && what.contains(words)
     };
     let found = findings.iter().find(fits);
-    found.unwrap_or_else(|| panic!("no {level} {area} with \"{words}\": {findings:#?}"))
+    assert!(
+        found.is_some(),
+        "no {level} {area} with \"{words}\": {findings:#?}"
+    );
+    found.expect("a finding")
 }
 
 #[test]

@@ -206,16 +206,7 @@ impl Stage {
         );
         let refuses = self.refuses.take_if(|_| writes);
         Ok(match request.clone() {
-            Request::Hello => vec![Item::Node(NodeItem {
-                version: "0".into(),
-                name: "ann".into(),
-                listening: Vec::new(),
-                serving: false,
-                closed: Vec::new(),
-                warnings: Vec::new(),
-                reachable: Vec::new(),
-                dialled_by: None,
-            })],
+            Request::Hello => vec![Item::Node(node())],
             Request::Rooms => self
                 .rooms
                 .iter()
@@ -468,6 +459,19 @@ impl MadeUp {
             }
         }
         self.item.unread = self.lines.iter().filter(|line| line.unread).count() as u64;
+    }
+}
+
+fn node() -> NodeItem {
+    NodeItem {
+        version: "0".into(),
+        name: "ann".into(),
+        listening: Vec::new(),
+        serving: false,
+        closed: Vec::new(),
+        warnings: Vec::new(),
+        reachable: Vec::new(),
+        dialled_by: None,
     }
 }
 
