@@ -103,6 +103,8 @@ fn room(topic: &str) -> RoomItem {
         members: 78,
         connected: 0,
         behind: 0,
+        here: 5,
+        typing: vec!["eve".into()],
         met: false,
         unread: 0,
         mentions: 0,

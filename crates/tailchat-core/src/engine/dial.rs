@@ -314,6 +314,14 @@ impl AddressBook {
         };
     }
 
+    /// The connection that was dialled there may be dead: it is dialled again beside it.
+    pub(super) fn doubted(&mut self, conn: ConnId, now: Duration) {
+        if let Some((_, address)) = self.dialled_by(conn) {
+            address.state = State::Waiting { until: now };
+            address.lost_until = now + LOST_RETRY;
+        }
+    }
+
     /// A connection to a peer that can be dialled there broke: it is looked for, whatever the rooms want.
     pub(super) fn lost(&mut self, addr: &str, now: Duration) {
         if let Some(address) = self.addresses.get_mut(addr) {

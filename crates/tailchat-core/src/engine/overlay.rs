@@ -50,6 +50,11 @@ impl Engine {
     }
 
     pub(super) fn tick_overlay(&mut self, t: &mut Turn<'_>) {
+        let doubtful = self
+            .conns
+            .iter()
+            .filter(|(_, conn)| conn.is_doubtful(t.now.uptime));
+        doubtful.for_each(|(id, _)| self.book.doubted(*id, t.now.uptime));
         let reached = self.reached(t.now.uptime);
         let mut wants = self.wants(t.now.uptime);
         for (room, more) in &mut wants {

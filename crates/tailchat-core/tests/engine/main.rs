@@ -8,6 +8,7 @@ mod knowing;
 mod merge;
 mod preview;
 mod rig;
+mod swarm;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -327,14 +327,25 @@ impl Scripted {
         scripted
     }
 
+    /// The same as another process.
+    pub(crate) fn meet_as(peer: &mut Peer, conn: ConnId, n: u8) -> Self {
+        let scripted = Self::prove_as(peer, conn, n);
+        scripted.greet(peer, "by hand", |_| {});
+        scripted
+    }
+
     /// Connects and shows that it knows the room.
     pub(crate) fn prove(peer: &mut Peer, conn: ConnId) -> Self {
+        Self::prove_as(peer, conn, 66)
+    }
+
+    fn prove_as(peer: &mut Peer, conn: ConnId, n: u8) -> Self {
         peer.connect(conn, Role::Listener);
         let hello = Hello {
             magic: MAGIC,
             version: PROTOCOL_VERSION,
             nonce: [6; 32],
-            instance: Instance([66; 16]),
+            instance: Instance([n; 16]),
         };
         let Ok(Arrived::Conn(ConnFrame::Hello(theirs))) = decode(&peer.says_on(conn).unwrap()) else {
             panic!("no Hello")
@@ -358,6 +369,18 @@ impl Scripted {
 
     /// Greets as one that holds nothing, after something was altered.
     pub(crate) fn greet(&self, peer: &mut Peer, name: &str, alter: impl Fn(&mut Greet)) {
+        let mut greet = self.greeting(peer, name, [6; 8], false);
+        alter(&mut greet);
+        self.say_greet(peer, greet);
+    }
+
+    /// Greets as one that holds what the peer holds and has links enough.
+    pub(crate) fn greet_settled(&self, peer: &mut Peer) {
+        let held = self.key.held(&peer.status().durable.digest());
+        self.say_greet(peer, self.greeting(peer, "settled", held, true));
+    }
+
+    fn greeting(&self, peer: &Peer, name: &str, held: [u8; 8], settled: bool) -> Greet {
         let speaker = Speaker {
             device: DeviceId([66; 16]),
             name: name.into(),
@@ -365,18 +388,19 @@ impl Scripted {
             program: "by hand".into(),
             clock_ms: peer.now().wall_ms,
         };
-        let held = [6; 8];
         let room = RoomGreet {
             slot: 3,
             held,
-            proof: self.key.proof(held, false, &speaker),
+            proof: self.key.proof(held, settled, &speaker),
         };
-        let mut greet = Greet {
+        Greet {
             speaker,
             rooms: vec![room],
-            settled: Vec::new(),
-        };
-        alter(&mut greet);
+            settled: if settled { vec![3] } else { Vec::new() },
+        }
+    }
+
+    fn say_greet(&self, peer: &mut Peer, greet: Greet) {
         let frame = encode_conn(&ConnFrame::Greet(greet));
         peer.feed(Event::Received {
             conn: self.conn,

@@ -3,7 +3,6 @@
 use tailchat_core::entry::{Body, Entry, Profile, Stamp};
 use tailchat_core::ids::{ActorId, DeviceId, PersonId};
 use tailchat_core::state::Row;
-use tailchat_core::wire::RoomFrame;
 use tailchat_node::client::Client;
 use tailchat_node::control::{Item, MemberItem, Request};
 
@@ -26,9 +25,7 @@ fn profile(person: PersonId, device: DeviceId, name: &str) -> Vec<u8> {
 async fn writes(ann: &mut Ann, entries: Vec<Vec<u8>>, until: &str) {
     let mut mallory = Mallory::member(ann).await;
     let changes = chain(ActorId(random()), vec![entries]);
-    mallory
-        .room(&RoomFrame::Push(changes.iter().map(Row::from).collect()))
-        .await;
+    mallory.room(&push(changes.iter().map(Row::from))).await;
     ann.has(until).await;
 }
 

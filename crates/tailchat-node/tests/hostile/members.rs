@@ -7,7 +7,7 @@ use tailchat_core::change::Parts;
 use tailchat_core::ids::{ActorId, ChangeHash, DeviceId, MessageId};
 use tailchat_core::limits::{ENTRY_LEN_MAX, ORDER_MAX, WANT_RANGES_MAX};
 use tailchat_core::state::Row;
-use tailchat_core::wire::{Bye, Claim, PreviewLine, RoomFrame, encode_room};
+use tailchat_core::wire::{Bye, Claim, Disk, PreviewLine, RoomFrame, Told, encode_room};
 use tailchat_node::control::{MessageKind, Request, Wait};
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -47,15 +47,18 @@ async fn huge_claims_are_not_believed_and_keep_nobody_from_the_rest() {
     let mut claims: Vec<_> = (0..9000).map(|_| claim(1 << 30)).collect();
     claims.extend([claim(u64::MAX), claim(u64::MAX)]);
     mallory.room(&vector(claims.clone())).await;
-    mallory.room(&RoomFrame::Have(claims)).await;
+    mallory
+        .room(&RoomFrame::Have(
+            claims.into_iter().map(|claim| Told { steps: 0, claim }).collect(),
+        ))
+        .await;
     assert!(mallory.stands().await);
     let status = ann.status().await;
     assert_eq!((status.peers.len(), status.messages), (1, 0));
     // She was asked and says nothing; who sends something is heard all the same.
     let mut bob = Mallory::member(&ann).await;
     let changes = chain(ActorId(random()), vec![vec![text(1, "from bob")]]);
-    bob.room(&RoomFrame::Push(changes.iter().map(Row::from).collect()))
-        .await;
+    bob.room(&push(changes.iter().map(Row::from))).await;
     ann.has("from bob").await;
     ann.is_well().await;
 }
@@ -99,7 +102,7 @@ async fn changes_that_do_not_fit_are_refused_and_leave_nothing_behind() {
         ("change 0", row(0, vec![text(5, "x")])),
     ] {
         let mut mallory = Mallory::member(&ann).await;
-        mallory.room(&RoomFrame::Push(vec![row])).await;
+        mallory.room(&push([row])).await;
         assert_eq!(mallory.closed().await, Some(Bye::Protocol), "{what}");
     }
     let limits = [
@@ -112,7 +115,7 @@ async fn changes_that_do_not_fit_are_refused_and_leave_nothing_behind() {
     ];
     for (what, row) in limits {
         let mut mallory = Mallory::member(&ann).await;
-        mallory.room(&RoomFrame::Push(vec![row])).await;
+        mallory.room(&push([row])).await;
         assert!(mallory.stands().await, "{what}");
     }
     let status = ann.status().await;
@@ -129,14 +132,11 @@ async fn a_forged_branch_of_another_member_is_marked_and_changes_nothing() {
         chain(actor, vec![vec![text(1, "forged")]]),
     );
     let mut bob = Mallory::member(&ann).await;
-    bob.room(&RoomFrame::Push(bobs.iter().map(Row::from).collect()))
-        .await;
+    bob.room(&push(bobs.iter().map(Row::from))).await;
     ann.has("bob's").await;
     let mut mallory = Mallory::member(&ann).await;
     for _ in 0..3 {
-        mallory
-            .room(&RoomFrame::Push(forged.iter().map(Row::from).collect()))
-            .await;
+        mallory.room(&push(forged.iter().map(Row::from))).await;
     }
     assert!(mallory.stands().await && bob.stands().await);
     assert_eq!(ann.status().await.forks.len(), 1);
@@ -257,9 +257,7 @@ async fn entries_from_another_time_stand_where_they_say_and_drag_nobody_along() 
     ];
     let mut mallory = Mallory::member(&ann).await;
     let changes = chain(ActorId(random()), vec![entries]);
-    mallory
-        .room(&RoomFrame::Push(changes.iter().map(Row::from).collect()))
-        .await;
+    mallory.room(&push(changes.iter().map(Row::from))).await;
     ann.has("at the end of time").await;
     ann.send("after").await;
     let log = ann.log().await;
@@ -288,10 +286,10 @@ async fn what_is_said_of_other_disks_is_bounded() {
             hash: [0; 8],
         };
         mallory
-            .room(&RoomFrame::Disk {
+            .room(&RoomFrame::Disks(vec![Disk {
                 device: DeviceId(random()),
                 claims: (0..8192).map(claim).collect(),
-            })
+            }]))
             .await;
     }
     assert!(mallory.stands().await && bob.stands().await);
@@ -324,8 +322,8 @@ async fn members_that_keep_the_rules_notice_nothing_of_one_that_does_not() {
                 to: 9,
             };
             let frame = match at % 4 {
-                0 => RoomFrame::Push(vec![row(1, vec![text(at, "x")]); 500]),
-                1 => RoomFrame::Push(vec![row(9, vec![text(at, "x")]); 500]),
+                0 => push(vec![row(1, vec![text(at, "x")]); 500]),
+                1 => push(vec![row(9, vec![text(at, "x")]); 500]),
                 2 => RoomFrame::Want(vec![range; 9999]),
                 _ => RoomFrame::Block(random::<4096>().to_vec()),
             };

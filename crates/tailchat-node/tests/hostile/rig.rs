@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use tailchat_core::block::{Block, SeqRange};
 use tailchat_core::entry::{Body, Entry, Stamp, Text};
 use tailchat_core::handshake::{
-    FrameKey, GreetKey, Hello, MAGIC, PROTOCOL_VERSION, Role, Session, Slots, Tag,
+    FrameKey, GreetKey, Hello, MAGIC, PROTOCOL_VERSION, Role, Session, Slots, Speaker, Tag,
 };
 use tailchat_core::ids::{ActorId, ChangeHash, DeviceId, Instance, RoomId};
 use tailchat_core::state::{Change, Row, Tip};
 use tailchat_core::wire::{
-    Arrived, Bye, Claim, ConnFrame, Greet, RoomFrame, RoomGreet, decode, encode_conn, encode_room, open_room,
+    Arrived, Bye, Claim, ConnFrame, Greet, Pushed, RoomFrame, RoomGreet, decode, encode_conn, encode_room,
+    open_room,
 };
 use tailchat_node::client::{Client, Config};
 use tailchat_node::control::{Item, LogRequest, MessageItem, Request, RoomItem, StatusItem, Wait};
@@ -288,16 +289,22 @@ impl Mallory {
     pub(crate) async fn greet_as(&mut self, name: String, listen_port: u16) {
         let (device, held) = (DeviceId(random()), [0; 8]);
         let member = self.member.as_ref().unwrap();
-        let room = RoomGreet {
-            slot: member.slot,
-            held,
-            proof: member.greet_key.proof(held, device, listen_port, &name),
-        };
-        let greet = Greet {
+        let speaker = Speaker {
             device,
             name,
             listen_port,
+            program: "by hand".into(),
+            clock_ms: 0,
+        };
+        let room = RoomGreet {
+            slot: member.slot,
+            held,
+            proof: member.greet_key.proof(held, false, &speaker),
+        };
+        let greet = Greet {
+            speaker,
             rooms: vec![room],
+            settled: vec![],
         };
         self.conn(&ConnFrame::Greet(greet)).await;
     }
@@ -464,4 +471,10 @@ pub(crate) fn row(seq: u64, entries: Vec<Vec<u8>>) -> Row {
         hash: ChangeHash(random()),
         entries,
     }
+}
+
+/// These changes, sent as their author does.
+pub(crate) fn push(rows: impl IntoIterator<Item = Row>) -> RoomFrame {
+    let pushed = rows.into_iter().map(|row| Pushed { steps: 0, row });
+    RoomFrame::Push(pushed.collect())
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tailchat_core::handshake::{Hello, MAGIC, PROTOCOL_VERSION, Role};
-use tailchat_core::ids::{DeviceId, Instance};
+use tailchat_core::ids::Instance;
 use tailchat_core::limits::{FRAME_MAX, TAGS_MAX};
 use tailchat_core::wire::{Bye, ConnFrame, RoomFrame, encode_conn};
 use tailchat_node::control::Request;
@@ -94,10 +94,12 @@ async fn a_frame_out_of_turn_ends_the_connection() {
         RoomFrame::Want(vec![]),
         RoomFrame::Block(vec![]),
         RoomFrame::Push(vec![]),
-        RoomFrame::Disk {
-            device: DeviceId([1; 16]),
-            claims: vec![],
-        },
+        RoomFrame::Disks(vec![]),
+        RoomFrame::Part,
+        RoomFrame::Graft(vec![]),
+        RoomFrame::Prune(vec![]),
+        RoomFrame::Peers(vec![]),
+        RoomFrame::Presence(vec![]),
     ];
     for frame in early {
         let mut mallory = Mallory::proved(&ann).await;

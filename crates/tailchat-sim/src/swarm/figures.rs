@@ -13,6 +13,10 @@ use crate::network::PeerNo;
 const STEPS_MAX: u32 = 8;
 /// How often a message may be sent beyond once to each, as a share of the peers.
 const REDUNDANCY_MAX: f64 = 0.2;
+/// The same two of an author's first message after many have left: it mends its tree, which is not what it was.
+const MENDING: (u32, f64) = (12, 0.4);
+/// Messages that are measured after many have left.
+const AFTER: usize = 20;
 /// How long a message is given to reach everybody.
 const SPREAD_US: u64 = 4_000_000;
 /// How long the network is cut in two.
@@ -63,7 +67,9 @@ pub struct Swarmed {
     pub later: Vec<Spread>,
     /// How many left at once, and the seconds until the others were connected and equal again.
     pub left: (usize, f64),
-    /// Messages after that.
+    /// Their authors' first messages after that.
+    pub mending: Vec<Spread>,
+    /// Later ones.
     pub after: Vec<Spread>,
     /// Seconds from the end of the cut until all were connected and equal again.
     pub cut_s: f64,
@@ -82,6 +88,7 @@ impl Swarmed {
             first: Vec::new(),
             later: Vec::new(),
             left: (0, 0.0),
+            mending: Vec::new(),
             after: Vec::new(),
             cut_s: 0.0,
             frames: 0,
@@ -103,7 +110,8 @@ impl fmt::Display for Swarmed {
         for (what, spreads) in [
             ("an author's first message", &self.first),
             ("a later message", &self.later),
-            ("a message after many left", &self.after),
+            ("an author's first message after many left", &self.mending),
+            ("a later one", &self.after),
         ] {
             if !spreads.is_empty() {
                 writeln!(f, "{what}: {} at most, of {}", worst(spreads), spreads.len())?;
@@ -231,7 +239,7 @@ impl Swarm {
         let mut seen = BTreeSet::new();
         for n in 0..messages {
             let writer = self.dice.pick(&self.writers()).ok_or("nobody writes")?;
-            let spread = self.measure(writer, n)?;
+            let spread = self.measure(writer, n, (STEPS_MAX, REDUNDANCY_MAX))?;
             match seen.insert(writer) {
                 true => figures.first.push(spread),
                 false => figures.later.push(spread),
@@ -241,12 +249,13 @@ impl Swarm {
     }
 
     /// Writes a message and sees how it travels.
-    fn measure(&mut self, writer: PeerNo, n: usize) -> Result<Spread, String> {
+    fn measure(&mut self, writer: PeerNo, n: usize, most: (u32, f64)) -> Result<Spread, String> {
         let began = self.now_us;
         let change = self.write(writer, &format!("message {n}"))?;
         self.run_until(began + SPREAD_US)?;
         let spread = self.spread(change, began)?;
-        if spread.steps > STEPS_MAX || spread.redundancy > REDUNDANCY_MAX {
+        let (steps, redundancy) = most;
+        if spread.steps > steps || spread.redundancy > redundancy {
             return Err(format!("message {n} of peer {writer}: {spread}"));
         }
         Ok(spread)
@@ -295,9 +304,15 @@ impl Swarm {
             self.spread(change, 0)?;
         }
         figures.left = (leave, took);
-        for n in 0..5 {
+        let mut seen = BTreeSet::new();
+        for n in 0..AFTER {
             let writer = self.dice.pick(&self.writers()).ok_or("nobody writes")?;
-            figures.after.push(self.measure(writer, n)?);
+            match seen.insert(writer) {
+                true => figures.mending.push(self.measure(writer, n, MENDING)?),
+                false => figures
+                    .after
+                    .push(self.measure(writer, n, (STEPS_MAX, REDUNDANCY_MAX))?),
+            }
         }
         Ok(())
     }

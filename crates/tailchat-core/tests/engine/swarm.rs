@@ -1,0 +1,363 @@
+//! Scripts of a room with more peers than links: who is taken in, who is parted with, who sends what.
+
+use std::time::Duration;
+
+use tailchat_core::engine::{ConnId, Event, Fares, Source};
+use tailchat_core::handshake::Role;
+use tailchat_core::ids::{ActorId, DeviceId};
+use tailchat_core::limits::{NEWS_WAIT, PEERS_TOLD_MAX, PRESENCE_MAX, ROOM_LINKS_MAX, TICK};
+use tailchat_core::wire::{Bye, Claim, PeerAt, Presence, RoomFrame, Sign, Told};
+
+use super::rig::{Peer, ROOM, Scripted, meet, part, talk};
+
+fn links(peer: &Peer) -> usize {
+    peer.status().peers.len()
+}
+
+fn dials(peer: &mut Peer) -> Vec<String> {
+    let did = std::mem::take(&mut peer.did);
+    let dials = did.into_iter().filter(|did| did.starts_with("dial "));
+    dials.collect()
+}
+
+/// Ann with as many peers as she keeps links, each dialled by it.
+fn ann_with_all_links() -> (Peer, Vec<Peer>) {
+    let mut ann = Peer::new(1);
+    let mut others: Vec<_> = (2..).map(Peer::new).take(ROOM_LINKS_MAX).collect();
+    for (n, other) in (1..).zip(&mut others) {
+        meet(other, &mut ann, ConnId(n));
+    }
+    (ann, others)
+}
+
+#[test]
+fn who_has_no_other_link_is_taken_in_at_somebody_elses_expense() {
+    let (mut ann, mut others) = ann_with_all_links();
+    assert_eq!(links(&ann), ROOM_LINKS_MAX);
+    let mut late = Peer::new(99);
+    meet(&mut late, &mut ann, ConnId(50));
+    assert_eq!(links(&ann), ROOM_LINKS_MAX);
+    assert_eq!(links(&late), 1, "the newcomer stays");
+    for (n, other) in (1..).zip(&mut others) {
+        talk(other, &mut ann, ConnId(n));
+    }
+    let parted: Vec<_> = others.iter().filter(|other| links(other) == 0).collect();
+    assert_eq!(parted.len(), 1, "one went");
+    assert_eq!(parted[0].closed, ["the peer has links enough"]);
+}
+
+#[test]
+fn who_has_links_and_holds_the_same_is_sent_on_and_told_where_others_are() {
+    let (mut ann, _others) = ann_with_all_links();
+    let closed = ann.closed.len();
+    let mut late = Scripted::prove(&mut ann, ConnId(50));
+    late.greet_settled(&mut ann);
+    assert_eq!(links(&ann), ROOM_LINKS_MAX);
+    assert_eq!(ann.closed[closed..], ["links enough in every room"]);
+    let heard = late.hears(&mut ann);
+    assert!(heard.contains(&RoomFrame::Part), "{heard:?}");
+}
+
+#[test]
+fn an_address_whose_peer_has_links_enough_is_left_alone_for_a_while() {
+    let mut bob = Peer::new(2);
+    bob.feed(Event::AddressAdded {
+        addr: "10.0.0.1:7".into(),
+    });
+    bob.tick_for(TICK);
+    assert_eq!(dials(&mut bob), ["dial 10.0.0.1:7"]);
+    bob.feed(Event::Connected {
+        conn: ConnId(1),
+        role: Role::Dialler,
+        host: "10.0.0.1".into(),
+        dialled: Some("10.0.0.1:7".into()),
+    });
+    let bye = tailchat_core::wire::encode_conn(&tailchat_core::wire::ConnFrame::Bye(Bye::Full));
+    bob.feed(Event::Received {
+        conn: ConnId(1),
+        frame: bye,
+    });
+    assert_eq!(bob.engine.addresses()[0].fares, Fares::Full);
+    bob.tick_for(Duration::from_secs(14));
+    assert!(dials(&mut bob).is_empty());
+    bob.tick_for(Duration::from_secs(20));
+    assert_eq!(dials(&mut bob), ["dial 10.0.0.1:7"]);
+}
+
+#[test]
+fn what_comes_by_one_link_is_not_sent_on_another_unless_that_was_asked_for() {
+    let (mut ann, mut bob, mut cid) = (Peer::new(1), Peer::new(2), Peer::new(3));
+    meet(&mut ann, &mut bob, ConnId(1));
+    meet(&mut bob, &mut cid, ConnId(2));
+    let step = |ann: &mut Peer, bob: &mut Peer, cid: &mut Peer| {
+        talk(ann, bob, ConnId(1));
+        talk(bob, cid, ConnId(2));
+    };
+    ann.post("first");
+    step(&mut ann, &mut bob, &mut cid);
+    assert!(
+        cid.texts().is_empty(),
+        "cid was told, and waits for who is nearer"
+    );
+    let due = cid.engine.due().unwrap();
+    assert_eq!(due, cid.uptime + NEWS_WAIT);
+    cid.tick_for(TICK);
+    step(&mut ann, &mut bob, &mut cid);
+    assert_eq!(cid.texts(), ["first"]);
+    assert_eq!(cid.engine.due(), None);
+    ann.post("second");
+    step(&mut ann, &mut bob, &mut cid);
+    assert_eq!(cid.texts(), ["first", "second"], "from then on it is sent");
+    let wants = cid.did.iter().filter(|did| *did == "send").count();
+    assert!(wants > 0);
+}
+
+#[test]
+fn of_two_links_that_bring_the_same_the_later_one_is_asked_to_stop() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    ann.post("hello");
+    meet(&mut ann, &mut bob, ConnId(1));
+    ann.post("news");
+    talk(&mut ann, &mut bob, ConnId(1));
+    let mut eve = Scripted::meet(&mut bob, ConnId(2));
+    let change = &ann.disk.last().unwrap().change;
+    let row = tailchat_core::state::Row::from(change);
+    let (actor, steps) = (change.parts.actor, 1);
+    eve.hears(&mut bob);
+    eve.say(
+        &mut bob,
+        &RoomFrame::Push(vec![tailchat_core::wire::Pushed { steps, row }]),
+    );
+    let heard = eve.hears(&mut bob);
+    assert!(heard.contains(&RoomFrame::Prune(vec![actor])), "{heard:?}");
+}
+
+#[test]
+fn a_link_nearer_to_the_author_takes_over() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    meet(&mut ann, &mut bob, ConnId(1));
+    let mut far = Scripted::meet(&mut bob, ConnId(2));
+    let author = Peer::new(9);
+    let mut author = author;
+    author.post("one");
+    author.post("two");
+    let row = |at: usize| tailchat_core::state::Row::from(&author.disk[at].change);
+    let actor = author.status().actor.unwrap();
+    let pushed = |at, steps| RoomFrame::Push(vec![tailchat_core::wire::Pushed { steps, row: row(at) }]);
+    far.say(&mut bob, &pushed(0, 6));
+    let claim = Claim::of(actor, &author.disk[0].change.tip);
+    let mut near = Scripted::meet_as(&mut bob, ConnId(3), 67);
+    (far.hears(&mut bob), near.hears(&mut bob));
+    near.say(&mut bob, &RoomFrame::Have(vec![Told { steps: 1, claim }]));
+    assert_eq!(far.hears(&mut bob), [RoomFrame::Prune(vec![actor])]);
+    assert!(near.hears(&mut bob).contains(&RoomFrame::Graft(vec![actor])));
+    near.say(&mut bob, &pushed(1, 1));
+    assert_eq!(bob.texts(), ["one", "two"]);
+}
+
+#[test]
+fn an_address_is_dialled_once_while_its_peer_is_connected_otherwise() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    let addrs = ["10.0.0.2:1", "10.0.0.3:1", "[fd7a::2]:1"];
+    ann.feed(Event::AddressesFound {
+        source: Source::Mdns,
+        addrs: addrs.map(Into::into).into(),
+    });
+    ann.tick_for(TICK);
+    assert_eq!(dials(&mut ann).len(), 3);
+    for (n, addr) in (1..).zip(addrs) {
+        let conn = ConnId(n);
+        ann.feed(Event::Connected {
+            conn,
+            role: Role::Dialler,
+            host: "10.0.0.2".into(),
+            dialled: Some(addr.into()),
+        });
+        bob.connect(conn, Role::Listener);
+    }
+    for _ in 0..4 {
+        for n in 1..=3 {
+            talk(&mut ann, &mut bob, ConnId(n));
+        }
+    }
+    assert_eq!((links(&ann), links(&bob)), (1, 1), "one connection survives");
+    let gone = |peer: &Peer| peer.closed.len();
+    assert_eq!(gone(&ann).max(gone(&bob)), 2);
+}
+
+#[test]
+fn what_a_source_gives_no_longer_is_forgotten_unless_somebody_was_met_there() {
+    let mut ann = Peer::new(1);
+    let found = |ann: &mut Peer, addrs: &[&str]| {
+        ann.feed(Event::AddressesFound {
+            source: Source::Tailscale,
+            addrs: addrs.iter().map(|addr| (*addr).to_owned()).collect(),
+        });
+    };
+    found(&mut ann, &["100.64.0.1:24242", "100.64.0.2:24242"]);
+    found(&mut ann, &["100.64.0.2:24242"]);
+    let known: Vec<_> = ann
+        .engine
+        .addresses()
+        .into_iter()
+        .map(|a| (a.addr, a.sources))
+        .collect();
+    assert_eq!(known, [("100.64.0.2:24242".to_owned(), vec![Source::Tailscale])]);
+    ann.feed(Event::AddressAdded {
+        addr: "100.64.0.2:24242".into(),
+    });
+    found(&mut ann, &[]);
+    assert_eq!(ann.engine.addresses()[0].sources, [Source::Hand]);
+}
+
+#[test]
+fn a_flood_of_addresses_is_bounded_and_keeps_what_somebody_wrote() {
+    let mut bob = Peer::new(2);
+    bob.feed(Event::AddressAdded { addr: "ann:1".into() });
+    let mut eve = Scripted::meet(&mut bob, ConnId(2));
+    for n in 0..1000_u32 {
+        let peers = (0..PEERS_TOLD_MAX as u32).map(|k| {
+            let n = n * 32 + k;
+            let addr = format!("10.{}.{}.{}:1", n >> 16, n >> 8 & 255, n & 255);
+            let device = DeviceId([7; 16]);
+            PeerAt { device, addr }
+        });
+        eve.say(&mut bob, &RoomFrame::Peers(peers.collect()));
+    }
+    let known = bob.engine.addresses();
+    assert_eq!(known.len(), 1 + 256, "so many a minute");
+    assert!(known.iter().any(|address| address.addr == "ann:1"));
+    bob.did.clear();
+    bob.tick_for(TICK);
+    assert!(dials(&mut bob).len() <= 16, "so many at a time");
+    eve.say(
+        &mut bob,
+        &RoomFrame::Peers(vec![
+            PeerAt {
+                device: DeviceId([7; 16]),
+                addr: "10.0.0.1:1".into()
+            };
+            PEERS_TOLD_MAX + 1
+        ]),
+    );
+    assert_eq!(bob.closed, ["too many addresses at once"]);
+}
+
+#[test]
+fn who_is_linked_is_here_and_who_breaks_off_is_not_for_long() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    meet(&mut ann, &mut bob, ConnId(1));
+    ann.tick_for(TICK);
+    let here = |peer: &Peer| peer.engine.here(ROOM).map(|here| here.device).collect::<Vec<_>>();
+    assert_eq!(here(&ann), [DeviceId([2; 16])]);
+    part(&mut ann, &mut bob, ConnId(1));
+    ann.tick_for(Duration::from_secs(2));
+    assert_eq!(here(&ann).len(), 1, "perhaps it is back at once");
+    ann.tick_for(Duration::from_secs(8));
+    assert!(here(&ann).is_empty());
+}
+
+#[test]
+fn who_is_not_linked_is_heard_of_until_it_goes() {
+    let (mut ann, mut bob, mut cid) = (Peer::new(1), Peer::new(2), Peer::new(3));
+    meet(&mut ann, &mut bob, ConnId(1));
+    meet(&mut bob, &mut cid, ConnId(2));
+    let settle = |peers: [&mut Peer; 3]| {
+        let [ann, bob, cid] = peers;
+        for _ in 0..3 {
+            talk(ann, bob, ConnId(1));
+            talk(bob, cid, ConnId(2));
+            [&mut *ann, &mut *bob, &mut *cid]
+                .into_iter()
+                .for_each(|peer| peer.tick_for(TICK));
+        }
+    };
+    settle([&mut ann, &mut bob, &mut cid]);
+    let here = |peer: &Peer| {
+        peer.engine
+            .here(ROOM)
+            .map(|here| here.device.0[0])
+            .collect::<Vec<_>>()
+    };
+    assert_eq!((here(&ann), here(&cid)), (vec![2, 3], vec![1, 2]));
+    cid.feed(Event::Typed { room: ROOM });
+    settle([&mut ann, &mut bob, &mut cid]);
+    let types = |peer: &Peer| peer.engine.here(ROOM).any(|here| here.typing);
+    assert!(types(&ann) && types(&bob));
+    cid.post("done");
+    settle([&mut ann, &mut bob, &mut cid]);
+    assert!(!types(&ann) && !types(&bob), "who has written types no longer");
+    cid.feed(Event::Stopping);
+    settle([&mut ann, &mut bob, &mut cid]);
+    assert_eq!(here(&ann), [2]);
+}
+
+#[test]
+fn who_is_called_lost_and_is_not_says_so() {
+    let mut bob = Peer::new(2);
+    let mut eve = Scripted::meet(&mut bob, ConnId(2));
+    eve.hears(&mut bob);
+    let said = |device: u8, beat, sign| {
+        let device = DeviceId([device; 16]);
+        RoomFrame::Presence(vec![Presence {
+            device,
+            beat,
+            lasts_s: 100,
+            sign,
+        }])
+    };
+    let beat = u64::try_from(bob.now().wall_ms).unwrap() + 5000;
+    eve.say(&mut bob, &said(2, beat, Sign::Lost));
+    let heard = eve.hears(&mut bob);
+    let [RoomFrame::Presence(signs)] = &heard[..] else {
+        panic!("{heard:?}")
+    };
+    assert!(signs[0].beat > beat && signs[0].sign == Sign::Here && signs[0].device == DeviceId([2; 16]));
+    // A beat that no clock can mean stops nobody from being heard again.
+    eve.say(&mut bob, &said(2, u64::MAX, Sign::Gone));
+    assert!(eve.hears(&mut bob).is_empty());
+    eve.say(&mut bob, &said(5, u64::MAX, Sign::Here));
+    bob.tick_for(TICK);
+    assert!(bob.engine.here(ROOM).all(|here| here.device != DeviceId([5; 16])));
+    eve.say(
+        &mut bob,
+        &RoomFrame::Presence(vec![
+            Presence {
+                device: DeviceId([5; 16]),
+                beat: 1,
+                lasts_s: 1,
+                sign: Sign::Here
+            };
+            PRESENCE_MAX + 1
+        ]),
+    );
+    assert_eq!(bob.closed, ["too many signs of life at once"]);
+}
+
+#[test]
+fn a_peer_that_owes_a_sign_is_dialled_again_beside_the_connection() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    ann.feed(Event::AddressAdded {
+        addr: "elsewhere:1".into(),
+    });
+    meet(&mut ann, &mut bob, ConnId(1));
+    ann.did.clear();
+    ann.post("into the void");
+    ann.tick_for(Duration::from_secs(2));
+    assert!(dials(&mut ann).is_empty(), "a disk may take a while");
+    ann.tick_for(Duration::from_secs(3));
+    assert_eq!(dials(&mut ann), ["dial elsewhere:1"]);
+    assert_eq!(links(&ann), 1, "the connection stands until it is sure");
+}
+
+#[test]
+fn an_unknown_actor_in_a_prune_or_graft_costs_nothing() {
+    let mut bob = Peer::new(2);
+    let mut eve = Scripted::meet(&mut bob, ConnId(2));
+    let actors: Vec<_> = (0..8000_u128).map(|n| ActorId(n.to_le_bytes())).collect();
+    eve.say(&mut bob, &RoomFrame::Graft(actors.clone()));
+    eve.say(&mut bob, &RoomFrame::Prune(actors));
+    assert!(bob.closed.is_empty());
+    eve.say(&mut bob, &RoomFrame::Graft(vec![ActorId([1; 16]); 9000]));
+    assert_eq!(bob.closed, ["it named too many actors"]);
+}
