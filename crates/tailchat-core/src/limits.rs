@@ -108,7 +108,7 @@ pub const DIALS_PER_TICK: usize = 16;
 /// Live links in a room. Of one more the newcomer goes, or an older one if the newcomer has few or holds something else.
 pub const ROOM_LINKS_MAX: usize = 8;
 /// Live links that a room with more members than [`ROOM_LINKS_MAX`] looks for; smaller ones look for everybody.
-pub const ROOM_LINKS_MIN: usize = 5;
+pub const ROOM_LINKS_MIN: usize = 6;
 /// Who has fewer links than this in a room is taken in there, also if somebody else has to go.
 pub const ROOM_LINKS_NEEDY: usize = 3;
 /// A room with more members than [`ROOM_LINKS_MAX`] looks at one that is not linked about so often.

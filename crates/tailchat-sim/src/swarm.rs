@@ -79,8 +79,6 @@ struct Swarm {
     /// How often each change was sent, as far as it is measured.
     sent: BTreeMap<(ActorId, u64), u64>,
     frames: u64,
-    /// The same, by what they are.
-    kinds: BTreeMap<&'static str, u64>,
     now_us: u64,
     queue: BTreeMap<(u64, u64), Due>,
     queued: u64,
@@ -121,7 +119,6 @@ impl Swarm {
             witness: Witness::default(),
             sent: BTreeMap::new(),
             frames: 0,
-            kinds: BTreeMap::new(),
             now_us: 0,
             queue: BTreeMap::new(),
             queued: 0,

@@ -93,6 +93,8 @@ pub(super) enum Verdict {
 #[derive(Debug, Default)]
 pub(super) struct AddressBook {
     addresses: BTreeMap<String, Address>,
+    /// Until when some address is dialled because a connection broke.
+    lost_until: Duration,
 }
 
 #[derive(Debug)]
@@ -319,6 +321,7 @@ impl AddressBook {
         if let Some((_, address)) = self.dialled_by(conn) {
             address.state = State::Waiting { until: now };
             address.lost_until = now + LOST_RETRY;
+            self.lost_until = now + LOST_RETRY;
         }
     }
 
@@ -327,6 +330,7 @@ impl AddressBook {
         if let Some(address) = self.addresses.get_mut(addr) {
             address.lost_until = now + LOST_RETRY;
             address.retry_at(now + DIAL_PAUSE_MIN);
+            self.lost_until = now + LOST_RETRY;
         }
     }
 
@@ -350,9 +354,12 @@ impl AddressBook {
 
     /// Dials what is due, as far as rooms want links.
     pub(super) fn tick(&mut self, reached: &BTreeSet<Instance>, mut wants: Wants, t: &mut Turn<'_>) {
+        let now = t.now.uptime;
+        if now >= self.lost_until && wants.values().all(|more| *more == 0) {
+            return;
+        }
         let under_way = self.addresses.values().filter(|a| a.state == State::Dialling);
         under_way.for_each(|address| address.promise(&mut wants));
-        let now = t.now.uptime;
         let due = self.addresses.iter().filter(|(_, address)| {
             let due = matches!(address.state, State::Waiting { until } if until <= now);
             let reached = address

@@ -139,11 +139,13 @@ impl Room {
         if !self.disks.contains_key(&device) && self.disks.len() >= DEVICES_MAX {
             return false;
         }
-        let others = self.disks.iter().filter(|(other, _)| **other != device);
-        let kept: usize = others.map(|(_, disk)| disk.claims.len()).sum();
-        let most = CLAIMS_MAX.saturating_sub(kept).min(ACTORS_MAX);
         let disk = self.disks.entry(device).or_default();
+        let before = disk.claims.len();
+        let most = (CLAIMS_MAX + before)
+            .saturating_sub(self.disks_claims)
+            .min(ACTORS_MAX);
         let news = raise(&mut disk.claims, claims, most);
+        self.disks_claims += disk.claims.len() - before;
         if seen {
             disk.seen_ms = t.now.wall_ms;
         }

@@ -79,6 +79,7 @@ impl Room {
         if !news {
             return false;
         }
+        let was = (being.here_until > now, being.typing_until > now);
         being.beat = said.beat;
         being.typing_until = Duration::ZERO;
         match said.sign {
@@ -91,7 +92,17 @@ impl Room {
             Sign::Gone => being.here_until = now,
         }
         self.beings.all.insert(said.device, being);
-        self.beings.stale_at = now;
+        let changed = was != (being.here_until > now, being.typing_until > now);
+        let soon = [being.here_until, being.typing_until]
+            .into_iter()
+            .filter(|at| *at > now)
+            .min();
+        let stale_at = if changed {
+            now
+        } else {
+            soon.unwrap_or(Duration::MAX)
+        };
+        self.beings.stale_at = self.beings.stale_at.min(stale_at);
         if matches!(said.sign, Sign::Here | Sign::Typing)
             && let Some(disk) = self.disks.get_mut(&said.device)
         {

@@ -64,6 +64,8 @@ pub(super) struct Room {
     pub(super) preview: Option<Preview>,
     /// What other members' disks hold.
     pub(super) disks: BTreeMap<DeviceId, Disk>,
+    /// How many claims they are, together.
+    pub(super) disks_claims: usize,
     /// Actors with two chains, and the first change known to differ.
     pub(super) forks: BTreeMap<ActorId, u64>,
     pub(super) fork_search: Option<ForkSearch>,

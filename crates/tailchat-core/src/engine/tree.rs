@@ -16,7 +16,7 @@ use crate::limits::{ACTORS_MAX, NEWS_WAIT, REPAIR_WAIT};
 use crate::wire::{Bye, RoomFrame, Told};
 
 /// Who told of a change is asked soon, also if another link sends such, if it is nearer to the author by so many links.
-const NEARER: u8 = 2;
+const NEARER: u8 = 1;
 
 /// The link that sends us an actor's changes.
 #[derive(Clone, Copy, Debug)]

@@ -61,12 +61,8 @@ impl Swarm {
 
     pub(super) fn send(&mut self, conn: ConnId, frame: Vec<u8>) -> Result<(), String> {
         self.frames += 1;
-        match self.witness.read(conn, &frame, &[ROOM])? {
-            Read::Room(_, said) => {
-                *self.kinds.entry(kind(&said)).or_default() += 1;
-                self.count(&said)?;
-            }
-            Read::Conn(_) => *self.kinds.entry("connection").or_default() += 1,
+        if let Read::Room(_, said) = self.witness.read(conn, &frame, &[ROOM])? {
+            self.count(&said)?;
         }
         self.ship(conn, Parcel::Frame(frame));
         Ok(())
@@ -175,26 +171,5 @@ impl Swarm {
             len <= BLOCK_CHANGES_LEN
         });
         Block::of(some.map(|change| (&change.parts, change.encoded.hash))).encode()
-    }
-}
-
-/// What a frame is called.
-fn kind(frame: &RoomFrame) -> &'static str {
-    match frame {
-        RoomFrame::Vector { .. } => "vector",
-        RoomFrame::Want(_) => "want",
-        RoomFrame::Block(_) => "block",
-        RoomFrame::Push(_) => "push",
-        RoomFrame::Have(_) => "have",
-        RoomFrame::Disks(_) => "disks",
-        RoomFrame::Graft(_) => "graft",
-        RoomFrame::Prune(_) => "prune",
-        RoomFrame::Peers(_) => "peers",
-        RoomFrame::Presence(_) => "presence",
-        RoomFrame::Forked { .. }
-        | RoomFrame::Leave
-        | RoomFrame::Part
-        | RoomFrame::WantPreview(_)
-        | RoomFrame::Preview(_) => "other",
     }
 }

@@ -18,11 +18,13 @@ const MENDING: (u32, f64) = (12, 0.4);
 /// Messages that are measured after many have left.
 const AFTER: usize = 20;
 /// How long a message is given to reach everybody.
-const SPREAD_US: u64 = 4_000_000;
+const SPREAD_US: u64 = 2_500_000;
 /// How long the network is cut in two.
 const CUT_US: u64 = 60_000_000;
 /// How long the peers are given to find together again.
 const HEAL_US: u64 = 120_000_000;
+/// How long they rest before messages are measured again.
+const REST_US: u64 = 30_000_000;
 /// How often they are looked at.
 const LOOK_US: u64 = 500_000;
 
@@ -304,6 +306,7 @@ impl Swarm {
             self.spread(change, 0)?;
         }
         figures.left = (leave, took);
+        self.run_until(self.now_us + REST_US)?;
         let mut seen = BTreeSet::new();
         for n in 0..AFTER {
             let writer = self.dice.pick(&self.writers()).ok_or("nobody writes")?;
