@@ -102,6 +102,25 @@ const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "swarm",
+        work: Work::Cargo {
+            env: &[],
+            args: &[
+                "run",
+                "--release",
+                "-q",
+                "-p",
+                "xtask",
+                "--",
+                "swarm",
+                "--peers",
+                "300",
+                "--messages",
+                "20",
+            ],
+        },
+    },
+    Step {
         name: "demo",
         work: Work::Cargo {
             env: &[],
@@ -268,6 +287,7 @@ mod tests {
                 "cargo test",
                 "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked",
                 "cargo run --release -q -p xtask -- sim --seeds 200",
+                "cargo run --release -q -p xtask -- swarm --peers 300 --messages 20",
                 "cargo run --release -- demo",
                 "cargo xtask converge --peers 3 --kill",
                 "cargo xtask screenshots --check",
