@@ -64,6 +64,7 @@ impl Stage {
             utf8: true,
             notify: Notify::All,
             words: Vec::new(),
+            typing: true,
             time: TimeFormat::Hours24,
             fold: 12,
             picture: |_| None,
@@ -354,6 +355,7 @@ impl MadeUp {
                 messages: lines.len() as u64,
                 members: 2,
                 connected: 1,
+                here: 1,
                 met: true,
                 unread,
                 ..RoomItem::default()
@@ -541,6 +543,7 @@ fn key(chord: &str) -> KeyEvent {
         "tab" => KeyCode::Tab,
         "up" => KeyCode::Up,
         "down" => KeyCode::Down,
+        "left" => KeyCode::Left,
         "home" => KeyCode::Home,
         "end" => KeyCode::End,
         "pageup" => KeyCode::PageUp,

@@ -110,6 +110,7 @@ fn succeeded(model: &mut Model, question: Question, items: Vec<Item>) -> Vec<Com
         | Question::ReadAll(_)
         | Question::SetDraft { .. }
         | Question::Mute { .. }
+        | Question::Typing(_)
         | Question::Send { .. } => {}
     }
     Vec::new()
@@ -146,8 +147,8 @@ fn failed(model: &mut Model, question: &Question, failure: &Failure) -> Vec<Comm
                 model.say(why);
             }
         }
-        // What is asked again and again is said by the next answer.
-        Question::Members(_) | Question::Status(_) | Question::Disks { .. } => {}
+        // What is asked again and again is said by the next answer, and a node of before knows nothing of typing.
+        Question::Members(_) | Question::Status(_) | Question::Disks { .. } | Question::Typing(_) => {}
         Question::Search { typed, .. } => searching::failed(model, typed, &why),
         Question::Draft(key) => {
             if let Some(writing) = model.writing_in(key) {

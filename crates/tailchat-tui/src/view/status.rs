@@ -96,7 +96,22 @@ fn standing(model: &Model) -> String {
         return format!("{} · a message is selected", room.name);
     }
     let unread = elsewhere(model, room);
-    format!("{} · {}{unread}", room.name, in_words(model, open, room))
+    let words = format!("{} · {}{unread}", room.name, in_words(model, open, room));
+    match typing(room).map(|typing| format!("{words} · {typing}")) {
+        // How the room stands is told in any case.
+        Some(both) if columns(&both) < usize::from(model.columns) => both,
+        _ => words,
+    }
+}
+
+/// Who writes something now.
+fn typing(room: &Room) -> Option<String> {
+    match room.typing.as_slice() {
+        [] => None,
+        [one] => Some(format!("{one} is typing")),
+        [one, other] => Some(format!("{one} and {other} are typing")),
+        _ => Some("several people are typing".to_owned()),
+    }
 }
 
 /// Unread messages in other rooms, where their list is folded away.
@@ -121,16 +136,22 @@ fn in_words(model: &Model, open: &OpenRoom, room: &Room) -> String {
     if room.connected == 0 {
         return offline(room, open.is_long_alone(model.now_ms));
     }
-    let here = open.members.iter().filter(|member| member.online).count();
-    let people = match here {
-        0 | 1 => match room.connected {
-            1 => "1 peer here".to_owned(),
-            peers => format!("{peers} peers here"),
-        },
-        people if model.columns < WORDY_COLUMNS => format!("{people} here"),
-        people => format!("{people} people here"),
+    let wordy = model.columns >= WORDY_COLUMNS;
+    format!("{} · {}", there(room, wordy), sync(open, room))
+}
+
+/// Who is there, ourselves among them; and how many peers are connected, if others are there through them.
+fn there(room: &Room, wordy: bool) -> String {
+    let people = match (room.here, wordy) {
+        (0, _) if room.connected == 1 => "1 peer here".to_owned(),
+        (0, _) => format!("{} peers here", room.connected),
+        (others, true) => format!("{} people here", others.saturating_add(1)),
+        (others, false) => format!("{} here", others.saturating_add(1)),
     };
-    format!("{people} · {}", sync(open, room))
+    match room.here > room.connected {
+        true => format!("{people}, {} connected", room.connected),
+        false => people,
+    }
 }
 
 /// A room in which nobody is connected. A wrong ID cannot be told from an absent room, unless peers answer.
