@@ -49,6 +49,8 @@ pub(crate) struct Stage {
     /// Whether a slow answer is made when the question comes, or when it is given.
     pub(crate) early: bool,
     pub(crate) waiting: VecDeque<(Question, Option<Answered>)>,
+    /// What the node answers to which addresses are known.
+    pub(crate) known: Vec<Item>,
     /// The texts that any message has had.
     pub(crate) versions: Vec<String>,
     /// What the next post or draft fails with.
@@ -77,6 +79,7 @@ impl Stage {
             slow: false,
             early: false,
             waiting: VecDeque::new(),
+            known: Vec::new(),
             versions: Vec::new(),
             refuses: None,
         }
@@ -246,6 +249,7 @@ impl Stage {
                 self.room(&room).read(&what);
                 Vec::new()
             }
+            Request::Peers => self.known.clone(),
             Request::Show { .. } => vec![Item::Holders(vec!["ann".into(), "cleo".into()])],
             Request::TakeLink { .. } => vec![Item::Linked {
                 name: "ann".into(),

@@ -97,11 +97,32 @@ fn standing(model: &Model) -> String {
     }
     let unread = elsewhere(model, room);
     let words = format!("{} · {}{unread}", room.name, in_words(model, open, room));
-    match typing(room).map(|typing| format!("{words} · {typing}")) {
-        // How the room stands is told in any case.
-        Some(both) if columns(&both) < usize::from(model.columns) => both,
-        _ => words,
-    }
+    let Some(typing) = typing(room) else {
+        return words;
+    };
+    // That all is equal gives way to who types; anything else about how the room stands does not.
+    let people = there(room, is_wordy(model));
+    let short = format!("{} · {people}{unread} · {typing}", room.name);
+    let short = is_all_equal(open, room).then_some(short);
+    let whole = format!("{words} · {typing}");
+    std::iter::once(whole)
+        .chain(short)
+        .find(|words| columns(words) < usize::from(model.columns))
+        .unwrap_or(words)
+}
+
+fn is_wordy(model: &Model) -> bool {
+    model.columns >= WORDY_COLUMNS
+}
+
+/// Whether nothing but good can be said of how the room stands.
+fn is_all_equal(open: &OpenRoom, room: &Room) -> bool {
+    let Some(status) = &open.status else {
+        return false;
+    };
+    let mut peers = status.peers.iter();
+    let equal = peers.all(|peer| peer.state == Standing::Equal);
+    room.connected > 0 && room.behind == 0 && status.problems.is_empty() && equal
 }
 
 /// Who writes something now.
@@ -136,8 +157,7 @@ fn in_words(model: &Model, open: &OpenRoom, room: &Room) -> String {
     if room.connected == 0 {
         return offline(room, open.is_long_alone(model.now_ms));
     }
-    let wordy = model.columns >= WORDY_COLUMNS;
-    format!("{} · {}", there(room, wordy), sync(open, room))
+    format!("{} · {}", there(room, is_wordy(model)), sync(open, room))
 }
 
 /// Who is there, ourselves among them; and how many peers are connected, if others are there through them.

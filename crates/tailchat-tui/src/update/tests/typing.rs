@@ -120,10 +120,27 @@ fn who_types_is_told_in_the_status_line_and_no_row_moves() {
         assert!(screen.contains(said), "{screen}");
         assert_eq!(above(&stage), before);
     }
+    stage.event(Event::Resized {
+        columns: 40,
+        rows: 24,
+    });
+    stage.rooms[0].item.typing = vec!["bob".into()];
+    stage.tells(0);
+    let screen = stage.screen();
+    assert!(screen.contains(" kitchen · 2 here · bob is typing"), "{screen}");
+    stage.rooms[0].item.behind = 7;
+    stage.tells(0);
+    let screen = stage.screen();
+    assert!(
+        screen.contains(" kitchen · 2 here · catching up, 7 to go\n"),
+        "{screen}"
+    );
+    stage.rooms[0].item.behind = 0;
     stage.rooms[0].item.typing.clear();
     stage.tells(0);
     assert!(!stage.screen().contains("typing"), "{}", stage.screen());
-    assert_eq!(around(&stage), asked_before, "nothing else follows from it");
+    // The two are for what is behind and what is not.
+    assert_eq!(around(&stage), asked_before + 2, "nothing else follows from it");
 }
 
 #[test]
@@ -136,6 +153,10 @@ fn a_hostile_name_that_types_drives_no_terminal_and_takes_no_room_from_how_it_st
         screen.contains("is typing") && !screen.contains('\u{1b}'),
         "{screen}"
     );
+    stage.event(Event::Resized {
+        columns: 40,
+        rows: 24,
+    });
     stage.rooms[0].item.typing = vec!["m".repeat(500)];
     stage.tells(0);
     let screen = stage.screen();
