@@ -38,6 +38,15 @@ pub fn origin(address: &AddressItem) -> String {
     words.chain(dialled_us).collect::<Vec<_>>().join(", ")
 }
 
+/// What went wrong last, without the address, beside which it stands.
+#[must_use]
+pub fn problem(address: &AddressItem) -> Option<String> {
+    let problem = address.problem.as_deref()?;
+    let after = problem.strip_prefix(address.addr.as_str());
+    let why = after.and_then(|after| after.strip_prefix(": "));
+    Some(text::visible(why.unwrap_or(problem)).into_owned())
+}
+
 /// When a peer was met last at an address: `last met 3 h ago`.
 #[must_use]
 pub fn met(worked_ms: i64, now_ms: i64) -> String {
@@ -100,6 +109,17 @@ mod tests {
         let inbound = address(&[], true, Some(0));
         assert_eq!(origin(&inbound), "dialled us");
         assert_eq!(origin(&address(&[], false, None)), "");
+        let failed = |why: &str| AddressItem {
+            addr: "10.0.0.7:1".into(),
+            problem: Some(why.into()),
+            ..AddressItem::default()
+        };
+        assert_eq!(problem(&failed("10.0.0.7:1: refused")).unwrap(), "refused");
+        assert_eq!(
+            problem(&failed("it is\u{7} full")).unwrap(),
+            text::visible("it is\u{7} full")
+        );
+        assert_eq!(problem(&found), None);
     }
 
     #[test]

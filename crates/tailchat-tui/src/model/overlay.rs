@@ -148,10 +148,7 @@ impl Address {
             connected: item.connected,
             peer: item.peer.as_deref().map(text::name),
             rooms: item.rooms.iter().map(|room| text::name(room)).collect(),
-            problem: item
-                .problem
-                .as_deref()
-                .map(|problem| text::visible(problem).into_owned()),
+            problem: finding::problem(item),
             origin: finding::origin(item),
             met_ms: item.worked_ms.filter(|_| !item.connected),
         }
