@@ -250,9 +250,7 @@ impl Question {
                 on,
             },
             Self::Mute { room, on } => mute(&room, on),
-            Self::Typing(room) => Request::Typing {
-                room: room.to_string(),
-            },
+            Self::Typing(room) => typing(&room),
             Self::New(name) => Request::New { name },
             Self::Join { invite, peers } => Request::Join {
                 room: invite,
@@ -315,6 +313,11 @@ impl Goal {
             Self::Place(place) => At::Place(place.to_string()),
         }
     }
+}
+
+fn typing(room: &RoomKey) -> Request {
+    let room = room.to_string();
+    Request::Typing { room }
 }
 
 fn mute(room: &RoomKey, on: bool) -> Request {
