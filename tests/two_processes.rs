@@ -122,6 +122,54 @@ fn waiting_for_other_disks_ends_when_they_have_it_or_time_is_up() {
 }
 
 #[test]
+fn peers_are_listed_with_where_their_addresses_come_from_and_when_they_were_met() {
+    let (_ann, anns, bob) = joined();
+    std::fs::write(bob.path("data").join("hosts"), "127.0.0.1:9\n").expect("a hosts file");
+    let (_bobs, _) = serve(&bob);
+    equal(&bob);
+    let fails = |ran: &str| ran.contains("127.0.0.1:9 ") && ran.contains("refused");
+    let listed = until(|| Some(bob.run(&["peers"])).filter(|ran| fails(&ran.out)));
+    let rows: Vec<_> = listed.out.lines().collect();
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    let cells = rows[0].split("  ").map(str::trim);
+    let cells: Vec<_> = cells.filter(|cell| !cell.is_empty()).collect();
+    assert_eq!(cells[1..], ["ann", "kitchen", "connected", "by hand, met before"]);
+    assert!(rows[1].contains("not connected: Connection refused"), "{rows:?}");
+    assert!(rows[1].ends_with("hosts file"), "{rows:?}");
+    assert_eq!(listed.err, "hosts: 1 address\n");
+    assert_eq!(bob.run(&["peers", "--quiet"]).err, "");
+
+    let objects = bob.run(&["peers", "--json"]).json();
+    assert_eq!(objects[0]["peer"], "ann");
+    assert_eq!(objects[0]["sources"], Value::from(vec!["hand", "before"]));
+    assert!(
+        objects[0]["worked_ms"].as_i64() > Some(1_700_000_000_000),
+        "{objects:?}"
+    );
+    assert_eq!(objects[1]["sources"], Value::from(vec!["hosts"]));
+    assert_eq!(
+        (&objects[2]["source"], &objects[2]["addresses"]),
+        (&"hosts".into(), &1.into())
+    );
+
+    drop(anns);
+    let away = until(|| Some(bob.run(&["peers"]).out).filter(|out| !out.contains("  connected")));
+    assert!(away.contains("not connected, last met just now"), "{away}");
+}
+
+/// What comes of a question once it is what is waited for.
+#[track_caller]
+fn until<T>(ask: impl Fn() -> Option<T>) -> T {
+    for _ in 0..150 {
+        match ask() {
+            Some(answer) => return answer,
+            None => thread::sleep(Duration::from_millis(200)),
+        }
+    }
+    panic!("not so within 30 s")
+}
+
+#[test]
 fn a_signal_stops_cleanly_and_the_same_actor_goes_on() {
     let ann = Machine::new("ann");
     ann.run(&["new", "kitchen"]).ok();

@@ -208,6 +208,28 @@ fn two_programs_side_by_side_converge() {
 }
 
 #[test]
+fn who_types_is_seen_by_the_other_until_it_is_sent_or_rests() {
+    let (ann, bob) = (Machine::new("ann"), Machine::new("bob"));
+    let (mut first, mut second) = side_by_side(&ann, &bob);
+    first.until_text("all equal with bob");
+    second.types("on my");
+    first.until_text("bob is typing");
+    assert!(!second.text().contains("is typing"), "{}", second.text());
+    second.types(" way\r");
+    first.until("the message and no typing", |text| {
+        text.contains("on my way") && !text.contains("is typing")
+    });
+    second.types("and then");
+    first.until_text("bob is typing");
+    first.until("rest", |text| !text.contains("is typing"));
+    second.types("\x15/topic tea");
+    second.until_text("> /topic tea");
+    first.types("hm");
+    second.until_text("ann is typing");
+    assert!(!first.text().contains("is typing"), "{}", first.text());
+}
+
+#[test]
 fn a_topic_and_a_pin_are_for_everybody_and_whom_one_ignores_is_ones_own_matter() {
     let (ann, bob) = (Machine::new("ann"), Machine::new("bob"));
     let (mut first, mut second) = side_by_side(&ann, &bob);

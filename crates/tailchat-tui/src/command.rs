@@ -96,6 +96,8 @@ pub(crate) enum Question {
     Versions { room: RoomKey, message: MessageKey },
     /// On whose disks is this message?
     Show { room: RoomKey, message: MessageKey },
+    /// Somebody writes here.
+    Typing(RoomKey),
     /// Make a room.
     New(String),
     /// Take part in a room: an ID or an invite, as it was typed.
@@ -164,7 +166,8 @@ const ABOVE_GOAL: u32 = 100;
 
 impl Question {
     /// Whether it only looks, so that nothing a person writes has to wait behind it. What depends on which messages
-    /// were read is no such question: it waits for the word that some were.
+    /// were read is no such question: it waits for the word that some were. Nor is the word that somebody writes: behind
+    /// the message itself it would be wrong.
     pub(crate) fn only_reads(&self) -> bool {
         if let Self::Page(page) = self {
             return !matches!(
@@ -247,6 +250,7 @@ impl Question {
                 on,
             },
             Self::Mute { room, on } => mute(&room, on),
+            Self::Typing(room) => typing(&room),
             Self::New(name) => Request::New { name },
             Self::Join { invite, peers } => Request::Join {
                 room: invite,
@@ -309,6 +313,11 @@ impl Goal {
             Self::Place(place) => At::Place(place.to_string()),
         }
     }
+}
+
+fn typing(room: &RoomKey) -> Request {
+    let room = room.to_string();
+    Request::Typing { room }
 }
 
 fn mute(room: &RoomKey, on: bool) -> Request {

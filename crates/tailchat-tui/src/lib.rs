@@ -9,6 +9,7 @@ pub mod complete;
 pub mod composer;
 mod dress;
 mod event;
+pub mod finding;
 pub mod keys;
 mod layout;
 pub mod markup;

@@ -42,6 +42,8 @@ pub(crate) struct Taste {
     pub(crate) notify: Notify,
     /// Words that stand out, beside the person's name.
     pub(crate) words: Vec<String>,
+    /// Whether others are told that the person writes.
+    pub(crate) typing: bool,
     /// How a message's time is shown.
     pub(crate) time: TimeFormat,
     /// Rows of a long message until somebody wants to see it whole.
@@ -72,6 +74,8 @@ pub(crate) struct Model {
     pub(crate) writing: Writing,
     /// The same in the other rooms.
     pub(crate) parked: BTreeMap<RoomKey, Writing>,
+    /// The room in which the node was told last that the person writes, and when.
+    pub(crate) typing_told: Option<(RoomKey, i64)>,
     pub(crate) overlay: Option<Overlay>,
     pub(crate) search: Searching,
     pub(crate) panes: Shown,
@@ -105,6 +109,7 @@ impl Model {
             epochs: 0,
             writing: Writing::default(),
             parked: BTreeMap::new(),
+            typing_told: None,
             overlay: None,
             search: Searching::default(),
             panes: Shown::default(),

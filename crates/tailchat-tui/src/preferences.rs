@@ -31,6 +31,8 @@ pub struct Preferences {
     pub notify: Notify,
     /// Words that stand out and count as mentions, beside the person's name.
     pub words: Vec<String>,
+    /// Whether others see that the person writes something.
+    pub typing: bool,
     /// How a message's time is shown.
     pub time: TimeFormat,
     /// Rows above which a message is folded.
@@ -82,6 +84,7 @@ impl Default for Preferences {
             notices: None,
             notify: Notify::default(),
             words: Vec::new(),
+            typing: true,
             time: TimeFormat::default(),
             fold: 20,
         }
@@ -107,17 +110,19 @@ struct Written {
     notices: Option<Spanned<String>>,
     notify: Option<Spanned<String>>,
     highlight: Option<Spanned<Vec<String>>>,
+    typing: Option<bool>,
     time: Option<Spanned<String>>,
     fold: Option<Spanned<i64>>,
     keys: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 9] = [
     "theme",
     "mouse",
     "notices",
     "notify",
     "highlight",
+    "typing",
     "time",
     "fold",
     "keys",
@@ -149,6 +154,7 @@ impl Preferences {
         let written: Written = toml::from_str(text).map_err(|error| explained(text, &error))?;
         let mut chosen = Self {
             mouse: written.mouse,
+            typing: written.typing.unwrap_or(true),
             ..Self::default()
         };
         let wrong = |at: usize, what: String| PreferenceError {
@@ -258,7 +264,7 @@ mod tests {
     fn everything_can_be_chosen() {
         let chosen = Preferences::parse(
             "# mine\ntheme = \"light\"\nmouse = true\nnotices = \"osc777\"\nnotify = \"mentions\"\n\
-             highlight = [\"tea\", \" build \"]\ntime = \"12h\"\nfold = 40\n\n[keys]\nf7 = \"goto-date\"\n\"ctrl-o\" = \"editor\"\n",
+             highlight = [\"tea\", \" build \"]\ntyping = false\ntime = \"12h\"\nfold = 40\n\n[keys]\nf7 = \"goto-date\"\n\"ctrl-o\" = \"editor\"\n",
         )
         .unwrap();
         assert_eq!(chosen.theme, Theme::light());
@@ -266,6 +272,7 @@ mod tests {
         assert_eq!(chosen.notices, Some(Form::Osc777));
         assert_eq!(chosen.notify, Notify::Mentions);
         assert_eq!(chosen.words, ["tea", "build"]);
+        assert!(!chosen.typing);
         assert_eq!(chosen.time.pattern(), "%I:%M %p");
         assert_eq!(chosen.fold, 40);
         assert_eq!(
@@ -279,6 +286,7 @@ mod tests {
         let chosen = Preferences::parse("").unwrap();
         assert_eq!(chosen.keys.rows(), KeyMap::default().rows());
         assert_eq!((chosen.theme, chosen.mouse), (Theme::default(), false));
+        assert!(chosen.typing);
     }
 
     #[test]
@@ -286,7 +294,7 @@ mod tests {
         for (text, said) in [
             (
                 "\nthem = \"dark\"\n",
-                "line 2: there is no setting \"them\"; did you mean theme?; there are theme, mouse, notices, notify, highlight, time, fold, keys",
+                "line 2: there is no setting \"them\"; did you mean theme?; there are theme, mouse, notices, notify, highlight, typing, time, fold, keys",
             ),
             (
                 "theme = \"drak\"",
@@ -313,6 +321,10 @@ mod tests {
             (
                 "mouse = 1",
                 "line 1: invalid type: integer `1`, expected a boolean",
+            ),
+            (
+                "fold = 9\ntyping = \"off\"",
+                "line 2: invalid type: string \"off\", expected a boolean",
             ),
         ] {
             assert_eq!(Preferences::parse(text).unwrap_err().to_string(), said, "{text}");

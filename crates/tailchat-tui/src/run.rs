@@ -66,6 +66,7 @@ pub async fn run(settings: Settings) -> Result<(), TuiError> {
         utf8: settings.utf8,
         notify: preferences.notify,
         words: preferences.words,
+        typing: preferences.typing,
         time: preferences.time,
         fold: preferences.fold,
         picture: settings.picture,

@@ -49,6 +49,8 @@ pub(crate) struct Stage {
     /// Whether a slow answer is made when the question comes, or when it is given.
     pub(crate) early: bool,
     pub(crate) waiting: VecDeque<(Question, Option<Answered>)>,
+    /// What the node answers to which addresses are known.
+    pub(crate) known: Vec<Item>,
     /// The texts that any message has had.
     pub(crate) versions: Vec<String>,
     /// What the next post or draft fails with.
@@ -64,6 +66,7 @@ impl Stage {
             utf8: true,
             notify: Notify::All,
             words: Vec::new(),
+            typing: true,
             time: TimeFormat::Hours24,
             fold: 12,
             picture: |_| None,
@@ -76,6 +79,7 @@ impl Stage {
             slow: false,
             early: false,
             waiting: VecDeque::new(),
+            known: Vec::new(),
             versions: Vec::new(),
             refuses: None,
         }
@@ -245,6 +249,7 @@ impl Stage {
                 self.room(&room).read(&what);
                 Vec::new()
             }
+            Request::Peers => self.known.clone(),
             Request::Show { .. } => vec![Item::Holders(vec!["ann".into(), "cleo".into()])],
             Request::TakeLink { .. } => vec![Item::Linked {
                 name: "ann".into(),
@@ -354,6 +359,7 @@ impl MadeUp {
                 messages: lines.len() as u64,
                 members: 2,
                 connected: 1,
+                here: 1,
                 met: true,
                 unread,
                 ..RoomItem::default()
@@ -541,6 +547,7 @@ fn key(chord: &str) -> KeyEvent {
         "tab" => KeyCode::Tab,
         "up" => KeyCode::Up,
         "down" => KeyCode::Down,
+        "left" => KeyCode::Left,
         "home" => KeyCode::Home,
         "end" => KeyCode::End,
         "pageup" => KeyCode::PageUp,

@@ -17,6 +17,7 @@ mod scrolling;
 mod searching;
 mod sending;
 mod settling;
+mod typing;
 mod watching;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind};
@@ -100,7 +101,7 @@ fn pasted(model: &mut Model, text: &str) -> Vec<Command> {
 
 fn typed_text(model: &mut Model, mode: Mode, text: &str) -> Vec<Command> {
     match mode {
-        Mode::Compose | Mode::Empty => sending::typed(model, text),
+        Mode::Compose | Mode::Empty => return sending::typed(model, text),
         Mode::List => choosing::typed(model, text),
         Mode::Select | Mode::Screen => {}
     }

@@ -2,11 +2,13 @@
 
 use anyhow::Result;
 use tailchat_core::text;
-use tailchat_node::control::{AddressItem, Item, Request, SourceItem, SourceStanding};
+use tailchat_node::control::{AddressItem, Item, Request};
+use tailchat_tui::finding;
 
 use crate::args::Everywhere;
 use crate::print::Output;
 use crate::reach::{Online, config, gather, with_node};
+use crate::time::now_ms;
 
 /// `tailchat peers`.
 pub(crate) async fn list(everywhere: &Everywhere, out: &mut Output) -> Result<()> {
@@ -20,6 +22,7 @@ pub(crate) async fn list(everywhere: &Everywhere, out: &mut Output) -> Result<()
                 _ => {}
             }
         }
+        finding::sort(&mut addresses);
         if addresses.is_empty() {
             out.note("No address is known yet: `tailchat peers add HOST` adds one.");
         }
@@ -27,12 +30,12 @@ pub(crate) async fn list(everywhere: &Everywhere, out: &mut Output) -> Result<()
             addresses.iter().try_for_each(|address| out.object(address))?;
             return sources.iter().try_for_each(|source| out.object(source));
         }
-        let rows: Vec<_> = addresses.iter().map(row).collect();
+        let now_ms = now_ms();
+        let rows: Vec<_> = addresses.iter().map(|address| row(address, now_ms)).collect();
         out.table(&rows)?;
-        let told = sources
-            .iter()
-            .filter(|source| source.standing != SourceStanding::Absent);
-        told.for_each(|source| out.note(&looks(source)));
+        out.flush()?;
+        let fare = sources.iter().filter_map(finding::fares);
+        fare.for_each(|words| out.note(&words));
         Ok(())
     })
     .await
@@ -53,33 +56,25 @@ pub(crate) async fn change(request: Request, everywhere: &Everywhere, out: &mut 
     .await
 }
 
-/// What a way of finding addresses gives; those that are not there on this machine are passed over.
-fn looks(source: &SourceItem) -> String {
-    let gives = match source.addresses {
-        1 => "1 address".to_owned(),
-        many => format!("{many} addresses"),
-    };
-    match &source.why {
-        Some(why) => format!("{}: {gives}; {}", source.source, text::visible(why)),
-        None => format!("{}: {gives}", source.source),
-    }
-}
-
-fn row(address: &AddressItem) -> Vec<String> {
-    let standing = if address.connected {
-        "connected".to_owned()
-    } else {
-        match &address.problem {
-            Some(problem) => format!("not connected: {problem}"),
-            None => "not connected".to_owned(),
-        }
-    };
+/// Address, peer, rooms, standing, and where the address comes from.
+fn row(address: &AddressItem, now_ms: i64) -> Vec<String> {
     let rooms: Vec<_> = address.rooms.iter().map(|room| text::name(room)).collect();
     vec![
         address.addr.clone(),
         address.peer.as_deref().map(text::name).unwrap_or_default(),
         rooms.join(", "),
-        standing,
-        address.sources.join(", "),
+        standing(address, now_ms),
+        finding::origin(address),
     ]
+}
+
+/// Whether a connection stands; or else when somebody was met there last, and what went wrong since.
+fn standing(address: &AddressItem, now_ms: i64) -> String {
+    if address.connected {
+        return "connected".to_owned();
+    }
+    let met = address.worked_ms.map(|ms| finding::met(ms, now_ms));
+    let met = met.map(|met| format!(", {met}")).unwrap_or_default();
+    let why = finding::problem(address).map(|why| format!(": {why}"));
+    format!("not connected{met}{}", why.unwrap_or_default())
 }

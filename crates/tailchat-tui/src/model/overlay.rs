@@ -8,6 +8,7 @@ use super::ids::{MessageKey, RoomKey};
 use super::open_room::Repeated;
 use super::searching::Hit;
 use crate::composer::Composer;
+use crate::finding;
 
 /// What stands over the messages.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub(crate) enum Overlay {
     /// Addresses and peers, and how the open room stands.
     Connections {
         scrolled: usize,
+        /// How the ways of finding addresses fare, in words.
+        sources: Vec<String>,
         addresses: Vec<Address>,
     },
     /// The open room's members, where there is no room for the pane.
@@ -132,6 +135,10 @@ pub(crate) struct Address {
     pub(crate) peer: Option<String>,
     pub(crate) rooms: Vec<String>,
     pub(crate) problem: Option<String>,
+    /// Where it comes from, in words; empty if that is not known.
+    pub(crate) origin: String,
+    /// When a peer was met there last, in milliseconds since 1970; none while one is connected.
+    pub(crate) met_ms: Option<i64>,
 }
 
 impl Address {
@@ -141,10 +148,9 @@ impl Address {
             connected: item.connected,
             peer: item.peer.as_deref().map(text::name),
             rooms: item.rooms.iter().map(|room| text::name(room)).collect(),
-            problem: item
-                .problem
-                .as_deref()
-                .map(|problem| text::visible(problem).into_owned()),
+            problem: finding::problem(item),
+            origin: finding::origin(item),
+            met_ms: item.worked_ms.filter(|_| !item.connected),
         }
     }
 }

@@ -16,6 +16,10 @@ pub(crate) struct Room {
     pub(crate) members: u64,
     /// Peers that are connected in it.
     pub(crate) connected: u64,
+    /// Other people who are there, connected with us or heard of through others.
+    pub(crate) here: u64,
+    /// Who writes something now.
+    pub(crate) typing: Vec<String>,
     /// Messages that connected peers have and we lack.
     pub(crate) behind: u64,
     /// Whether somebody else who has it was ever met.
@@ -43,6 +47,8 @@ impl Room {
             messages: item.messages,
             members: item.members,
             connected: item.connected,
+            here: item.here,
+            typing: item.typing.iter().map(|name| text::name(name)).collect(),
             behind: item.behind,
             met: item.met,
             unread: item.unread,
@@ -53,6 +59,16 @@ impl Room {
             known_as: item.known_as.as_deref().map(text::name),
             waiting: item.waiting.as_ref().map(|waiting| waiting.answered),
         }
+    }
+
+    /// Whether it is the same as before but for who writes something.
+    pub(crate) fn differs_in_typing_alone(&self, before: &Self) -> bool {
+        let typing = before.typing.clone();
+        self.typing != typing
+            && Self {
+                typing,
+                ..self.clone()
+            } == *before
     }
 }
 

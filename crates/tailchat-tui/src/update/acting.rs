@@ -16,11 +16,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Command> {
     match action {
         Action::Edit(edit) => match model.mode() {
             Mode::List => choosing::edit(model, edit),
-            _ => sending::edit(model, edit),
+            _ => return sending::edit(model, edit),
         },
         Action::Send => return sending::send(model),
-        Action::Complete => completing::complete(model, true),
-        Action::CompleteBack => completing::complete(model, false),
+        Action::Complete => return completing::complete(model, true),
+        Action::CompleteBack => return completing::complete(model, false),
         Action::Editor => return vec![Command::Edit(model.writing.composer.text().to_owned())],
         Action::Choose => return choosing::choose(model),
         Action::Up => return step(model, -1),

@@ -7,6 +7,7 @@ use super::{
     settling, watching,
 };
 use crate::command::{Command, Goal, PageQuestion, PageWant, Question};
+use crate::finding;
 use crate::layout::Position;
 use crate::model::ids::{MessageKey, Place, RoomKey};
 use crate::model::line::Line;
@@ -110,6 +111,7 @@ fn succeeded(model: &mut Model, question: Question, items: Vec<Item>) -> Vec<Com
         | Question::ReadAll(_)
         | Question::SetDraft { .. }
         | Question::Mute { .. }
+        | Question::Typing(_)
         | Question::Send { .. } => {}
     }
     Vec::new()
@@ -146,8 +148,8 @@ fn failed(model: &mut Model, question: &Question, failure: &Failure) -> Vec<Comm
                 model.say(why);
             }
         }
-        // What is asked again and again is said by the next answer.
-        Question::Members(_) | Question::Status(_) | Question::Disks { .. } => {}
+        // What is asked again and again is said by the next answer, and a node of before knows nothing of typing.
+        Question::Members(_) | Question::Status(_) | Question::Disks { .. } | Question::Typing(_) => {}
         Question::Search { typed, .. } => searching::failed(model, typed, &why),
         Question::Draft(key) => {
             if let Some(writing) = model.writing_in(key) {
@@ -287,17 +289,23 @@ fn status(model: &mut Model, key: &RoomKey, items: Vec<Item>) {
 }
 
 fn peers(model: &mut Model, items: Vec<Item>) {
-    if let Some(Overlay::Connections { addresses, .. }) = &mut model.overlay {
-        *addresses = items
-            .iter()
-            .filter_map(|item| match item {
-                Item::Address(address) => Some(Address::new(address)),
-                _ => None,
-            })
-            .collect();
-        // Who is there comes first, then who was; an address that led nowhere last.
-        addresses.sort_by_key(|address| (!address.connected, address.peer.is_none()));
+    let Some(Overlay::Connections {
+        addresses, sources, ..
+    }) = &mut model.overlay
+    else {
+        return;
+    };
+    sources.clear();
+    let mut found = Vec::new();
+    for item in items {
+        match item {
+            Item::Source(source) => sources.extend(finding::fares(&source)),
+            Item::Address(address) => found.push(address),
+            _ => {}
+        }
     }
+    finding::sort(&mut found);
+    *addresses = found.iter().map(Address::new).collect();
 }
 
 fn disks(model: &mut Model, key: &RoomKey, items: Vec<Item>) {

@@ -63,6 +63,7 @@ fn over(model: &mut Model, overlay: Overlay) -> Vec<Command> {
 pub(super) fn connections(model: &mut Model) -> Vec<Command> {
     model.overlay = Some(Overlay::Connections {
         scrolled: 0,
+        sources: Vec::new(),
         addresses: Vec::new(),
     });
     let mut commands = vec![Command::Ask(Question::Peers)];

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::settling;
+use super::{settling, typing};
+use crate::command::Command;
 use crate::complete::{Completion, Vocabulary};
 use crate::composer::Edit;
 use crate::model::Model;
 
 /// Begins a completion, or takes the next or the previous offer.
-pub(super) fn complete(model: &mut Model, forwards: bool) {
+pub(super) fn complete(model: &mut Model, forwards: bool) -> Vec<Command> {
     let completion = match model.writing.completion.take() {
         Some(mut completion) => {
             completion.turn(forwards);
@@ -18,15 +19,21 @@ pub(super) fn complete(model: &mut Model, forwards: bool) {
         }
         None => begin(model),
     };
-    let Some(completion) = completion else { return };
+    let Some(completion) = completion else {
+        return Vec::new();
+    };
     match model.writing.composer.replace_word(completion.word()) {
         Ok(()) => {
             settling::typing(model);
             // One offer needs no second key, and the next word may be completed at once.
             let only = completion.offers().len() < 2;
             model.writing.completion = (!only).then_some(completion);
+            typing::tell(model)
         }
-        Err(full) => model.say(full.to_string()),
+        Err(full) => {
+            model.say(full.to_string());
+            Vec::new()
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! What is typed in the open room, until it is on its way. Knows no disk: what was posted is shown when the node
 //! shows it.
 
-use super::{amending, commanding, scrolling, settling};
+use super::{amending, commanding, scrolling, settling, typing};
 use crate::command::{Command, Goal, Question};
-use crate::composer::{Edit, Full};
+use crate::composer::{Applied, Edit, Full};
 use crate::model::line::beginning;
 use crate::model::open_room::OpenRoom;
 use crate::model::{Model, Writing};
@@ -11,26 +11,37 @@ use crate::panes::PROMPT_COLUMNS;
 use crate::slash::{self, Slash};
 
 /// Text goes where the cursor is.
-pub(super) fn typed(model: &mut Model, text: &str) {
-    if model.has_input() {
-        let done = model.writing.composer.insert(text);
-        wrote(model, done);
+pub(super) fn typed(model: &mut Model, text: &str) -> Vec<Command> {
+    if !model.has_input() {
+        return Vec::new();
     }
+    let done = model.writing.composer.insert(text);
+    wrote(model, done.map(|()| Applied::Changed))
 }
 
-pub(super) fn edit(model: &mut Model, edit: Edit) {
-    if model.has_input() {
-        let columns = model.columns.saturating_sub(PROMPT_COLUMNS);
-        let done = model.writing.composer.apply(edit, usize::from(columns));
-        wrote(model, done.map(|_| ()));
+pub(super) fn edit(model: &mut Model, edit: Edit) -> Vec<Command> {
+    if !model.has_input() {
+        return Vec::new();
     }
+    let columns = model.columns.saturating_sub(PROMPT_COLUMNS);
+    let done = model.writing.composer.apply(edit, usize::from(columns));
+    wrote(model, done)
 }
 
-fn wrote(model: &mut Model, done: Result<(), Full>) {
+fn wrote(model: &mut Model, done: Result<Applied, Full>) -> Vec<Command> {
     model.writing.completion = None;
     match done {
-        Ok(()) => settling::typing(model),
-        Err(full) => model.say(full.to_string()),
+        Ok(applied) => {
+            settling::typing(model);
+            match applied {
+                Applied::Changed => typing::tell(model),
+                Applied::Moved | Applied::Nothing => Vec::new(),
+            }
+        }
+        Err(full) => {
+            model.say(full.to_string());
+            Vec::new()
+        }
     }
 }
 
@@ -70,8 +81,9 @@ fn post(model: &mut Model, text: String, action: bool) -> Vec<Command> {
     let Some(room) = &mut model.open else {
         return Vec::new();
     };
-    // An own message ends what was new.
+    // An own message ends what was new, and to others the typing: what comes next is told at once.
     room.new_from = None;
+    model.typing_told = None;
     let question = Question::Send {
         room: room.key.clone(),
         text,
@@ -136,12 +148,13 @@ pub(super) fn reply(model: &mut Model) {
 
 /// What came out of the person's editor goes into the input, and is sent by a key as anything else.
 pub(super) fn edited(model: &mut Model, text: Result<String, String>) -> Vec<Command> {
+    let mut commands = vec![Command::Redraw];
     match text {
         Ok(text) => {
             let done = model.writing.composer.rewrite(text.trim_end_matches('\n'));
-            wrote(model, done);
+            commands.extend(wrote(model, done.map(|()| Applied::Changed)));
         }
         Err(why) => model.say(why),
     }
-    vec![Command::Redraw]
+    commands
 }

@@ -255,6 +255,9 @@ fn due(model: &mut Model, commands: &mut Vec<Command>) {
     if is_due(model.due.ages_ms) {
         model.due.ages_ms = None;
         opening::ask_around(model, commands);
+        if matches!(model.overlay, Some(Overlay::Connections { .. })) {
+            commands.push(Command::Ask(Question::Peers));
+        }
     }
     if !shows_ages(model) {
         model.due.ages_ms = None;
@@ -265,11 +268,12 @@ fn due(model: &mut Model, commands: &mut Vec<Command>) {
 
 /// Whether something on the screen says how long ago anything was.
 fn shows_ages(model: &Model) -> bool {
+    let connections = matches!(model.overlay, Some(Overlay::Connections { .. }));
     let listed = matches!(model.overlay, Some(Overlay::Members { .. })) || Panes::of(model).members.is_some();
     let aged = |room: &OpenRoom| {
         room.members
             .iter()
             .any(|member| !member.online && member.last_seen_ms.is_some())
     };
-    listed && model.focused && model.open.as_ref().is_some_and(aged)
+    model.focused && (connections || listed && model.open.as_ref().is_some_and(aged))
 }

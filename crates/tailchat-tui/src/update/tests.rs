@@ -8,6 +8,7 @@ mod drafts;
 mod ignoring;
 mod pins;
 mod searching;
+mod typing;
 
 use tailchat_node::control::{Code, Failure};
 

@@ -82,6 +82,15 @@ fn room(model: &mut Model, item: &RoomItem) -> Vec<Command> {
     let (connected, behind, met) = (room.connected, room.behind, room.met);
     let unread = room.unread;
     let key = room.key.clone();
+    if model
+        .rooms
+        .get(&key)
+        .is_some_and(|before| room.differs_in_typing_alone(before))
+    {
+        // That somebody writes comes often, and nothing else follows from it.
+        model.rooms.put(room);
+        return Vec::new();
+    }
     let before = model.rooms.put(room);
     let mut commands = Vec::new();
     let unread_before = before.as_ref().map_or(unread, |before| before.unread);

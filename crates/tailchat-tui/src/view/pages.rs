@@ -10,7 +10,7 @@ use super::members;
 use crate::model::Model;
 use crate::model::open_room::Peer;
 use crate::model::overlay::{Address, Overlay};
-use crate::{slash, time, wrap};
+use crate::{finding, slash, time, wrap};
 
 /// Columns of keys and commands in the help.
 const TYPED_COLUMNS: usize = 30;
@@ -19,7 +19,14 @@ const TYPED_COLUMNS: usize = 30;
 pub(super) fn lines(model: &Model, overlay: &Overlay, width: usize) -> Vec<Line<'static>> {
     match overlay {
         Overlay::Help { .. } => help(model, width),
-        Overlay::Connections { addresses, .. } => connections(model, addresses, width),
+        Overlay::Connections {
+            sources, addresses, ..
+        } => {
+            let mut lines = connections(model, width);
+            lines.extend(looked_for(model, sources, width));
+            lines.extend(known(model, addresses, width));
+            lines
+        }
         Overlay::Members { .. } => {
             let people = model.open.iter().flat_map(|room| &room.members);
             people
@@ -82,7 +89,8 @@ fn explained(typed: &str, help: &str, width: usize) -> Vec<Line<'static>> {
     std::iter::once(first).chain(rest).map(Line::raw).collect()
 }
 
-fn connections(model: &Model, addresses: &[Address], width: usize) -> Vec<Line<'static>> {
+/// How the open room stands with whom, and what is wrong with this machine.
+fn connections(model: &Model, width: usize) -> Vec<Line<'static>> {
     let theme = &model.taste.theme;
     let plain = Style::new();
     let mut lines = Vec::new();
@@ -116,7 +124,26 @@ fn connections(model: &Model, addresses: &[Address], width: usize) -> Vec<Line<'
         }
         lines.push(Line::default());
     }
-    lines.push(Line::styled("Addresses", theme.title));
+    lines
+}
+
+/// The ways in which addresses are found.
+fn looked_for(model: &Model, sources: &[String], width: usize) -> Vec<Line<'static>> {
+    if sources.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![Line::styled("How others are found", model.taste.theme.title)];
+    for source in sources {
+        lines.extend(under(2, source, Style::new(), width));
+    }
+    lines.push(Line::default());
+    lines
+}
+
+/// The addresses that are known: who is there or was, whence each comes, and what went wrong.
+fn known(model: &Model, addresses: &[Address], width: usize) -> Vec<Line<'static>> {
+    let (theme, plain) = (&model.taste.theme, Style::new());
+    let mut lines = vec![Line::styled("Addresses", theme.title)];
     if addresses.is_empty() {
         let none = "none is known; /peers add HOST adds one";
         lines.extend(under(2, none, plain, width));
@@ -134,6 +161,12 @@ fn connections(model: &Model, addresses: &[Address], width: usize) -> Vec<Line<'
         };
         let words = format!("{}: {who}, {state}{rooms}", address.addr);
         lines.extend(under(2, &words, plain, width));
+        let met = address.met_ms.map(|ms| finding::met(ms, model.now_ms));
+        let origin = Some(address.origin.clone()).filter(|origin| !origin.is_empty());
+        let story: Vec<String> = origin.into_iter().chain(met).collect();
+        if !story.is_empty() {
+            lines.extend(under(4, &story.join("; "), theme.faint, width));
+        }
         if let Some(problem) = &address.problem {
             lines.extend(under(4, problem, theme.faint, width));
         }

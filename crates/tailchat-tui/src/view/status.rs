@@ -96,7 +96,43 @@ fn standing(model: &Model) -> String {
         return format!("{} · a message is selected", room.name);
     }
     let unread = elsewhere(model, room);
-    format!("{} · {}{unread}", room.name, in_words(model, open, room))
+    let words = format!("{} · {}{unread}", room.name, in_words(model, open, room));
+    let Some(typing) = typing(room) else {
+        return words;
+    };
+    // That all is equal gives way to who types; anything else about how the room stands does not.
+    let people = there(room, is_wordy(model));
+    let short = format!("{} · {people}{unread} · {typing}", room.name);
+    let short = is_all_equal(open, room).then_some(short);
+    let whole = format!("{words} · {typing}");
+    std::iter::once(whole)
+        .chain(short)
+        .find(|words| columns(words) < usize::from(model.columns))
+        .unwrap_or(words)
+}
+
+fn is_wordy(model: &Model) -> bool {
+    model.columns >= WORDY_COLUMNS
+}
+
+/// Whether nothing but good can be said of how the room stands.
+fn is_all_equal(open: &OpenRoom, room: &Room) -> bool {
+    let Some(status) = &open.status else {
+        return false;
+    };
+    let mut peers = status.peers.iter();
+    let equal = peers.all(|peer| peer.state == Standing::Equal);
+    room.connected > 0 && room.behind == 0 && status.problems.is_empty() && equal
+}
+
+/// Who writes something now.
+fn typing(room: &Room) -> Option<String> {
+    match room.typing.as_slice() {
+        [] => None,
+        [one] => Some(format!("{one} is typing")),
+        [one, other] => Some(format!("{one} and {other} are typing")),
+        _ => Some("several people are typing".to_owned()),
+    }
 }
 
 /// Unread messages in other rooms, where their list is folded away.
@@ -121,16 +157,21 @@ fn in_words(model: &Model, open: &OpenRoom, room: &Room) -> String {
     if room.connected == 0 {
         return offline(room, open.is_long_alone(model.now_ms));
     }
-    let here = open.members.iter().filter(|member| member.online).count();
-    let people = match here {
-        0 | 1 => match room.connected {
-            1 => "1 peer here".to_owned(),
-            peers => format!("{peers} peers here"),
-        },
-        people if model.columns < WORDY_COLUMNS => format!("{people} here"),
-        people => format!("{people} people here"),
+    format!("{} · {}", there(room, is_wordy(model)), sync(open, room))
+}
+
+/// Who is there, ourselves among them; and how many peers are connected, if others are there through them.
+fn there(room: &Room, wordy: bool) -> String {
+    let people = match (room.here, wordy) {
+        (0, _) if room.connected == 1 => "1 peer here".to_owned(),
+        (0, _) => format!("{} peers here", room.connected),
+        (others, true) => format!("{} people here", others.saturating_add(1)),
+        (others, false) => format!("{} here", others.saturating_add(1)),
     };
-    format!("{people} · {}", sync(open, room))
+    match room.here > room.connected {
+        true => format!("{people}, {} connected", room.connected),
+        false => people,
+    }
 }
 
 /// A room in which nobody is connected. A wrong ID cannot be told from an absent room, unless peers answer.

@@ -2,7 +2,9 @@
 
 use crate::event::Event;
 use crate::stage::{MadeUp, NOON_MS, Stage, message};
-use tailchat_node::control::{MessageItem, PeerItem, Standing, WaitingItem};
+use tailchat_node::control::{
+    AddressItem, Item, MessageItem, PeerItem, SourceItem, SourceStanding, Standing, WaitingItem,
+};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (40, 10), (120, 40)];
 
@@ -163,6 +165,51 @@ fn the_help() {
     });
 }
 
+/// What a node answers that looks for others everywhere.
+fn known() -> Vec<Item> {
+    use SourceStanding::{Absent, Failing, Working};
+    let source = |source: &str, standing, addresses, why: Option<&str>| {
+        Item::Source(SourceItem {
+            source: source.into(),
+            addresses,
+            standing,
+            why: why.map(ToOwned::to_owned),
+        })
+    };
+    let address = |addr: &str, sources: &[&str], met_hours_ago: Option<i64>| AddressItem {
+        addr: addr.into(),
+        sources: sources.iter().map(|source| (*source).to_owned()).collect(),
+        worked_ms: met_hours_ago.map(|hours| NOON_MS - hours * 3_600_000),
+        ..AddressItem::default()
+    };
+    let refused = "the connection was refused; is tailchat running there?";
+    let addresses = [
+        AddressItem {
+            problem: Some(refused.into()),
+            ..address("192.168.1.9:24242", &["mdns"], None)
+        },
+        address("100.64.0.7:24242", &["told", "before"], Some(30)),
+        AddressItem {
+            connected: true,
+            peer: Some("bob".into()),
+            rooms: vec!["kitchen".into()],
+            ..address("192.168.1.8:24242", &["mdns", "before"], Some(3))
+        },
+        AddressItem {
+            connected: true,
+            peer: Some("cleo".into()),
+            ..address("192.168.1.4", &[], None)
+        },
+    ];
+    let sources = [
+        source("mdns", Working, 2, None),
+        source("tailscale", Failing, 0, Some("stopped; run `tailscale up`")),
+        source("wireguard", Absent, 0, Some("there is no WireGuard here")),
+        source("hosts", Failing, 1, Some("line 3 is no HOST[:PORT]; mend it")),
+    ];
+    sources.into_iter().chain(addresses.map(Item::Address)).collect()
+}
+
 #[test]
 fn the_connections_and_a_message_selected() {
     sizes("connections", |columns, rows| {
@@ -182,9 +229,26 @@ fn the_connections_and_a_message_selected() {
         stage.press("f4");
         stage
     });
+    sizes("connections_known", |columns, rows| {
+        let mut stage = Stage::in_kitchen(columns, rows, conversation());
+        stage.known = known();
+        stage.press("f4 end");
+        stage
+    });
     sizes("selected", |columns, rows| {
         let mut stage = Stage::in_kitchen(columns, rows, conversation());
         stage.press("alt-s up up");
+        stage
+    });
+}
+
+#[test]
+fn somebody_who_types_and_people_heard_of_through_others() {
+    sizes("typing", |columns, rows| {
+        let mut stage = Stage::in_kitchen(columns, rows, conversation());
+        stage.rooms[0].item.typing = vec!["bob".into(), "cleo".into()];
+        stage.rooms[0].item.here = 3;
+        stage.tells(0);
         stage
     });
 }
