@@ -41,7 +41,7 @@ enum Work {
     ReadmeTest,
 }
 
-/// Cheap checks first; one release build serves the last four.
+/// Cheap checks first; one release build serves the last five.
 const STEPS: &[Step] = &[
     Step {
         name: "format",
@@ -113,6 +113,13 @@ const STEPS: &[Step] = &[
         work: Work::Cargo {
             env: &[],
             args: &["xtask", "converge", "--peers", "3", "--kill"],
+        },
+    },
+    Step {
+        name: "networks",
+        work: Work::Cargo {
+            env: &[],
+            args: &["xtask", "lan"],
         },
     },
     Step {
@@ -270,6 +277,7 @@ mod tests {
                 "cargo run --release -q -p xtask -- sim --seeds 200",
                 "cargo run --release -- demo",
                 "cargo xtask converge --peers 3 --kill",
+                "cargo xtask lan",
                 "cargo xtask screenshots --check",
             ]
         );
