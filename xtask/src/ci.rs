@@ -41,7 +41,7 @@ enum Work {
     ReadmeTest,
 }
 
-/// Cheap checks first; one release build serves the last four.
+/// Cheap checks first; one release build serves the last five.
 const STEPS: &[Step] = &[
     Step {
         name: "format",
@@ -132,6 +132,13 @@ const STEPS: &[Step] = &[
         work: Work::Cargo {
             env: &[],
             args: &["xtask", "converge", "--peers", "3", "--kill"],
+        },
+    },
+    Step {
+        name: "networks",
+        work: Work::Cargo {
+            env: &[],
+            args: &["xtask", "lan"],
         },
     },
     Step {
@@ -290,6 +297,7 @@ mod tests {
                 "cargo run --release -q -p xtask -- swarm --peers 300 --messages 20",
                 "cargo run --release -- demo",
                 "cargo xtask converge --peers 3 --kill",
+                "cargo xtask lan",
                 "cargo xtask screenshots --check",
             ]
         );

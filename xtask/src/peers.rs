@@ -79,15 +79,20 @@ impl Peer {
         } else {
             self.listening.clone()
         };
-        let mut child = self
-            .command(&[
-                "serve",
-                "--json",
-                "--listen",
-                &listen,
-                "--no-discovery",
-                "--quiet",
-            ])
+        let command = self.command(&[
+            "serve",
+            "--json",
+            "--listen",
+            &listen,
+            "--no-discovery",
+            "--quiet",
+        ]);
+        self.serve_by(command)
+    }
+
+    /// Starts serving by this command, which is `serve --json` in the end.
+    pub(crate) fn serve_by(&mut self, mut command: Command) -> Result<()> {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -112,6 +112,14 @@ impl Conn {
         });
     }
 
+    /// The connection may be dead: it counts as that unless something is heard soon.
+    fn ask_for_a_sign(&mut self, id: ConnId, t: &mut Turn<'_>) {
+        self.pinged = true;
+        self.owes_since.get_or_insert(t.now.uptime);
+        self.prove_alive_by.get_or_insert(t.now.uptime + WANT_TIME);
+        self.send(id, &ConnFrame::Ping, t);
+    }
+
     /// Whether the other end is on this machine.
     pub(super) fn is_loopback(&self) -> bool {
         let ip = self.host.trim_matches(['[', ']']).parse::<core::net::IpAddr>();
@@ -302,6 +310,9 @@ impl Engine {
     /// Of two connections between the same processes one goes: the end with the lesser instance closes the
     /// one that it did not dial, or the older of two alike, or one that fell silent. Only what proved a room
     /// counts: an instance is no secret, and whoever heard it could otherwise part two peers.
+    ///
+    /// That a peer comes again may mean that the older connection is dead, and where nothing was to be said on it
+    /// neither end can know: whichever keeps it asks for a sign, or the dead one would go on being kept.
     fn is_superfluous(&mut self, id: ConnId, t: &mut Turn<'_>) -> bool {
         let Some(peer) = self.conns.get(&id).and_then(Conn::instance) else {
             return false;
@@ -314,11 +325,17 @@ impl Engine {
         let (Some((&twin, old)), Some(new)) = (twin, self.conns.get(&id)) else {
             return false;
         };
-        if self.instance > peer {
-            return false;
-        }
         let silent = t.now.uptime.saturating_sub(old.heard_at) > PING_AFTER || old.is_doubtful(t.now.uptime);
         let old_goes = silent || old.role == new.role || new.role == Role::Dialler;
+        let decides = self.instance < peer;
+        if (!decides || !old_goes)
+            && let Some(old) = self.conns.get_mut(&twin)
+        {
+            old.ask_for_a_sign(twin, t);
+        }
+        if !decides {
+            return false;
+        }
         let goes = if old_goes { twin } else { id };
         self.drop_conn(
             goes,
@@ -508,12 +525,8 @@ impl Engine {
     /// The network of this machine is another one: addresses may work now that did not, and connections may be dead.
     pub(super) fn network_changed(&mut self, t: &mut Turn<'_>) {
         self.book.retry_all(t.now.uptime);
-        let now = t.now.uptime;
         for (id, conn) in &mut self.conns {
-            conn.pinged = true;
-            conn.owes_since.get_or_insert(now);
-            conn.prove_alive_by.get_or_insert(now + WANT_TIME);
-            conn.send(*id, &ConnFrame::Ping, t);
+            conn.ask_for_a_sign(*id, t);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Scripts of events against the engine: what it does, and in which order.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
+mod again;
 mod catch_up;
 mod forks;
 mod greet;
