@@ -166,7 +166,7 @@ fn until<T>(ask: impl Fn() -> Option<T>) -> T {
             None => thread::sleep(Duration::from_millis(200)),
         }
     }
-    panic!("not so within 30 s")
+    unreachable!("not so within 30 s")
 }
 
 #[test]

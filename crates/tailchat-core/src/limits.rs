@@ -123,6 +123,9 @@ pub const NEWS_WAIT: Duration = Duration::from_millis(50);
 /// The same, of an actor whose changes another link sends, and no nearer one told of it: that one is late.
 pub const REPAIR_WAIT: Duration = Duration::from_millis(500);
 
+/// A change that came by so many links is not sent on, only told: who lacks it may find somebody nearer to its author.
+pub const STEPS_SENT_MAX: u8 = 6;
+
 /// How often a device says that it is there, in a room whose members are not all linked with it.
 pub const PRESENCE_EVERY: Duration = Duration::from_secs(60);
 /// In a large room the pause is this for each member who is there, so that all together say so once a second.

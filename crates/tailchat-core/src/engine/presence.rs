@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::dial::jittered;
+use super::link::Link;
 use super::room::Room;
 use super::{ConnId, Effect, Engine, Turn};
 use crate::ids::{DeviceId, RoomId};
@@ -301,30 +302,31 @@ impl Engine {
                 disputed |= matches!(said.sign, Sign::Lost | Sign::Gone);
             }
         }
-        // Whoever is linked with a device that is called lost knows better, and tells the device alone.
-        let refuted = signs.iter().filter(|said| said.sign == Sign::Lost);
-        let refuted: Vec<_> = refuted
-            .filter(|said| linked.contains(&said.device))
-            .copied()
-            .collect();
         if !news.is_empty() {
             self.pass_on(room, Some(id), &news, t);
         }
-        for said in refuted {
-            let of = |link: &super::link::Link| link.peer.as_ref().is_some_and(|(of, _)| *of == said.device);
-            let to: Vec<_> = self
-                .live(room)
-                .filter(|(_, link)| of(link))
-                .map(|(id, _)| id)
-                .collect();
-            for id in to {
-                if let Some(conn) = self.conns.get_mut(&id) {
-                    conn.send_room(id, room, &RoomFrame::Presence(vec![said]), t);
-                }
-            }
-        }
+        self.tell_the_lost(id, room, signs, t);
         if disputed {
             self.announce(room, Sign::Here, t);
+        }
+    }
+
+    /// Whoever is linked with a device that is called lost knows better, and tells the device alone. A copy of our own
+    /// folder is no such device: two copies would tell each other for ever.
+    fn tell_the_lost(&mut self, from: ConnId, room: RoomId, signs: &[Presence], t: &mut Turn<'_>) {
+        let ours = self.identity.device;
+        for said in signs
+            .iter()
+            .filter(|said| said.sign == Sign::Lost && said.device != ours)
+        {
+            let of = |link: &Link| link.peer.as_ref().is_some_and(|(of, _)| *of == said.device);
+            let to = self.live(room).filter(|(id, link)| *id != from && of(link));
+            let to: Vec<_> = to.map(|(id, _)| id).collect();
+            for id in to {
+                if let Some(conn) = self.conns.get_mut(&id) {
+                    conn.send_room(id, room, &RoomFrame::Presence(vec![*said]), t);
+                }
+            }
         }
     }
 

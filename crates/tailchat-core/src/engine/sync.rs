@@ -8,7 +8,7 @@ use super::link::{Link, raise};
 use super::room::Room;
 use super::{Arrival, ArrivedChange, ConnId, Effect, Engine, Turn};
 use crate::ids::{DeviceId, RoomId};
-use crate::limits::{ACTORS_MAX, BLOCK_CHANGES_LEN, PENDING_LEN_MAX};
+use crate::limits::{ACTORS_MAX, BLOCK_CHANGES_LEN, PENDING_LEN_MAX, STEPS_SENT_MAX};
 use crate::state::{Change, Refusal, Row, Vetted};
 use crate::wire::{Bye, Claim, Pushed, RoomFrame, Told};
 
@@ -177,7 +177,8 @@ impl Engine {
                 let short = len <= BLOCK_CHANGES_LEN / 2;
                 let wanted = link.wants.get(&actor).copied();
                 let wanted = wanted.unwrap_or_else(|| state.ours.contains(&actor));
-                if wanted && link.holds.is_some() && short && link.next_is(actor, seq) {
+                let near = state.steps(actor) < STEPS_SENT_MAX;
+                if wanted && near && link.holds.is_some() && short && link.next_is(actor, seq) {
                     len += change.encoded.bytes.len();
                     link.pushed.insert(actor, seq);
                     rows.push(Pushed {

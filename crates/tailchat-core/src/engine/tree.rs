@@ -12,11 +12,8 @@ use super::room::Room;
 use super::{ConnId, Engine, Turn};
 use crate::block::SeqRange;
 use crate::ids::{ActorId, RoomId};
-use crate::limits::{ACTORS_MAX, NEWS_WAIT, REPAIR_WAIT};
+use crate::limits::{ACTORS_MAX, NEWS_WAIT, REPAIR_WAIT, STEPS_SENT_MAX};
 use crate::wire::{Bye, RoomFrame, Told};
-
-/// Who told of a change is asked soon, also if another link sends such, if it is nearer to the author by so many links.
-const NEARER: u8 = 1;
 
 /// The link that sends us an actor's changes.
 #[derive(Clone, Copy, Debug)]
@@ -50,10 +47,15 @@ impl Room {
     /// this one is much nearer to the author; what is sent by none, until others had the time to tell of it.
     fn await_news(&mut self, actor: ActorId, seq: u64, told: Route, now: Duration) {
         let wait = match self.routes.get(&actor) {
-            // It sends us these, and this one it does not: it is too long, or does not fit.
-            Some(route) if route.by == told.by => Duration::ZERO,
-            Some(route) if told.steps.saturating_add(NEARER) > route.steps => REPAIR_WAIT,
-            _ => NEWS_WAIT,
+            // It sends us these, and this one it does not: it is too long, or does not fit, or came from afar.
+            Some(route) if route.by == told.by && told.steps <= STEPS_SENT_MAX => Duration::ZERO,
+            Some(route) if route.by != told.by && told.steps >= route.steps => REPAIR_WAIT,
+            // Of one who is far from the author it is asked later, so that a nearer one may tell of it first.
+            _ if told.steps == u8::MAX => NEWS_WAIT,
+            _ => {
+                let beyond = told.steps.saturating_sub(STEPS_SENT_MAX);
+                (NEWS_WAIT * (1 + u32::from(beyond))).min(REPAIR_WAIT)
+            }
         };
         let due = wait.is_zero();
         let until = now + wait;

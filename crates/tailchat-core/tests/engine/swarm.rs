@@ -147,7 +147,8 @@ fn a_link_nearer_to_the_author_takes_over() {
     far.say(&mut bob, &pushed(0, 6));
     let claim = Claim::of(actor, &author.disk[0].change.tip);
     let mut near = Scripted::meet_as(&mut bob, ConnId(3), 67);
-    (far.hears(&mut bob), near.hears(&mut bob));
+    far.hears(&mut bob);
+    near.hears(&mut bob);
     near.say(&mut bob, &RoomFrame::Have(vec![Told { steps: 1, claim }]));
     assert_eq!(far.hears(&mut bob), [RoomFrame::Prune(vec![actor])]);
     assert!(near.hears(&mut bob).contains(&RoomFrame::Graft(vec![actor])));
@@ -216,7 +217,7 @@ fn a_flood_of_addresses_is_bounded_and_keeps_what_somebody_wrote() {
     bob.feed(Event::AddressAdded { addr: "ann:1".into() });
     let mut eve = Scripted::meet(&mut bob, ConnId(2));
     for n in 0..1000_u32 {
-        let peers = (0..PEERS_TOLD_MAX as u32).map(|k| {
+        let peers = (0..32).map(|k| {
             let n = n * 32 + k;
             let addr = format!("10.{}.{}.{}:1", n >> 16, n >> 8 & 255, n & 255);
             let device = DeviceId([7; 16]);
@@ -360,4 +361,22 @@ fn an_unknown_actor_in_a_prune_or_graft_costs_nothing() {
     assert!(bob.closed.is_empty());
     eve.say(&mut bob, &RoomFrame::Graft(vec![ActorId([1; 16]); 9000]));
     assert_eq!(bob.closed, ["it named too many actors"]);
+}
+
+#[test]
+fn two_copies_of_a_device_do_not_tell_each_other_for_ever_that_it_is_lost() {
+    let mut ann = Peer::new(1);
+    ann.post("hello");
+    let mut copy = super::twin(&ann);
+    meet(&mut ann, &mut copy, ConnId(1));
+    let mut eve = Scripted::meet(&mut ann, ConnId(3));
+    let lost = Presence {
+        device: DeviceId([1; 16]),
+        beat: u64::try_from(ann.now().wall_ms).unwrap() + 5000,
+        lasts_s: 0,
+        sign: Sign::Lost,
+    };
+    eve.say(&mut ann, &RoomFrame::Presence(vec![lost]));
+    let (frames, _) = talk(&mut ann, &mut copy, ConnId(1));
+    assert!(frames < 4, "{frames} frames");
 }
