@@ -518,7 +518,7 @@ pub(super) fn jittered(pause: Duration, t: &mut Turn<'_>) -> Duration {
 
 /// One of so many, by chance.
 pub(super) fn draw(len: usize, t: &mut Turn<'_>) -> usize {
-    let drawn = u64::from(t.rng.next_u32()) * len as u64 >> 32;
+    let drawn = (u64::from(t.rng.next_u32()) * len as u64) >> 32;
     usize::try_from(drawn).unwrap_or(0)
 }
 
