@@ -309,6 +309,12 @@ pub(super) fn many_addresses(place: &Place, figures: &mut Figures) -> Result<()>
     let took = until(began, "a meeting", || both_connected(&ann, &bob))?;
     figures.add(4, "two peers meet by three addresses at once", MEET, took);
     thread::sleep(STARTED);
+    let sources = bob.peer.json(&["peers"])?;
+    let silent = |source: &Value| source["source"] == "tailscale" && source["standing"] == "failing";
+    ensure!(
+        sources.iter().any(silent),
+        "nobody is told of a Tailscale that does not answer: {sources:?}"
+    );
     let watched = Instant::now();
     let mut ways = BTreeSet::new();
     while watched.elapsed() < WATCHED {
