@@ -108,7 +108,7 @@ pub const DIALS_PER_TICK: usize = 16;
 /// Live links in a room. Of one more the newcomer goes, or an older one if the newcomer has few or holds something else.
 pub const ROOM_LINKS_MAX: usize = 8;
 /// Live links that a room with more members than [`ROOM_LINKS_MAX`] looks for; smaller ones look for everybody.
-pub const ROOM_LINKS_MIN: usize = 6;
+pub const ROOM_LINKS_MIN: usize = 7;
 /// Who has fewer links than this in a room is taken in there, also if somebody else has to go.
 pub const ROOM_LINKS_NEEDY: usize = 3;
 /// A room with more members than [`ROOM_LINKS_MAX`] looks at one that is not linked about so often.
@@ -124,7 +124,7 @@ pub const NEWS_WAIT: Duration = Duration::from_millis(50);
 pub const REPAIR_WAIT: Duration = Duration::from_millis(500);
 
 /// A change that came by so many links is not sent on, only told: who lacks it may find somebody nearer to its author.
-pub const STEPS_SENT_MAX: u8 = 6;
+pub const STEPS_SENT_MAX: u8 = 5;
 
 /// How often a device says that it is there, in a room whose members are not all linked with it.
 pub const PRESENCE_EVERY: Duration = Duration::from_secs(60);

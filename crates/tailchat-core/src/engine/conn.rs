@@ -308,7 +308,7 @@ impl Engine {
     }
 
     /// Of two connections between the same processes one goes: the end with the lesser instance closes the
-    /// one that it did not dial, or the older of two alike, or one that fell silent. Only what proved a room
+    /// one that it did not dial, or the older of two alike, or one that fell silent or is old. Only what proved a room
     /// counts: an instance is no secret, and whoever heard it could otherwise part two peers.
     ///
     /// That a peer comes again may mean that the older connection is dead, and where nothing was to be said on it
@@ -326,7 +326,9 @@ impl Engine {
             return false;
         };
         let silent = t.now.uptime.saturating_sub(old.heard_at) > PING_AFTER || old.is_doubtful(t.now.uptime);
-        let old_goes = silent || old.role == new.role || new.role == Role::Dialler;
+        // Nobody dials a process that answers elsewhere, but at the start: the peer has given the older one up.
+        let again = t.now.uptime.saturating_sub(old.opened_at) > HANDSHAKE_TIME;
+        let old_goes = silent || again || old.role == new.role || new.role == Role::Dialler;
         let decides = self.instance < peer;
         if (!decides || !old_goes)
             && let Some(old) = self.conns.get_mut(&twin)
