@@ -9,11 +9,11 @@ use tailchat_core::limits::{ROOM_LINKS_MAX, ROOM_LINKS_MIN};
 use super::{ROOM, Swarm, SwarmPlan, WRITER_EACH};
 use crate::network::PeerNo;
 
-/// Steps by which a message may travel.
-const STEPS_MAX: u32 = 8;
-/// How often a message may be sent beyond once to each, as a share of the peers.
-const REDUNDANCY_MAX: f64 = 0.2;
-/// The same two of an author's first message after many have left: it mends its tree, which is not what it was.
+/// Steps by which a message may travel, and how often it may be sent beyond once to each, as a share of the peers.
+const CALM: (u32, f64) = (8, 0.2);
+/// The same of an author's first message: its tree is of the time when it came, and the room has grown since.
+const FIRST: (u32, f64) = (10, 0.2);
+/// The same of an author's first message after many have left: it mends its tree.
 const MENDING: (u32, f64) = (12, 0.4);
 /// Messages that are measured after many have left.
 const AFTER: usize = 20;
@@ -241,10 +241,9 @@ impl Swarm {
         let mut seen = BTreeSet::new();
         for n in 0..messages {
             let writer = self.dice.pick(&self.writers()).ok_or("nobody writes")?;
-            let spread = self.measure(writer, n, (STEPS_MAX, REDUNDANCY_MAX))?;
             match seen.insert(writer) {
-                true => figures.first.push(spread),
-                false => figures.later.push(spread),
+                true => figures.first.push(self.measure(writer, n, FIRST)?),
+                false => figures.later.push(self.measure(writer, n, CALM)?),
             }
         }
         Ok(())
@@ -312,9 +311,7 @@ impl Swarm {
             let writer = self.dice.pick(&self.writers()).ok_or("nobody writes")?;
             match seen.insert(writer) {
                 true => figures.mending.push(self.measure(writer, n, MENDING)?),
-                false => figures
-                    .after
-                    .push(self.measure(writer, n, (STEPS_MAX, REDUNDANCY_MAX))?),
+                false => figures.after.push(self.measure(writer, n, CALM)?),
             }
         }
         Ok(())
