@@ -200,13 +200,16 @@ impl Engine {
         dialled: Option<String>,
         t: &mut Turn<'_>,
     ) {
-        if let Some(addr) = &dialled {
-            self.book.connected(addr, id);
-        }
         if self.conns.len() >= CONNECTIONS_MAX {
             let why = format!("{CONNECTIONS_MAX} connections are open already");
+            if let Some(addr) = &dialled {
+                self.book.failed(addr, why.clone(), t);
+            }
             t.emit(Effect::Close { conn: id, why });
             return;
+        }
+        if let Some(addr) = &dialled {
+            self.book.connected(addr, id);
         }
         let ours = Hello {
             magic: MAGIC,

@@ -380,3 +380,24 @@ fn two_copies_of_a_device_do_not_tell_each_other_for_ever_that_it_is_lost() {
     let (frames, _) = talk(&mut ann, &mut copy, ConnId(1));
     assert!(frames < 4, "{frames} frames");
 }
+
+#[test]
+fn an_address_that_found_no_place_among_the_connections_is_dialled_again() {
+    let mut bob = Peer::new(2);
+    for n in 0..256 {
+        bob.connect(ConnId(n), Role::Listener);
+    }
+    bob.feed(Event::AddressAdded {
+        addr: "elsewhere:1".into(),
+    });
+    bob.tick_for(TICK);
+    assert_eq!(dials(&mut bob), ["dial elsewhere:1"]);
+    bob.connect(ConnId(999), Role::Dialler);
+    bob.feed(Event::Disconnected {
+        conn: ConnId(999),
+        why: "closed by us".into(),
+    });
+    assert!(matches!(bob.engine.addresses()[0].fares, Fares::Failed(_)));
+    bob.tick_for(Duration::from_secs(6));
+    assert!(!dials(&mut bob).is_empty());
+}

@@ -9,8 +9,12 @@ use tailchat_core::limits::{ROOM_LINKS_MAX, ROOM_LINKS_MIN};
 use super::{ROOM, Swarm, SwarmPlan, WRITER_EACH};
 use crate::network::PeerNo;
 
-/// Steps by which a message may travel, and how often it may be sent beyond once to each, as a share of the peers.
-const CALM: (u32, f64) = (8, 0.2);
+/// Steps by which a message should travel.
+const STEPS: u32 = 8;
+/// Of this share of the peers it may take more.
+const FAR_MAX: f64 = 0.01;
+/// Steps by which a message may travel at most, and how often it may be sent beyond once to each, as a share of the peers.
+const CALM: (u32, f64) = (10, 0.2);
 /// The same of an author's first message: its tree is of the time when it came, and the room has grown since.
 const FIRST: (u32, f64) = (10, 0.2);
 /// The same of an author's first message after many have left: it mends its tree.
@@ -35,6 +39,8 @@ pub struct Spread {
     pub redundancy: f64,
     /// Steps to whoever is furthest.
     pub steps: u32,
+    /// To so many of a thousand peers it took more than eight.
+    pub far: f64,
     /// Milliseconds until everybody had it.
     pub ms: u64,
 }
@@ -44,12 +50,13 @@ impl fmt::Display for Spread {
         let Self {
             redundancy,
             steps,
+            far,
             ms,
         } = self;
+        let twice = redundancy * 100.0;
         write!(
             f,
-            "{steps} steps, {ms} ms, {:.1} % sent twice",
-            redundancy * 100.0
+            "{steps} steps (above {STEPS} for {far:.1} of 1,000 peers), {ms} ms, {twice:.1} % sent twice"
         )
     }
 }
@@ -136,6 +143,7 @@ impl fmt::Display for Swarmed {
 fn worst(spreads: &[Spread]) -> Spread {
     spreads.iter().fold(Spread::default(), |worst, spread| Spread {
         redundancy: worst.redundancy.max(spread.redundancy),
+        far: worst.far.max(spread.far),
         steps: worst.steps.max(spread.steps),
         ms: worst.ms.max(spread.ms),
     })
@@ -256,7 +264,8 @@ impl Swarm {
         self.run_until(began + SPREAD_US)?;
         let spread = self.spread(change, began)?;
         let (steps, redundancy) = most;
-        if spread.steps > steps || spread.redundancy > redundancy {
+        let far = most == CALM && spread.far > FAR_MAX * 1000.0;
+        if spread.steps > steps || far || spread.redundancy > redundancy {
             return Err(format!("message {n} of peer {writer}: {spread}"));
         }
         Ok(spread)
@@ -264,7 +273,7 @@ impl Swarm {
 
     fn spread(&self, change: (ActorId, u64), began_us: u64) -> Result<Spread, String> {
         let alive = self.alive();
-        let mut spread = Spread::default();
+        let (mut spread, mut far) = (Spread::default(), 0);
         for no in &alive {
             let came = self
                 .peers
@@ -272,8 +281,10 @@ impl Swarm {
                 .and_then(|peer| peer.came.get(&change).copied());
             let (steps, at_us) = came.ok_or_else(|| format!("peer {no} did not get a message"))?;
             spread.steps = spread.steps.max(steps);
+            far += u32::from(steps > STEPS);
             spread.ms = spread.ms.max((at_us - began_us) / 1000);
         }
+        spread.far = f64::from(far) * 1000.0 / alive.len() as f64;
         let sent = self.sent.get(&change).copied().unwrap_or(0);
         spread.redundancy = sent as f64 / (alive.len() as f64 - 1.0) - 1.0;
         Ok(spread)
