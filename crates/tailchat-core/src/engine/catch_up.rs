@@ -12,6 +12,9 @@ use crate::ids::{ActorId, RoomId};
 use crate::limits::{STALLED_TIME, WANT_RANGES_MAX, WANT_TIME};
 use crate::wire::{Bye, RoomFrame};
 
+/// Changes a second below which a peer's word for being near to an author counts for less than another's pace.
+const PACE_MIN: u64 = 1;
+
 /// Unanswered `Want`s that a peer may have at us. One more closes the connection.
 const WANTS_MAX: usize = 4;
 
@@ -31,7 +34,8 @@ impl Engine {
                 .iter()
                 .filter(|range| state.is_nearest(range.actor, *id))
                 .count();
-            let rank = (fresh, near, link.pace, changes);
+            // Who was never slow is asked first; who only says that it is near may be.
+            let rank = (fresh, link.pace >= PACE_MIN, near, link.pace, changes);
             (changes > 0 && link.asked.len() < WANTS_MAX).then_some((rank, *id, wanted))
         });
         let Some((_, id, wanted)) = candidates.max_by_key(|(rank, ..)| *rank) else {

@@ -9,8 +9,8 @@ use super::{ConnId, Effect, Engine, Turn};
 use crate::handshake::{Hello, MAGIC, PROTOCOL_VERSION, Role, Session, Tag};
 use crate::ids::{Instance, RoomId};
 use crate::limits::{
-    CONNECTIONS_MAX, DEAD_AFTER, DOUBT_AFTER, HANDSHAKE_TIME, OFFER_TAGS_MAX, PEERS_HEARD_MAX, PING_AFTER,
-    PRESENCE_RATE, TAGS_MAX, TICK, WANT_TIME,
+    CONNECTIONS_MAX, DEAD_AFTER, DOUBT_AFTER, FULL_PAUSE, HANDSHAKE_TIME, OFFER_TAGS_MAX, PEERS_HEARD_MAX,
+    PING_AFTER, PRESENCE_RATE, TAGS_MAX, TICK, WANT_TIME,
 };
 use crate::wire::{Arrived, Bye, ConnFrame, Greet, RoomFrame, decode, encode_conn, encode_room, open_room};
 
@@ -155,7 +155,9 @@ impl Conn {
         let late = links
             .filter(|(_, link)| link.peer.is_none() && now.saturating_sub(link.opened_at) > HANDSHAKE_TIME);
         let late: Vec<_> = late.map(|(room, _)| *room).collect();
-        late.into_iter().for_each(|room| self.withdraw(room));
+        for room in late {
+            self.part(room, now + FULL_PAUSE);
+        }
     }
 
     /// Takes back the offer of a room that was left, so that a later one is offered anew.
@@ -168,6 +170,32 @@ impl Conn {
             .filter(|slot| **slot == Some(room))
             .for_each(|slot| *slot = None);
         self.expected.retain(|_, (expected, _)| *expected != room);
+    }
+
+    /// Gives a room's link up while both go on with the room: the offers of both ends are void, whoever parts first or
+    /// if both do. Not before `again` is it offered anew.
+    pub(super) fn part(&mut self, room: RoomId, again: Duration) {
+        self.left(room);
+        self.withdraw(room);
+        self.parted.insert(room, again);
+    }
+
+    /// Whether our offer of a room stands.
+    pub(super) fn has_offered(&self, room: RoomId) -> bool {
+        self.offered.contains(&Some(room))
+    }
+
+    /// The rooms that were parted with among those that the peer offers by these tags.
+    fn parted_in(&self, tags: &[Tag]) -> Vec<RoomId> {
+        let Some((_, session)) = self.met else {
+            return Vec::new();
+        };
+        let theirs = self.role.other();
+        let parted = self.parted.keys().filter(|room| !self.has_offered(**room));
+        parted
+            .filter(|room| tags.contains(&session.tag(**room, theirs)))
+            .copied()
+            .collect()
     }
 
     /// The peer left a room: its offer of it no longer counts.
@@ -396,7 +424,15 @@ impl Engine {
             conn.tags.insert(*tag, u16::try_from(slot).unwrap_or(u16::MAX));
         }
         conn.tags_len += tags.len();
+        let again = conn.parted_in(tags);
         self.match_tags(id, tags, t);
+        let again: Vec<_> = again
+            .into_iter()
+            .filter(|room| self.wants_links(*room, t))
+            .collect();
+        if !again.is_empty() {
+            self.offer_rooms(id, &again, t);
+        }
     }
 
     /// Opens a link for every room whose tag, one of these, both ends have offered, and greets in all of them.

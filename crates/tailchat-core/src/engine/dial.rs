@@ -104,8 +104,10 @@ struct Address {
     found: BTreeSet<Source>,
     told: bool,
     worked_ms: Option<i64>,
-    /// The rooms that are known there; none if nobody was met yet.
-    rooms: BTreeSet<RoomId>,
+    /// The rooms in which somebody was met there; none if nobody was.
+    met: BTreeSet<RoomId>,
+    /// The rooms that other members say are there.
+    told_rooms: BTreeSet<RoomId>,
     device: Option<DeviceId>,
     state: State,
     failures: u32,
@@ -131,6 +133,8 @@ impl AddressBook {
     pub(super) fn add(&mut self, addr: String, t: &mut Turn<'_>) {
         if let Some(known) = self.address(addr, t.now.uptime) {
             known.by_hand = true;
+            // Whoever writes it may mean another room than that in which somebody was met there.
+            known.met.clear();
             known.retry_at(t.now.uptime);
         }
         self.remember(t);
@@ -185,7 +189,7 @@ impl AddressBook {
         };
         if let Some(known) = self.address(at.to_string(), t.now.uptime) {
             known.told = true;
-            known.rooms.insert(room);
+            known.told_rooms.insert(room);
             known.device.get_or_insert(device);
         }
     }
@@ -202,7 +206,7 @@ impl AddressBook {
     /// A connected peer has the room; it was dialled there, or says that it listens there.
     pub(super) fn has_room(&mut self, addr: &str, room: RoomId) {
         if let Some(known) = self.addresses.get_mut(addr) {
-            known.rooms.insert(room);
+            known.met.insert(room);
         }
     }
 
@@ -340,7 +344,7 @@ impl AddressBook {
             .addresses
             .values_mut()
             .filter(|address| address.is_kept_without_word());
-        met.for_each(|address| address.rooms.clear());
+        met.for_each(|address| address.met.clear());
         self.retry_all(now);
     }
 
@@ -389,7 +393,7 @@ impl AddressBook {
             let reached = address
                 .instance
                 .is_some_and(|instance| reached.contains(&instance));
-            address.rooms.contains(&room) && !address.state.is_busy() && !reached
+            address.rooms().any(|known| *known == room) && !address.state.is_busy() && !reached
         });
         let idle: Vec<String> = idle.map(|(addr, _)| addr.clone()).collect();
         let drawn = idle.get(draw(idle.len(), t)).cloned();
@@ -405,7 +409,7 @@ impl AddressBook {
     pub(super) fn worked_in(&self, room: RoomId) -> impl Iterator<Item = (DeviceId, SocketAddr)> {
         let known = self.addresses.iter().filter(move |(_, a)| {
             let fares = matches!(a.fares, Fares::Connected | Fares::Full);
-            a.rooms.contains(&room) && (fares || a.worked_ms.is_some() && a.failures == 0)
+            a.met.contains(&room) && (fares || a.worked_ms.is_some() && a.failures == 0)
         });
         known.filter_map(|(addr, a)| Some((a.device?, addr.parse().ok()?)))
     }
@@ -445,7 +449,8 @@ impl Address {
             found: BTreeSet::new(),
             told: false,
             worked_ms: None,
-            rooms: BTreeSet::new(),
+            met: BTreeSet::new(),
+            told_rooms: BTreeSet::new(),
             device: None,
             state: State::Waiting { until: due },
             failures: 0,
@@ -454,6 +459,11 @@ impl Address {
             fares: Fares::Untried,
             lost_until: Duration::ZERO,
         }
+    }
+
+    /// The rooms that are or may be there.
+    fn rooms(&self) -> impl Iterator<Item = &RoomId> {
+        self.met.union(&self.told_rooms)
     }
 
     fn sources(&self) -> Vec<Source> {
@@ -477,15 +487,17 @@ impl Address {
     /// Whether a dial may bring a link that some room wants.
     fn is_wanted(&self, wants: &Wants) -> bool {
         let wanted = |room: &RoomId| wants.get(room).is_some_and(|more| *more > 0);
-        match self.rooms.is_empty() {
+        // What others say of an address is not all that is there, if anything else speaks for it.
+        let unmet = self.met.is_empty() && (self.is_kept_without_word() || self.told_rooms.is_empty());
+        match unmet {
             true => wants.values().any(|more| *more > 0),
-            false => self.rooms.iter().any(wanted),
+            false => self.rooms().any(wanted),
         }
     }
 
     /// A dial is under way that may bring a link in each of its rooms.
     fn promise(&self, wants: &mut Wants) {
-        for room in &self.rooms {
+        for room in self.rooms() {
             if let Some(more) = wants.get_mut(room) {
                 *more = more.saturating_sub(1);
             }

@@ -181,6 +181,11 @@ pub(super) fn vector(state: &RoomState) -> Vec<Claim> {
     state.tips().map(|(actor, tip)| Claim::of(actor, &tip)).collect()
 }
 
+/// An actor writes less than that, so whoever claims more lies, and sums need not fear it.
+pub(super) fn is_possible(claim: &Claim) -> bool {
+    claim.seq.max(claim.entries).max(claim.messages) <= ACTOR_ENTRIES_MAX
+}
+
 /// Keeps the further claim of each actor, of at most so many; gives the actors of whom that was news.
 pub(super) fn raise(
     holds: &mut BTreeMap<ActorId, Claim>,
@@ -190,9 +195,7 @@ pub(super) fn raise(
     let mut news = Vec::new();
     for claim in claims {
         let known = holds.get(&claim.actor).map_or(0, |known| known.seq);
-        // An actor writes less than that, so whoever claims more lies, and sums need not fear it.
-        let possible = claim.seq.max(claim.entries).max(claim.messages) <= ACTOR_ENTRIES_MAX;
-        if possible && claim.seq > known && (known > 0 || holds.len() < actors_max) {
+        if is_possible(claim) && claim.seq > known && (known > 0 || holds.len() < actors_max) {
             holds.insert(claim.actor, *claim);
             news.push(claim.actor);
         }

@@ -49,6 +49,11 @@ impl Engine {
         rooms.map(|(id, room)| (*id, wanted(id, room.large))).collect()
     }
 
+    /// Whether a room wants more links.
+    pub(super) fn wants_links(&self, room: RoomId, t: &Turn<'_>) -> bool {
+        self.wants(t.now.uptime).get(&room).is_some_and(|more| *more > 0)
+    }
+
     pub(super) fn tick_overlay(&mut self, t: &mut Turn<'_>) {
         let doubtful = self
             .conns
@@ -69,12 +74,10 @@ impl Engine {
         let now = t.now.uptime;
         let ready = |at: &Duration| *at <= now;
         let conns = self.conns.iter();
-        let conns = conns.filter(|(_, conn)| conn.is_proved() && conn.parted.get(&room).is_some_and(ready));
+        let conns = conns.filter(|(_, conn)| conn.is_proved() && !conn.has_offered(room));
+        let conns = conns.filter(|(_, conn)| conn.parted.get(&room).is_some_and(ready));
         let conns: Vec<_> = conns.map(|(id, _)| *id).take(most).collect();
         for id in &conns {
-            if let Some(conn) = self.conns.get_mut(id) {
-                conn.parted.insert(room, now + FULL_PAUSE);
-            }
             self.offer_rooms(*id, &[room], t);
         }
         conns.len()
@@ -140,8 +143,7 @@ impl Engine {
             return;
         };
         conn.send_room(id, room, &RoomFrame::Part, t);
-        conn.withdraw(room);
-        conn.parted.insert(room, t.now.uptime);
+        conn.part(room, t.now.uptime);
         let over = !conn.is_proved();
         self.link_closed(id, room, None, t);
         if over {
@@ -159,8 +161,7 @@ impl Engine {
     /// The peer has links enough in a room.
     pub(super) fn parted(&mut self, id: ConnId, room: RoomId, t: &mut Turn<'_>) {
         if let Some(conn) = self.conns.get_mut(&id) {
-            conn.left(room);
-            conn.parted.insert(room, t.now.uptime + FULL_PAUSE);
+            conn.part(room, t.now.uptime + FULL_PAUSE);
         }
         self.link_closed(id, room, None, t);
     }

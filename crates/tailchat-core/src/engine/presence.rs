@@ -84,9 +84,9 @@ impl Room {
         being.beat = said.beat;
         being.typing_until = Duration::ZERO;
         match said.sign {
-            Sign::Here => being.here_until = until,
+            Sign::Here => being.here_until = being.here_until.max(until),
             Sign::Typing => {
-                being.here_until = until;
+                being.here_until = being.here_until.max(until);
                 being.typing_until = now + TYPING_FOR;
             }
             Sign::Lost => being.here_until = now + LOST_FOR,
@@ -305,7 +305,15 @@ impl Engine {
         if !news.is_empty() {
             self.pass_on(room, Some(id), &news, t);
         }
-        self.tell_the_lost(id, room, signs, t);
+        let lost = signs.iter().take(allowed).filter(|said| said.sign == Sign::Lost);
+        let mut greatest: BTreeMap<DeviceId, Presence> = BTreeMap::new();
+        for said in lost.filter(|said| said.device != device) {
+            let known = greatest.entry(said.device).or_insert(*said);
+            known.beat = known.beat.max(said.beat);
+        }
+        for said in greatest.into_values() {
+            self.tell_the_lost(id, room, said, t);
+        }
         if disputed {
             self.announce(room, Sign::Here, t);
         }
@@ -313,19 +321,13 @@ impl Engine {
 
     /// Whoever is linked with a device that is called lost knows better, and tells the device alone. A copy of our own
     /// folder is no such device: two copies would tell each other for ever.
-    fn tell_the_lost(&mut self, from: ConnId, room: RoomId, signs: &[Presence], t: &mut Turn<'_>) {
-        let ours = self.identity.device;
-        for said in signs
-            .iter()
-            .filter(|said| said.sign == Sign::Lost && said.device != ours)
-        {
-            let of = |link: &Link| link.peer.as_ref().is_some_and(|(of, _)| *of == said.device);
-            let to = self.live(room).filter(|(id, link)| *id != from && of(link));
-            let to: Vec<_> = to.map(|(id, _)| id).collect();
-            for id in to {
-                if let Some(conn) = self.conns.get_mut(&id) {
-                    conn.send_room(id, room, &RoomFrame::Presence(vec![*said]), t);
-                }
+    fn tell_the_lost(&mut self, from: ConnId, room: RoomId, said: Presence, t: &mut Turn<'_>) {
+        let of = |link: &Link| link.peer.as_ref().is_some_and(|(of, _)| *of == said.device);
+        let to = self.live(room).filter(|(id, link)| *id != from && of(link));
+        let to: Vec<_> = to.map(|(id, _)| id).collect();
+        for id in to {
+            if let Some(conn) = self.conns.get_mut(&id) {
+                conn.send_room(id, room, &RoomFrame::Presence(vec![said]), t);
             }
         }
     }

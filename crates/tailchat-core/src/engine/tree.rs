@@ -8,12 +8,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::link::is_possible;
 use super::room::Room;
 use super::{ConnId, Engine, Turn};
 use crate::block::SeqRange;
 use crate::ids::{ActorId, RoomId};
 use crate::limits::{ACTORS_MAX, NEWS_WAIT, REPAIR_WAIT, STEPS_SENT_MAX};
-use crate::wire::{Bye, RoomFrame, Told};
+use crate::wire::{Bye, Claim, RoomFrame, Told};
 
 /// The link that sends us an actor's changes.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,9 @@ impl Room {
     /// Takes note of a change that is not here. What is sent by another link is left to that one for a while, unless
     /// this one is much nearer to the author; what is sent by none, until others had the time to tell of it.
     fn await_news(&mut self, actor: ActorId, seq: u64, told: Route, now: Duration) {
+        if self.awaited.len() >= ACTORS_MAX && !self.awaited.contains_key(&actor) {
+            return;
+        }
         let wait = match self.routes.get(&actor) {
             // It sends us these, and this one it does not: it is too long, or does not fit, or came from afar.
             Some(route) if route.by == told.by && told.steps <= STEPS_SENT_MAX => Duration::ZERO,
@@ -102,9 +106,8 @@ impl Room {
     /// A link is gone, and what it sent comes no longer.
     pub(super) fn forget_routes(&mut self, id: ConnId) {
         self.routes.retain(|_, route| route.by != id);
-        let awaited = self.awaited.values_mut();
-        let told = awaited.filter(|awaited| awaited.nearest.by == id);
-        told.for_each(|awaited| awaited.nearest.steps = u8::MAX);
+        // What others claim, too, is asked for without an entry.
+        self.awaited.retain(|_, awaited| awaited.nearest.by != id);
     }
 
     /// From now on this link sends us the actor's changes; gives the one that did before.
@@ -125,7 +128,11 @@ impl Engine {
             return;
         };
         let (mut grafts, mut prunes) = (ByLink::new(), ByLink::new());
-        for Told { steps, claim } in told.iter().take(ACTORS_MAX) {
+        let link = self.conns.get(&id).and_then(|conn| conn.links.get(&room));
+        let Some(link) = link else { return };
+        let possible = |claim: &Claim| is_possible(claim) && !link.forked.contains(&claim.actor);
+        let told = told.iter().take(ACTORS_MAX).filter(|told| possible(&told.claim));
+        for Told { steps, claim } in told {
             let (actor, steps) = (claim.actor, steps.saturating_add(1));
             let route = Route { by: id, steps };
             let here = state.accepted.tip(actor).seq;

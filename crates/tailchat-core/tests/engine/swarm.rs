@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tailchat_core::engine::{ConnId, Event, Fares, Source};
 use tailchat_core::handshake::Role;
-use tailchat_core::ids::{ActorId, DeviceId};
+use tailchat_core::ids::{ActorId, DeviceId, RoomId};
 use tailchat_core::limits::{NEWS_WAIT, PEERS_TOLD_MAX, PRESENCE_MAX, ROOM_LINKS_MAX, TICK};
 use tailchat_core::wire::{Bye, Claim, PeerAt, Presence, RoomFrame, Sign, Told};
 
@@ -400,4 +400,122 @@ fn an_address_that_found_no_place_among_the_connections_is_dialled_again() {
     assert!(matches!(bob.engine.addresses()[0].fares, Fares::Failed(_)));
     bob.tick_for(Duration::from_secs(6));
     assert!(!dials(&mut bob).is_empty());
+}
+
+#[test]
+fn news_that_cannot_be_or_is_of_very_many_is_not_waited_for() {
+    let mut bob = Peer::new(2);
+    let mut eve = Scripted::meet(&mut bob, ConnId(2));
+    let told = |n: u128, seq| Told {
+        steps: 0,
+        claim: Claim {
+            actor: ActorId(n.to_le_bytes()),
+            seq,
+            entries: seq,
+            messages: seq,
+            hash: [0; 8],
+        },
+    };
+    eve.say(&mut bob, &RoomFrame::Have(vec![told(1, u64::MAX)]));
+    assert_eq!(bob.engine.due(), None, "nobody writes that much");
+    eve.say(&mut bob, &RoomFrame::Have(vec![told(1, 7)]));
+    assert!(bob.engine.due().is_some());
+    bob.feed(Event::Disconnected {
+        conn: ConnId(2),
+        why: "cut".into(),
+    });
+    assert_eq!(bob.engine.due(), None, "what only it told of goes with it");
+}
+
+#[test]
+fn an_address_given_by_hand_is_dialled_for_any_room_whatever_others_say_of_it() {
+    let (mut ann, _others) = ann_with_all_links();
+    let mut eve = Scripted::meet(&mut ann, ConnId(60));
+    let (device, addr) = (DeviceId([9; 16]), "10.0.0.9:24242".to_owned());
+    eve.say(
+        &mut ann,
+        &RoomFrame::Peers(vec![PeerAt {
+            device,
+            addr: addr.clone(),
+        }]),
+    );
+    ann.did.clear();
+    ann.tick_for(TICK);
+    assert!(dials(&mut ann).is_empty(), "the room has links enough");
+    ann.open(RoomId([8; 16]));
+    ann.feed(Event::AddressAdded { addr });
+    ann.tick_for(TICK);
+    assert_eq!(dials(&mut ann), ["dial 10.0.0.9:24242"]);
+}
+
+#[test]
+fn a_member_who_names_an_address_does_not_learn_whether_it_works_elsewhere() {
+    let other = RoomId([8; 16]);
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    ann.open(other);
+    bob.feed(Event::RoomClosed { room: ROOM });
+    bob.open(other);
+    let addr = "10.0.0.2:24242".to_owned();
+    ann.feed(Event::AddressAdded { addr: addr.clone() });
+    ann.tick_for(TICK);
+    ann.feed(Event::Connected {
+        conn: ConnId(1),
+        role: Role::Dialler,
+        host: "10.0.0.2".into(),
+        dialled: Some(addr.clone()),
+    });
+    bob.connect(ConnId(1), Role::Listener);
+    talk(&mut ann, &mut bob, ConnId(1));
+    let mut eve = Scripted::meet(&mut ann, ConnId(2));
+    let device = DeviceId([9; 16]);
+    eve.say(
+        &mut ann,
+        &RoomFrame::Peers(vec![PeerAt {
+            device,
+            addr: addr.clone(),
+        }]),
+    );
+    let mut again = Scripted::meet_as(&mut ann, ConnId(3), 67);
+    let heard = again.hears(&mut ann);
+    let tells = |frame: &RoomFrame| matches!(frame, RoomFrame::Peers(peers) if peers.iter().any(|peer| peer.addr == addr));
+    assert!(!heard.iter().any(tells), "{heard:?}");
+}
+
+#[test]
+fn two_that_parted_with_each_other_at_once_are_linked_again_when_both_want() {
+    let shared = RoomId([8; 16]);
+    let (mut ann, anns) = ann_with_all_links();
+    let mut bob = Peer::new(50);
+    let mut bobs: Vec<_> = (51..).map(Peer::new).take(ROOM_LINKS_MAX).collect();
+    for (n, other) in (101..).zip(&mut bobs) {
+        meet(other, &mut bob, ConnId(n));
+    }
+    [&mut ann, &mut bob]
+        .into_iter()
+        .for_each(|peer| peer.open(shared));
+    meet(&mut ann, &mut bob, ConnId(200));
+    let linked = |peer: &Peer, n| {
+        peer.status()
+            .peers
+            .iter()
+            .any(|peer| peer.device == Some(DeviceId([n; 16])))
+    };
+    assert!(!linked(&ann, 50) && !linked(&bob, 1), "both have links enough");
+    let cut = |peer: &mut Peer, from: u64, count: usize| {
+        for n in (from..).take(count) {
+            peer.feed(Event::Disconnected {
+                conn: ConnId(n),
+                why: "cut".into(),
+            });
+        }
+    };
+    cut(&mut ann, 1, anns.len());
+    cut(&mut bob, 101, bobs.len());
+    for _ in 0..20 {
+        [&mut ann, &mut bob]
+            .into_iter()
+            .for_each(|peer| peer.tick_for(Duration::from_secs(2)));
+        talk(&mut ann, &mut bob, ConnId(200));
+    }
+    assert!(linked(&ann, 50) && linked(&bob, 1));
 }
