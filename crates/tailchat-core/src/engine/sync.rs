@@ -209,7 +209,9 @@ impl Engine {
         t: &mut Turn<'_>,
     ) {
         if let Some(state) = self.rooms.get_mut(&room) {
-            state.forget_routes(id);
+            let others = self.conns.iter().filter(|(other, _)| **other != id);
+            let others: Vec<_> = others.filter_map(|(_, conn)| conn.links.get(&room)).collect();
+            state.forget_routes(id, &others);
             if state.asking.is_some_and(|(asked, _)| asked == id) {
                 state.asking = None;
             }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::link::is_possible;
+use super::link::{Link, is_possible};
 use super::room::Room;
 use super::{ConnId, Engine, Turn};
 use crate::block::SeqRange;
@@ -103,11 +103,20 @@ impl Room {
             .retain(|actor, awaited| awaited.seq > accepted.tip(*actor).seq);
     }
 
-    /// A link is gone, and what it sent comes no longer.
-    pub(super) fn forget_routes(&mut self, id: ConnId) {
+    /// A link is gone: what it sent comes no longer, and what nobody else claims is not waited for.
+    pub(super) fn forget_routes(&mut self, id: ConnId, others: &[&Link]) {
         self.routes.retain(|_, route| route.by != id);
-        // What others claim, too, is asked for without an entry.
-        self.awaited.retain(|_, awaited| awaited.nearest.by != id);
+        let claimed = |actor: &ActorId, seq: u64| {
+            let claims = others.iter().filter_map(|link| link.holds.as_ref()?.get(actor));
+            claims.into_iter().any(|claim| claim.seq >= seq)
+        };
+        self.awaited
+            .retain(|actor, awaited| awaited.nearest.by != id || claimed(actor, awaited.seq));
+        let told = self
+            .awaited
+            .values_mut()
+            .filter(|awaited| awaited.nearest.by == id);
+        told.for_each(|awaited| awaited.nearest.steps = u8::MAX);
     }
 
     /// From now on this link sends us the actor's changes; gives the one that did before.
