@@ -1,16 +1,17 @@
-//! A connection's life: Hello, Offers, silence, the end. Knows nothing of what rooms hold.
+//! A connection's life: Hello, twins, silence, the end. Knows nothing of what rooms hold.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::dial::Verdict;
 use super::link::Link;
+use super::offers::Offers;
 use super::{ConnId, Effect, Engine, Turn};
-use crate::handshake::{Hello, MAGIC, PROTOCOL_VERSION, Role, Session, Tag};
+use crate::handshake::{Hello, MAGIC, PROTOCOL_VERSION, Role, Session};
 use crate::ids::{Instance, RoomId};
 use crate::limits::{
-    CONNECTIONS_MAX, DEAD_AFTER, DOUBT_AFTER, FULL_PAUSE, HANDSHAKE_TIME, OFFER_TAGS_MAX, PEERS_HEARD_MAX,
-    PING_AFTER, PRESENCE_RATE, TAGS_MAX, TICK, WANT_TIME,
+    CONNECTIONS_MAX, DEAD_AFTER, DOUBT_AFTER, HANDSHAKE_TIME, PEERS_HEARD_MAX, PING_AFTER, PRESENCE_RATE,
+    TICK, WANT_TIME,
 };
 use crate::wire::{Arrived, Bye, ConnFrame, Greet, RoomFrame, decode, encode_conn, encode_room, open_room};
 
@@ -59,19 +60,9 @@ pub(super) struct Conn {
     ours: Hello,
     /// The peer's Hello and what follows from both; none until it arrives.
     met: Option<(Hello, Session)>,
-    /// Our tags so far: a room's slot is its place here. Padding has no room.
-    offered: Vec<Option<RoomId>>,
-    /// The tags by which the peer would offer rooms that we offered, and our slots of those.
-    expected: BTreeMap<Tag, (RoomId, u16)>,
-    /// The peer's tags so far, and its slots of those; of a tag offered twice, the last.
-    tags: BTreeMap<Tag, u16>,
-    /// How many tags the peer has offered.
-    tags_len: usize,
+    /// The rooms in common, and those that are no longer.
+    pub(super) offers: Offers,
     pub(super) links: BTreeMap<RoomId, Link>,
-    /// The rooms of `links`, by the peer's slots.
-    by_slot: BTreeMap<u16, RoomId>,
-    /// Rooms that both know, whose link was given up because one end had enough of them; when to offer them again.
-    pub(super) parted: BTreeMap<RoomId, Duration>,
     /// The version of the peer's program, and its clock less ours, once it greeted.
     pub(super) told_of: Option<(String, i64)>,
     /// What the peer may still tell of addresses and signs of life.
@@ -105,7 +96,7 @@ impl Conn {
         owes || now.saturating_sub(self.heard_at) > PING_AFTER + DOUBT_AFTER
     }
 
-    fn send(&mut self, id: ConnId, frame: &ConnFrame, t: &mut Turn<'_>) {
+    pub(super) fn send(&mut self, id: ConnId, frame: &ConnFrame, t: &mut Turn<'_>) {
         t.emit(Effect::Send {
             conn: id,
             frame: encode_conn(frame),
@@ -137,73 +128,6 @@ impl Conn {
     /// The address by which a peer can be dialled that listens on this port of its host; none if it does not.
     pub(super) fn listens_at(&self, port: u16) -> Option<String> {
         (port > 0).then(|| format!("{}:{port}", self.host))
-    }
-
-    /// The room in a slot of the peer's; none if we left it while what the peer sends was under way.
-    pub(super) fn link_in(&mut self, slot: u16) -> Result<Option<(RoomId, &mut Link)>, &'static str> {
-        let room = self.by_slot.get(&slot).copied();
-        match room.and_then(|room| Some((room, self.links.get_mut(&room)?))) {
-            None if usize::from(slot) >= self.tags_len => Err("a frame of a room that was not offered"),
-            open => Ok(open),
-        }
-    }
-
-    /// Takes back rooms in which the peer does not greet: both ends gave the link up at once, and each thinks that the
-    /// other's offer stands.
-    fn take_back_unanswered(&mut self, now: Duration) {
-        let links = self.links.iter();
-        let late = links
-            .filter(|(_, link)| link.peer.is_none() && now.saturating_sub(link.opened_at) > HANDSHAKE_TIME);
-        let late: Vec<_> = late.map(|(room, _)| *room).collect();
-        for room in late {
-            self.part(room, now + FULL_PAUSE);
-        }
-    }
-
-    /// Takes back the offer of a room that was left, so that a later one is offered anew.
-    pub(super) fn withdraw(&mut self, room: RoomId) {
-        if let Some(link) = self.links.remove(&room) {
-            self.by_slot.remove(&link.their_slot);
-        }
-        self.offered
-            .iter_mut()
-            .filter(|slot| **slot == Some(room))
-            .for_each(|slot| *slot = None);
-        self.expected.retain(|_, (expected, _)| *expected != room);
-    }
-
-    /// Gives a room's link up while both go on with the room: the offers of both ends are void, whoever parts first or
-    /// if both do. Not before `again` is it offered anew.
-    pub(super) fn part(&mut self, room: RoomId, again: Duration) {
-        self.left(room);
-        self.withdraw(room);
-        self.parted.insert(room, again);
-    }
-
-    /// Whether our offer of a room stands.
-    pub(super) fn has_offered(&self, room: RoomId) -> bool {
-        self.offered.contains(&Some(room))
-    }
-
-    /// The rooms that were parted with among those that the peer offers by these tags.
-    fn parted_in(&self, tags: &[Tag]) -> Vec<RoomId> {
-        let Some((_, session)) = self.met else {
-            return Vec::new();
-        };
-        let theirs = self.role.other();
-        let parted = self.parted.keys().filter(|room| !self.has_offered(**room));
-        parted
-            .filter(|room| tags.contains(&session.tag(**room, theirs)))
-            .copied()
-            .collect()
-    }
-
-    /// The peer left a room: its offer of it no longer counts.
-    pub(super) fn left(&mut self, room: RoomId) {
-        if let Some(link) = self.links.remove(&room) {
-            self.by_slot.remove(&link.their_slot);
-            self.tags.retain(|_, slot| *slot != link.their_slot);
-        }
     }
 
     /// Sends a frame in a room; nothing if the room is not shared on this connection.
@@ -251,13 +175,8 @@ impl Engine {
             dialled,
             ours,
             met: None,
-            offered: Vec::new(),
-            expected: BTreeMap::new(),
-            tags: BTreeMap::new(),
-            tags_len: 0,
+            offers: Offers::default(),
             links: BTreeMap::new(),
-            by_slot: BTreeMap::new(),
-            parted: BTreeMap::new(),
             told_of: None,
             allowance: Allowance::default(),
             opened_at: t.now.uptime,
@@ -344,7 +263,7 @@ impl Engine {
     ///
     /// That a peer comes again may mean that the older connection is dead, and where nothing was to be said on it
     /// neither end can know: whichever keeps it asks for a sign, or the dead one would go on being kept.
-    fn is_superfluous(&mut self, id: ConnId, t: &mut Turn<'_>) -> bool {
+    pub(super) fn is_superfluous(&mut self, id: ConnId, t: &mut Turn<'_>) -> bool {
         let Some(peer) = self.conns.get(&id).and_then(Conn::instance) else {
             return false;
         };
@@ -377,112 +296,6 @@ impl Engine {
             t,
         );
         goes == id
-    }
-
-    /// Offers rooms on a connection, hidden among random tags so that not even their number shows.
-    pub(super) fn offer_rooms(&mut self, id: ConnId, rooms: &[RoomId], t: &mut Turn<'_>) {
-        let Some(conn) = self.conns.get_mut(&id) else {
-            return;
-        };
-        let Some((_, session)) = conn.met else { return };
-        let theirs = conn.role.other();
-        let mut matched = Vec::new();
-        for some in rooms.chunks(OFFER_TAGS_MAX) {
-            let padded = some.len().next_power_of_two().max(4);
-            let mut tags: Vec<Tag> = some.iter().map(|room| session.tag(*room, conn.role)).collect();
-            tags.resize_with(padded, || t.random());
-            for (room, slot) in some.iter().zip(conn.offered.len()..) {
-                let tag = session.tag(*room, theirs);
-                // Beyond 65,536 slots nothing can be sent in a room.
-                if let Ok(slot) = u16::try_from(slot) {
-                    conn.expected.insert(tag, (*room, slot));
-                    matched.push(tag);
-                }
-            }
-            conn.offered.extend(some.iter().copied().map(Some));
-            conn.offered
-                .resize(conn.offered.len() + padded - some.len(), None);
-            conn.send(id, &ConnFrame::Offer(tags), t);
-        }
-        if rooms.is_empty() {
-            let tags = vec![t.random(), t.random(), t.random(), t.random()];
-            conn.offered.resize(conn.offered.len() + tags.len(), None);
-            conn.send(id, &ConnFrame::Offer(tags), t);
-        }
-        self.match_tags(id, &matched, t);
-    }
-
-    fn offer(&mut self, id: ConnId, tags: &[Tag], t: &mut Turn<'_>) {
-        let Some(conn) = self.conns.get_mut(&id) else {
-            return;
-        };
-        if tags.is_empty() || conn.tags_len + tags.len() > TAGS_MAX {
-            return self.drop_conn(id, Some(Bye::Protocol), "too many rooms were offered, or none", t);
-        }
-        for (tag, slot) in tags.iter().zip(conn.tags_len..) {
-            // `TAGS_MAX` fits.
-            conn.tags.insert(*tag, u16::try_from(slot).unwrap_or(u16::MAX));
-        }
-        conn.tags_len += tags.len();
-        let again = conn.parted_in(tags);
-        self.match_tags(id, tags, t);
-        let again: Vec<_> = again
-            .into_iter()
-            .filter(|room| self.wants_links(*room, t))
-            .collect();
-        if !again.is_empty() {
-            self.offer_rooms(id, &again, t);
-        }
-    }
-
-    /// Opens a link for every room whose tag, one of these, both ends have offered, and greets in all of them.
-    fn match_tags(&mut self, id: ConnId, tags: &[Tag], t: &mut Turn<'_>) {
-        let mut opened = Vec::new();
-        for tag in tags {
-            let Some(conn) = self.conns.get_mut(&id) else {
-                return;
-            };
-            let (Some(&(room, our_slot)), Some(&their_slot)) = (conn.expected.get(tag), conn.tags.get(tag))
-            else {
-                continue;
-            };
-            let Some((_, session)) = conn.met else { return };
-            match conn.links.get(&room) {
-                // The peer had left before it heard of our offer, so without a word, and is back. Which frames
-                // it has seen cannot be known; a new connection begins cleanly.
-                Some(link) if link.their_slot != their_slot => {
-                    let why = "the peer left a room and came back while we met";
-                    return self.drop_conn(id, Some(Bye::Duplicate), why, t);
-                }
-                Some(_) => {}
-                None => {
-                    let slots = (our_slot, their_slot);
-                    let link = Link::new(&session, room, conn.role, slots, t.now.uptime);
-                    self.open_link(id, room, link, t);
-                    opened.push(room);
-                }
-            }
-        }
-        for some in opened.chunks(OFFER_TAGS_MAX) {
-            self.greet(id, some, t);
-        }
-    }
-
-    fn open_link(&mut self, id: ConnId, room: RoomId, link: Link, t: &mut Turn<'_>) {
-        let first = self.conns.get(&id).is_some_and(|conn| !conn.is_proved());
-        if first && self.is_superfluous(id, t) {
-            return;
-        }
-        let Some(conn) = self.conns.get_mut(&id) else {
-            return;
-        };
-        if first {
-            t.emit(Effect::Trust { conn: id });
-            self.book.succeeded(id, t);
-        }
-        conn.parted.remove(&room);
-        conn.by_slot.insert(link.their_slot, room);
-        conn.links.insert(room, link);
     }
 
     fn room_frame(&mut self, id: ConnId, slot: u16, sealed: &[u8], t: &mut Turn<'_>) {
@@ -542,7 +355,7 @@ impl Engine {
             let silent = now.saturating_sub(conn.heard_at);
             conn.take_back_unanswered(now);
             if conn.links.is_empty() && now.saturating_sub(conn.opened_at) > HANDSHAKE_TIME {
-                let (verdict, bye, why) = match (&conn.met, conn.parted.is_empty()) {
+                let (verdict, bye, why) = match (&conn.met, conn.offers.parted.is_empty()) {
                     (_, false) => (Verdict::Full, Bye::Full, "links enough in every room"),
                     (Some(_), _) => (Verdict::Useless, Bye::NoSharedRoom, "no room in common"),
                     (None, _) => (Verdict::Over, Bye::NoSharedRoom, "no handshake in time"),

@@ -13,6 +13,7 @@ mod fork;
 mod greet;
 mod link;
 mod merge;
+mod offers;
 mod overlay;
 mod presence;
 mod preview;

@@ -72,10 +72,8 @@ impl Engine {
     /// Takes up rooms again with peers that are connected for the sake of another one; how many.
     fn offer_again(&mut self, room: RoomId, most: usize, t: &mut Turn<'_>) -> usize {
         let now = t.now.uptime;
-        let ready = |at: &Duration| *at <= now;
         let conns = self.conns.iter();
-        let conns = conns.filter(|(_, conn)| conn.is_proved() && !conn.has_offered(room));
-        let conns = conns.filter(|(_, conn)| conn.parted.get(&room).is_some_and(ready));
+        let conns = conns.filter(|(_, conn)| conn.is_proved() && conn.offers.is_ready(room, now));
         let conns: Vec<_> = conns.map(|(id, _)| *id).take(most).collect();
         for id in &conns {
             self.offer_rooms(*id, &[room], t);

@@ -127,7 +127,6 @@ impl Engine {
         for (conn_id, conn) in &mut self.conns {
             conn.send_room(*conn_id, id, &RoomFrame::Leave, t);
             conn.withdraw(id);
-            conn.parted.remove(&id);
         }
     }
 
