@@ -118,12 +118,16 @@ impl Window {
         self.lines.iter().rev().find(|line| line.id == *id)
     }
 
-    /// More lines at one end, and whether there are more beyond them. Lines at the other end are let go.
-    pub(crate) fn extend(&mut self, edge: Edge, lines: Vec<Line>, more: bool) {
+    /// More lines at one end, namely those beyond a place, and whether there are more beyond them. Lines at the other
+    /// end are let go. If the line at the place was let go meanwhile, what is beyond it is of no use.
+    pub(crate) fn extend(&mut self, edge: Edge, beyond: &Place, lines: Vec<Line>, more: bool) {
         let lines = in_order(lines);
         match edge {
             Edge::Oldest => {
                 let first = self.first().map(|line| line.place.clone());
+                if first.as_ref().is_some_and(|first| first > beyond) {
+                    return;
+                }
                 let new = lines
                     .into_iter()
                     .filter(|line| first.as_ref().is_none_or(|first| line.place < *first));
@@ -133,6 +137,9 @@ impl Window {
             }
             Edge::Newest => {
                 let last = self.last().map(|line| line.until().clone());
+                if last.as_ref().is_some_and(|last| last < beyond) {
+                    return;
+                }
                 let new = lines
                     .into_iter()
                     .filter(|line| last.as_ref().is_none_or(|last| line.place > *last));

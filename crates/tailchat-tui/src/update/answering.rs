@@ -373,17 +373,13 @@ fn paged(model: &mut Model, page: PageQuestion, items: Vec<Item>) -> Vec<Command
         return Vec::new();
     };
     match page.want {
-        PageWant::More {
-            edge: Edge::Oldest, ..
-        } => {
-            room.pages.before = false;
-            room.window.extend(Edge::Oldest, lines, bounds.more_before);
-        }
-        PageWant::More {
-            edge: Edge::Newest, ..
-        } => {
-            room.pages.after = false;
-            room.window.extend(Edge::Newest, lines, bounds.more_after);
+        PageWant::More { edge, place } => {
+            let (asked, more) = match edge {
+                Edge::Oldest => (&mut room.pages.before, bounds.more_before),
+                Edge::Newest => (&mut room.pages.after, bounds.more_after),
+            };
+            *asked = false;
+            room.window.extend(edge, &place, lines, more);
         }
         PageWant::Again { .. } => {
             room.pages.whole = None;

@@ -43,9 +43,10 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The line that the screen is held by, and its row.
+/// The line that the screen is held by, and its row. While the loaded lines do not fill it, nothing holds it: lines fill
+/// it up first.
 fn held(stage: &Stage) -> Option<(Place, i32)> {
-    let room = stage.model.open.as_ref()?;
+    let room = stage.model.open.as_ref().filter(|room| room.screen.empty == 0)?;
     let (line, row) = room.screen.topmost()?;
     Some((room.window.get(line)?.place.clone(), row))
 }
