@@ -10,7 +10,7 @@ use super::ids::{MessageKey, Place, RoomKey};
 use super::line::Line;
 use crate::command::Goal;
 use crate::layout::{Position, Screen};
-use crate::window::Window;
+use crate::window::{Edge, Window};
 
 /// Lines that are kept aside while a page is under way; with more, the page is asked for again.
 const ASIDE_MAX: usize = 256;
@@ -58,6 +58,14 @@ pub(crate) struct OpenRoom {
 }
 
 impl OpenRoom {
+    /// The end of the loaded lines that is further from the screen: it leaves if there are too many.
+    pub(crate) fn far_edge(&self) -> Edge {
+        match &self.position {
+            Position::At { place, .. } if self.window.index_of(place) < self.window.len() / 2 => Edge::Newest,
+            Position::At { .. } | Position::Newest => Edge::Oldest,
+        }
+    }
+
     pub(crate) fn new(key: RoomKey, epoch: u64) -> Self {
         Self {
             key,

@@ -427,10 +427,7 @@ fn replace(room: &mut OpenRoom, lines: Vec<Line>, bounds: &PageItem, epoch: u64)
 /// Lines that were shown while the page was under way: it may not have them.
 fn take_aside(room: &mut OpenRoom) {
     for line in room.pages.aside() {
-        let let_go = match room.position {
-            Position::Newest => Edge::Oldest,
-            Position::At { .. } => Edge::Newest,
-        };
+        let let_go = room.far_edge();
         let index = room.window.index_of(&line.place);
         let here = room
             .window

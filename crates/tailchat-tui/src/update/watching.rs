@@ -235,8 +235,7 @@ fn line(open: &mut OpenRoom, message: &MessageItem, looked_at: bool) {
     };
     let (top, bottom) = (seen(first), seen(last));
     let follows = open.position == Position::Newest;
-    let let_go = if follows { Edge::Oldest } else { Edge::Newest };
-    let arrival = open.window.arrive(line, let_go);
+    let arrival = open.window.arrive(line, open.far_edge());
     if arrival == Arrival::Within {
         open.pages.stale = true;
     }
