@@ -76,7 +76,7 @@ struct Swarm {
     disk: BTreeMap<(ActorId, u64), Change>,
     writing: BTreeMap<(PeerNo, Batch), Arc<[ArrivedChange]>>,
     witness: Witness,
-    /// How often each change was sent, as far as it is measured.
+    /// How often each change was sent to somebody who is there, as far as it is measured.
     sent: BTreeMap<(ActorId, u64), u64>,
     frames: u64,
     now_us: u64,

@@ -5,6 +5,8 @@
 //! it came would have to name other actors, and a sealed block that holds both would be cut apart twice
 //! instead of being sent as it lies on disk. The write of one answer overlaps the question for the next.
 
+use std::collections::BTreeSet;
+
 use super::link::Asked;
 use super::{ConnId, Engine, LoadFor, Turn};
 use crate::block::{Block, SeqRange, Taken};
@@ -183,8 +185,11 @@ impl Engine {
         };
         let answered = state.asking.take_if(|(asked, _)| *asked == id);
         let brought = taken.changes.len() as u64;
+        let actors: BTreeSet<_> = taken.changes.iter().map(|change| change.parts.actor).collect();
+        let came = actors.into_iter().map(|actor| (actor, state.steps_by(actor, id)));
+        let came: Vec<_> = came.collect();
         state.take_in(taken.changes, via, t);
-        state.forget_arrived();
+        self.came(id, room, &came, &[], t);
         if let Some(link) = self.link(id, room) {
             if let Some((_, since)) = answered.filter(|_| brought > 0 || asked == Asked::CatchUp) {
                 let took_ms = t.now.uptime.saturating_sub(since).as_millis().max(1);

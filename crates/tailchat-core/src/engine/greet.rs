@@ -57,6 +57,7 @@ impl Engine {
             let (Some(state), Some(link)) = (self.rooms.get_mut(room), conn.links.get_mut(room)) else {
                 continue;
             };
+            state.said_here(self.our_beat);
             let standing = state.standing().clone();
             let key = session.greet_key(*room, role, link.slots(role));
             let held = key.held(&standing.digest);

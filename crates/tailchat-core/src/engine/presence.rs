@@ -42,6 +42,8 @@ pub struct Here {
 #[derive(Debug, Default)]
 pub(super) struct Beings {
     all: BTreeMap<DeviceId, Being>,
+    /// The greatest beat that anybody here may know of us; those of other rooms are further.
+    ours: u64,
     announce_at: Duration,
     /// When we last said that somebody types here.
     typed_at: Option<Duration>,
@@ -54,6 +56,11 @@ pub(super) struct Beings {
 }
 
 impl Room {
+    /// We said that we are here, by this beat.
+    pub(super) fn said_here(&mut self, beat: u64) {
+        self.beings.ours = self.beings.ours.max(beat);
+    }
+
     fn lasts_s(&self) -> u16 {
         u16::try_from(3 * self.announce_every().as_secs()).unwrap_or(u16::MAX)
     }
@@ -183,6 +190,7 @@ impl Engine {
             lasts_s: state.lasts_s(),
             sign,
         };
+        state.said_here(beat);
         state.beings.announce_at = t.now.uptime + jittered(state.announce_every(), t);
         self.pass_on(room, None, &[said], t);
     }
@@ -295,10 +303,11 @@ impl Engine {
                 if state.hear_sign(said, linked.contains(&said.device), t) {
                     news.push(*said);
                 }
-            } else if said.beat >= self.our_beat && is_possible(said, t) {
+            } else if said.beat >= state.beings.ours && is_possible(said, t) {
                 // Who says that we are gone is told otherwise. Who says that it is us may be a copy: two that told each
                 // other otherwise would never end.
-                self.our_beat = said.beat;
+                state.said_here(said.beat);
+                self.our_beat = self.our_beat.max(said.beat);
                 disputed |= matches!(said.sign, Sign::Lost | Sign::Gone);
             }
         }

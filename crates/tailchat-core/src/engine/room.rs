@@ -50,8 +50,10 @@ pub(super) struct Room {
     pub(super) failing: Option<(Duration, String)>,
     /// Whom we asked for what we lack, and when.
     pub(super) asking: Option<(ConnId, Duration)>,
-    /// Which link sends us each actor's changes, and by how many links the last one came that way.
+    /// Which link sends us each actor's changes, and by how many links they come that way.
     pub(super) routes: BTreeMap<ActorId, Route>,
+    /// By how many links each actor's newest change came, whichever way.
+    pub(super) came: BTreeMap<ActorId, u8>,
     /// What was heard of and may still come by itself.
     pub(super) awaited: BTreeMap<ActorId, Awaited>,
     /// Whether more devices are there than a room keeps links.

@@ -102,6 +102,7 @@ impl Engine {
         let (mut new, mut known) = (Vec::new(), Vec::new());
         for Pushed { steps, row } in rows {
             let (actor, seq, hash) = (row.actor, row.seq, row.hash.short());
+            let steps = steps.saturating_add(1);
             if link.forked.contains(&actor) {
                 continue;
             }
@@ -115,7 +116,7 @@ impl Engine {
                     news.push(*change);
                     new.push((actor, steps));
                 }
-                Ok(Vetted::Known) => known.push(actor),
+                Ok(Vetted::Known) => known.push((actor, steps)),
                 // What is missing before it is asked for at once.
                 Ok(Vetted::Gap) => drop(state.awaited.remove(&actor)),
                 Err(refusal) => refused.push(refusal),
@@ -130,7 +131,7 @@ impl Engine {
             });
         }
         state.take_in(news, via, t);
-        self.prune(id, room, &new, &known, t);
+        self.came(id, room, &new, &known, t);
         self.refused(id, room, refused, t);
         self.flush(room, t);
         self.claimed(id, room, &claims, t);
@@ -167,6 +168,7 @@ impl Engine {
             return;
         };
         for (id, conn) in &mut self.conns {
+            let sound = !conn.is_doubtful(t.now.uptime);
             let Some(link) = conn.links.get_mut(&room).filter(|link| link.told) else {
                 continue;
             };
@@ -178,7 +180,7 @@ impl Engine {
                 let wanted = link.wants.get(&actor).copied();
                 let wanted = wanted.unwrap_or_else(|| state.ours.contains(&actor));
                 let near = state.steps(actor) < STEPS_SENT_MAX;
-                if wanted && near && link.holds.is_some() && short && link.next_is(actor, seq) {
+                if wanted && sound && near && link.holds.is_some() && short && link.next_is(actor, seq) {
                     len += change.encoded.bytes.len();
                     link.pushed.insert(actor, seq);
                     rows.push(Pushed {

@@ -36,12 +36,18 @@ pub(super) struct Awaited {
 }
 
 impl Room {
-    /// By how many links an actor's newest change came here.
+    /// By how many links an actor's newest change came here; the most there are where that is not known.
     pub(super) fn steps(&self, actor: ActorId) -> u8 {
         match self.ours.contains(&actor) {
             true => 0,
-            false => self.routes.get(&actor).map_or(u8::MAX, |route| route.steps),
+            false => self.came.get(&actor).copied().unwrap_or(u8::MAX),
         }
+    }
+
+    /// By how many links changes come that this link was asked for.
+    pub(super) fn steps_by(&self, actor: ActorId, id: ConnId) -> u8 {
+        let route = self.routes.get(&actor).filter(|route| route.by == id);
+        route.map_or(u8::MAX, |route| route.steps)
     }
 
     /// Takes note of a change that is not here. What is sent by another link is left to that one for a while, unless
@@ -97,7 +103,7 @@ impl Room {
     }
 
     /// What is here is no longer waited for.
-    pub(super) fn forget_arrived(&mut self) {
+    fn forget_arrived(&mut self) {
         let accepted = &self.accepted;
         self.awaited
             .retain(|actor, awaited| awaited.seq > accepted.tip(*actor).seq);
@@ -148,7 +154,8 @@ impl Engine {
             if claim.seq > here {
                 state.await_news(actor, claim.seq, route, t.now.uptime);
             } else if claim.seq == here
-                && state.routes.get(&actor).is_some_and(|now| steps < now.steps)
+                && let Some(now) = state.routes.get(&actor)
+                && (now.by == id || steps < now.steps)
                 && let Some(before) = state.route(actor, route)
             {
                 grafts.entry(id).or_default().push(actor);
@@ -204,30 +211,47 @@ impl Engine {
         self.say_of(room, prunes, RoomFrame::Prune, t);
     }
 
-    /// Changes were pushed by a link, new ones and known ones. Where an actor's come by two, one of them is asked to
-    /// stop: the one that is further from the author, or later.
-    pub(super) fn prune(
+    /// Changes came by a link, new ones and known ones, each with the links between its author and us. Where an actor's
+    /// come by two, one of them is asked to stop: the one that is further from the author, or later.
+    pub(super) fn came(
         &mut self,
         id: ConnId,
         room: RoomId,
         new: &[(ActorId, u8)],
-        known: &[ActorId],
+        known: &[(ActorId, u8)],
         t: &mut Turn<'_>,
     ) {
         let Some(state) = self.rooms.get_mut(&room) else {
             return;
         };
         let (mut grafts, mut prunes) = (ByLink::new(), ByLink::new());
-        for actor in known {
-            if state.routes.get(actor).is_some_and(|route| route.by != id) {
-                prunes.entry(id).or_default().push(*actor);
-            }
+        for (actor, steps) in known {
+            let Some(now) = state.routes.get(actor).filter(|route| route.by != id) else {
+                continue;
+            };
+            let stops = match *steps < now.steps {
+                true => state.route(
+                    *actor,
+                    Route {
+                        by: id,
+                        steps: *steps,
+                    },
+                ),
+                false => Some(id),
+            };
+            prunes.entry(stops.unwrap_or(id)).or_default().push(*actor);
         }
         for (actor, steps) in new {
+            state.came.insert(*actor, *steps);
             let came = Route {
                 by: id,
-                steps: steps.saturating_add(1),
+                steps: *steps,
             };
+            let sends = state.routes.get(actor).is_some_and(|route| route.by == id);
+            if *steps == u8::MAX && !sends {
+                // It was asked for all that it has: that says nothing of the way that news takes.
+                continue;
+            }
             let nearest = state.awaited.get(actor).map(|awaited| awaited.nearest);
             let nearer = nearest.filter(|nearest| nearest.by != id && nearest.steps < came.steps);
             if let Some(nearer) = nearer {

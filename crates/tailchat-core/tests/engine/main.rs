@@ -10,6 +10,7 @@ mod merge;
 mod preview;
 mod rig;
 mod swarm;
+mod tree;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tailchat_core::engine::{ConnId, Event, Fares, Source};
 use tailchat_core::handshake::Role;
-use tailchat_core::ids::{ActorId, DeviceId, RoomId};
-use tailchat_core::limits::{NEWS_WAIT, PEERS_TOLD_MAX, PRESENCE_MAX, ROOM_LINKS_MAX, TICK};
-use tailchat_core::wire::{Bye, Claim, PeerAt, Presence, RoomFrame, Sign, Told};
+use tailchat_core::ids::{DeviceId, RoomId};
+use tailchat_core::limits::{PEERS_TOLD_MAX, PRESENCE_MAX, ROOM_LINKS_MAX, TICK};
+use tailchat_core::wire::{Bye, PeerAt, Presence, RoomFrame, Sign};
 
 use super::rig::{Peer, ROOM, Scripted, meet, part, talk};
 
@@ -82,78 +82,6 @@ fn an_address_whose_peer_has_links_enough_is_left_alone_for_a_while() {
     assert!(dials(&mut bob).is_empty());
     bob.tick_for(Duration::from_secs(20));
     assert_eq!(dials(&mut bob), ["dial 10.0.0.1:7"]);
-}
-
-#[test]
-fn what_comes_by_one_link_is_not_sent_on_another_unless_that_was_asked_for() {
-    let (mut ann, mut bob, mut cid) = (Peer::new(1), Peer::new(2), Peer::new(3));
-    meet(&mut ann, &mut bob, ConnId(1));
-    meet(&mut bob, &mut cid, ConnId(2));
-    let step = |ann: &mut Peer, bob: &mut Peer, cid: &mut Peer| {
-        talk(ann, bob, ConnId(1));
-        talk(bob, cid, ConnId(2));
-    };
-    ann.post("first");
-    step(&mut ann, &mut bob, &mut cid);
-    assert!(
-        cid.texts().is_empty(),
-        "cid was told, and waits for who is nearer"
-    );
-    let due = cid.engine.due().unwrap();
-    assert_eq!(due, cid.uptime + NEWS_WAIT);
-    cid.tick_for(TICK);
-    step(&mut ann, &mut bob, &mut cid);
-    assert_eq!(cid.texts(), ["first"]);
-    assert_eq!(cid.engine.due(), None);
-    ann.post("second");
-    step(&mut ann, &mut bob, &mut cid);
-    assert_eq!(cid.texts(), ["first", "second"], "from then on it is sent");
-    let wants = cid.did.iter().filter(|did| *did == "send").count();
-    assert!(wants > 0);
-}
-
-#[test]
-fn of_two_links_that_bring_the_same_the_later_one_is_asked_to_stop() {
-    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
-    ann.post("hello");
-    meet(&mut ann, &mut bob, ConnId(1));
-    ann.post("news");
-    talk(&mut ann, &mut bob, ConnId(1));
-    let mut eve = Scripted::meet(&mut bob, ConnId(2));
-    let change = &ann.disk.last().unwrap().change;
-    let row = tailchat_core::state::Row::from(change);
-    let (actor, steps) = (change.parts.actor, 1);
-    eve.hears(&mut bob);
-    eve.say(
-        &mut bob,
-        &RoomFrame::Push(vec![tailchat_core::wire::Pushed { steps, row }]),
-    );
-    let heard = eve.hears(&mut bob);
-    assert!(heard.contains(&RoomFrame::Prune(vec![actor])), "{heard:?}");
-}
-
-#[test]
-fn a_link_nearer_to_the_author_takes_over() {
-    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
-    meet(&mut ann, &mut bob, ConnId(1));
-    let mut far = Scripted::meet(&mut bob, ConnId(2));
-    let author = Peer::new(9);
-    let mut author = author;
-    author.post("one");
-    author.post("two");
-    let row = |at: usize| tailchat_core::state::Row::from(&author.disk[at].change);
-    let actor = author.status().actor.unwrap();
-    let pushed = |at, steps| RoomFrame::Push(vec![tailchat_core::wire::Pushed { steps, row: row(at) }]);
-    far.say(&mut bob, &pushed(0, 6));
-    let claim = Claim::of(actor, &author.disk[0].change.tip);
-    let mut near = Scripted::meet_as(&mut bob, ConnId(3), 67);
-    far.hears(&mut bob);
-    near.hears(&mut bob);
-    near.say(&mut bob, &RoomFrame::Have(vec![Told { steps: 1, claim }]));
-    assert_eq!(far.hears(&mut bob), [RoomFrame::Prune(vec![actor])]);
-    assert!(near.hears(&mut bob).contains(&RoomFrame::Graft(vec![actor])));
-    near.say(&mut bob, &pushed(1, 1));
-    assert_eq!(bob.texts(), ["one", "two"]);
 }
 
 #[test]
@@ -336,6 +264,30 @@ fn who_is_called_lost_and_is_not_says_so() {
 }
 
 #[test]
+fn who_is_called_lost_in_one_room_says_so_whatever_it_said_in_another() {
+    let mut bob = Peer::new(2);
+    let mut eve = Scripted::meet(&mut bob, ConnId(2));
+    eve.hears(&mut bob);
+    let beat = u64::try_from(bob.now().wall_ms).unwrap();
+    let other = RoomId([8; 16]);
+    bob.open(other);
+    bob.tick_for(TICK);
+    bob.feed(Event::Typed { room: other });
+    let lost = Presence {
+        device: DeviceId([2; 16]),
+        beat,
+        lasts_s: 0,
+        sign: Sign::Lost,
+    };
+    eve.say(&mut bob, &RoomFrame::Presence(vec![lost]));
+    let heard = eve.hears(&mut bob);
+    let [RoomFrame::Presence(signs)] = &heard[..] else {
+        panic!("{heard:?}")
+    };
+    assert!(signs[0].beat > beat && signs[0].sign == Sign::Here);
+}
+
+#[test]
 fn a_peer_that_owes_a_sign_is_dialled_again_beside_the_connection() {
     let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
     ann.feed(Event::AddressAdded {
@@ -349,18 +301,6 @@ fn a_peer_that_owes_a_sign_is_dialled_again_beside_the_connection() {
     ann.tick_for(Duration::from_secs(3));
     assert_eq!(dials(&mut ann), ["dial elsewhere:1"]);
     assert_eq!(links(&ann), 1, "the connection stands until it is sure");
-}
-
-#[test]
-fn an_unknown_actor_in_a_prune_or_graft_costs_nothing() {
-    let mut bob = Peer::new(2);
-    let mut eve = Scripted::meet(&mut bob, ConnId(2));
-    let actors: Vec<_> = (0..8000_u128).map(|n| ActorId(n.to_le_bytes())).collect();
-    eve.say(&mut bob, &RoomFrame::Graft(actors.clone()));
-    eve.say(&mut bob, &RoomFrame::Prune(actors));
-    assert!(bob.closed.is_empty());
-    eve.say(&mut bob, &RoomFrame::Graft(vec![ActorId([1; 16]); 9000]));
-    assert_eq!(bob.closed, ["it named too many actors"]);
 }
 
 #[test]
@@ -400,31 +340,6 @@ fn an_address_that_found_no_place_among_the_connections_is_dialled_again() {
     assert!(matches!(bob.engine.addresses()[0].fares, Fares::Failed(_)));
     bob.tick_for(Duration::from_secs(6));
     assert!(!dials(&mut bob).is_empty());
-}
-
-#[test]
-fn news_that_cannot_be_or_is_of_very_many_is_not_waited_for() {
-    let mut bob = Peer::new(2);
-    let mut eve = Scripted::meet(&mut bob, ConnId(2));
-    let told = |n: u128, seq| Told {
-        steps: 0,
-        claim: Claim {
-            actor: ActorId(n.to_le_bytes()),
-            seq,
-            entries: seq,
-            messages: seq,
-            hash: [0; 8],
-        },
-    };
-    eve.say(&mut bob, &RoomFrame::Have(vec![told(1, u64::MAX)]));
-    assert_eq!(bob.engine.due(), None, "nobody writes that much");
-    eve.say(&mut bob, &RoomFrame::Have(vec![told(1, 7)]));
-    assert!(bob.engine.due().is_some());
-    bob.feed(Event::Disconnected {
-        conn: ConnId(2),
-        why: "cut".into(),
-    });
-    assert_eq!(bob.engine.due(), None, "what only it told of goes with it");
 }
 
 #[test]

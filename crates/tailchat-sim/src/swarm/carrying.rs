@@ -1,5 +1,5 @@
 //! What goes over a swarm's links: dials, frames and ends, each later by the distance of the two peers. Reads along to
-//! count what is sent twice.
+//! count what is received twice.
 
 use tailchat_core::block::{Block, SeqRange};
 use tailchat_core::engine::{ConnId, Event};
@@ -61,7 +61,12 @@ impl Swarm {
 
     pub(super) fn send(&mut self, conn: ConnId, frame: Vec<u8>) -> Result<(), String> {
         self.frames += 1;
-        if let Read::Room(_, said) = self.witness.read(conn, &frame, &[ROOM])? {
+        let read = self.witness.read(conn, &frame, &[ROOM])?;
+        let to = self.net.ends.get(&other(conn)).map(|end| end.peer);
+        // What is sent to somebody who is gone is received by nobody.
+        if let Read::Room(_, said) = read
+            && to.is_some_and(|to| self.is_alive(to))
+        {
             self.count(&said)?;
         }
         self.ship(conn, Parcel::Frame(frame));

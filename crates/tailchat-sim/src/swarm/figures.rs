@@ -13,7 +13,7 @@ use crate::network::PeerNo;
 const STEPS: u32 = 8;
 /// Of this share of the peers it may take more.
 const FAR_MAX: f64 = 0.01;
-/// Steps by which a message may travel at most, and how often it may be sent beyond once to each, as a share of the peers.
+/// Steps by which a message may travel at most, and how often it may be received beyond once by each, as a share of the peers.
 const CALM: (u32, f64) = (10, 0.2);
 /// The same of an author's first message: its tree is of the time when it came, and the room has grown since.
 const FIRST: (u32, f64) = (10, 0.2);
@@ -35,7 +35,7 @@ const LOOK_US: u64 = 500_000;
 /// How a message travelled.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spread {
-    /// How often it was sent beyond once to each, as a share of the peers.
+    /// How often it was received beyond once by each, as a share of the peers.
     pub redundancy: f64,
     /// Steps to whoever is furthest.
     pub steps: u32,
@@ -56,7 +56,7 @@ impl fmt::Display for Spread {
         let twice = redundancy * 100.0;
         write!(
             f,
-            "{steps} steps (above {STEPS} for {far:.1} of 1,000 peers), {ms} ms, {twice:.1} % sent twice"
+            "{steps} steps (above {STEPS} for {far:.1} of 1,000 peers), {ms} ms, {twice:.1} % received twice"
         )
     }
 }
