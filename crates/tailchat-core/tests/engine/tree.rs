@@ -6,7 +6,7 @@ use tailchat_core::block::Block;
 use tailchat_core::engine::{ConnId, Event};
 use tailchat_core::ids::ActorId;
 use tailchat_core::limits::{DOUBT_AFTER, NEWS_WAIT, TICK};
-use tailchat_core::state::Row;
+use tailchat_core::state::{Change, Row};
 use tailchat_core::wire::{Claim, Pushed, RoomFrame, Told};
 
 use super::rig::{Peer, Scripted, meet, talk, vector};
@@ -19,13 +19,17 @@ fn author(messages: usize) -> (Peer, ActorId) {
     (author, actor)
 }
 
+fn change(author: &Peer, at: usize) -> &Change {
+    &author.disk.get(at).unwrap().change
+}
+
 fn push(author: &Peer, at: usize, steps: u8) -> RoomFrame {
-    let row = Row::from(&author.disk[at].change);
+    let row = Row::from(change(author, at));
     RoomFrame::Push(vec![Pushed { steps, row }])
 }
 
 fn claim(author: &Peer, at: usize) -> Claim {
-    let change = &author.disk[at].change;
+    let change = change(author, at);
     Claim::of(change.parts.actor, &change.tip)
 }
 
@@ -35,7 +39,7 @@ fn have(author: &Peer, at: usize, steps: u8) -> RoomFrame {
 }
 
 fn block(author: &Peer, at: usize) -> RoomFrame {
-    let change = &author.disk[at].change;
+    let change = change(author, at);
     RoomFrame::Block(Block::of([(&change.parts, change.encoded.hash)]).encode())
 }
 
@@ -114,26 +118,18 @@ fn of_two_links_that_bring_the_same_the_later_one_is_asked_to_stop() {
 
 #[test]
 fn a_link_nearer_to_the_author_takes_over() {
-    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
-    meet(&mut ann, &mut bob, ConnId(1));
-    let mut far = Scripted::meet(&mut bob, ConnId(2));
-    let author = Peer::new(9);
-    let mut author = author;
-    author.post("one");
-    author.post("two");
-    let row = |at: usize| Row::from(&author.disk[at].change);
-    let actor = author.status().actor.unwrap();
-    let pushed = |at, steps| RoomFrame::Push(vec![Pushed { steps, row: row(at) }]);
-    far.say(&mut bob, &pushed(0, 6));
-    let claim = Claim::of(actor, &author.disk[0].change.tip);
-    let mut near = Scripted::meet_as(&mut bob, ConnId(3), 67);
+    let (author, actor) = author(2);
+    let mut bob = Peer::new(2);
+    let mut far = Scripted::meet_as(&mut bob, ConnId(1), 61);
+    let mut near = Scripted::meet_as(&mut bob, ConnId(2), 62);
+    far.say(&mut bob, &push(&author, 0, 6));
     far.hears(&mut bob);
     near.hears(&mut bob);
-    near.say(&mut bob, &RoomFrame::Have(vec![Told { steps: 1, claim }]));
+    near.say(&mut bob, &have(&author, 0, 1));
     assert_eq!(far.hears(&mut bob), [RoomFrame::Prune(vec![actor])]);
     assert!(near.hears(&mut bob).contains(&RoomFrame::Graft(vec![actor])));
-    near.say(&mut bob, &pushed(1, 1));
-    assert_eq!(bob.texts(), ["one", "two"]);
+    near.say(&mut bob, &push(&author, 1, 1));
+    assert_eq!(bob.texts(), ["0", "1"]);
 }
 
 #[test]
