@@ -9,16 +9,10 @@ use tailchat_core::limits::{ROOM_LINKS_MAX, ROOM_LINKS_MIN};
 use super::{ROOM, Swarm, SwarmPlan, WRITER_EACH};
 use crate::network::PeerNo;
 
-/// Steps by which a message should travel.
-const STEPS: u32 = 8;
-/// Of this share of the peers it may take more.
-const FAR_MAX: f64 = 0.01;
-/// Steps by which a message may travel at most, and how often it may be received beyond once by each, as a share of the peers.
-const CALM: (u32, f64) = (10, 0.2);
-/// The same of an author's first message: its tree is of the time when it came, and the room has grown since.
-const FIRST: (u32, f64) = (10, 0.2);
-/// The same of an author's first message after many have left: it mends its tree.
-const MENDING: (u32, f64) = (12, 0.4);
+/// Steps by which a message may travel at most.
+const STEPS_MAX: u32 = 8;
+/// How often a message may be received beyond once by each, as a share of the peers.
+const REDUNDANCY_MAX: f64 = 0.2;
 /// Messages that are measured after many have left.
 const AFTER: usize = 20;
 /// How long a message is given to reach everybody.
@@ -39,8 +33,6 @@ pub struct Spread {
     pub redundancy: f64,
     /// Steps to whoever is furthest.
     pub steps: u32,
-    /// To so many of a thousand peers it took more than eight.
-    pub far: f64,
     /// Milliseconds until everybody had it.
     pub ms: u64,
 }
@@ -50,14 +42,10 @@ impl fmt::Display for Spread {
         let Self {
             redundancy,
             steps,
-            far,
             ms,
         } = self;
         let twice = redundancy * 100.0;
-        write!(
-            f,
-            "{steps} steps (above {STEPS} for {far:.1} of 1,000 peers), {ms} ms, {twice:.1} % received twice"
-        )
+        write!(f, "{steps} steps, {ms} ms, {twice:.1} % received twice")
     }
 }
 
@@ -143,7 +131,6 @@ impl fmt::Display for Swarmed {
 fn worst(spreads: &[Spread]) -> Spread {
     spreads.iter().fold(Spread::default(), |worst, spread| Spread {
         redundancy: worst.redundancy.max(spread.redundancy),
-        far: worst.far.max(spread.far),
         steps: worst.steps.max(spread.steps),
         ms: worst.ms.max(spread.ms),
     })
@@ -250,22 +237,20 @@ impl Swarm {
         for n in 0..messages {
             let writer = self.dice.pick(&self.writers()).ok_or("nobody writes")?;
             match seen.insert(writer) {
-                true => figures.first.push(self.measure(writer, n, FIRST)?),
-                false => figures.later.push(self.measure(writer, n, CALM)?),
+                true => figures.first.push(self.measure(writer, n)?),
+                false => figures.later.push(self.measure(writer, n)?),
             }
         }
         Ok(())
     }
 
     /// Writes a message and sees how it travels.
-    fn measure(&mut self, writer: PeerNo, n: usize, most: (u32, f64)) -> Result<Spread, String> {
+    fn measure(&mut self, writer: PeerNo, n: usize) -> Result<Spread, String> {
         let began = self.now_us;
         let change = self.write(writer, &format!("message {n}"))?;
         self.run_until(began + SPREAD_US)?;
         let spread = self.spread(change, began)?;
-        let (steps, redundancy) = most;
-        let far = most == CALM && spread.far > FAR_MAX * 1000.0;
-        if spread.steps > steps || far || spread.redundancy > redundancy {
+        if spread.steps > STEPS_MAX || spread.redundancy > REDUNDANCY_MAX {
             return Err(format!("message {n} of peer {writer}: {spread}"));
         }
         Ok(spread)
@@ -273,7 +258,7 @@ impl Swarm {
 
     fn spread(&self, change: (ActorId, u64), began_us: u64) -> Result<Spread, String> {
         let alive = self.alive();
-        let (mut spread, mut far) = (Spread::default(), 0);
+        let mut spread = Spread::default();
         for no in &alive {
             let came = self
                 .peers
@@ -281,10 +266,8 @@ impl Swarm {
                 .and_then(|peer| peer.came.get(&change).copied());
             let (steps, at_us) = came.ok_or_else(|| format!("peer {no} did not get a message"))?;
             spread.steps = spread.steps.max(steps);
-            far += u32::from(steps > STEPS);
             spread.ms = spread.ms.max((at_us - began_us) / 1000);
         }
-        spread.far = f64::from(far) * 1000.0 / alive.len() as f64;
         let sent = self.sent.get(&change).copied().unwrap_or(0);
         spread.redundancy = sent as f64 / (alive.len() as f64 - 1.0) - 1.0;
         Ok(spread)
@@ -321,8 +304,8 @@ impl Swarm {
         for n in 0..AFTER {
             let writer = self.dice.pick(&self.writers()).ok_or("nobody writes")?;
             match seen.insert(writer) {
-                true => figures.mending.push(self.measure(writer, n, MENDING)?),
-                false => figures.after.push(self.measure(writer, n, CALM)?),
+                true => figures.mending.push(self.measure(writer, n)?),
+                false => figures.after.push(self.measure(writer, n)?),
             }
         }
         Ok(())
