@@ -150,6 +150,7 @@ impl AddressBook {
             if let Some(known) = self.address(addr, t.now.uptime) {
                 known.by_hand |= by_hand;
                 known.worked_ms = known.worked_ms.max(worked_ms);
+                known.told |= !known.is_kept();
             }
         }
     }
@@ -204,9 +205,14 @@ impl AddressBook {
     }
 
     /// A connected peer has the room; it was dialled there, or says that it listens there.
-    pub(super) fn has_room(&mut self, addr: &str, room: RoomId) {
-        if let Some(known) = self.addresses.get_mut(addr) {
-            known.met.insert(room);
+    pub(super) fn has_room(&mut self, addr: &str, room: RoomId, t: &mut Turn<'_>) {
+        let Some(known) = self.addresses.get_mut(addr) else {
+            return;
+        };
+        let news = !known.is_worth_keeping();
+        known.met.insert(room);
+        if news {
+            self.remember(t);
         }
     }
 
@@ -238,10 +244,7 @@ impl AddressBook {
     }
 
     fn remember(&self, t: &mut Turn<'_>) {
-        let worth = self
-            .addresses
-            .iter()
-            .filter(|(_, a)| a.by_hand || a.worked_ms.is_some());
+        let worth = self.addresses.iter().filter(|(_, a)| a.is_worth_keeping());
         let remembered = |(addr, a): (&String, &Address)| Remembered {
             addr: addr.clone(),
             by_hand: a.by_hand,
@@ -468,7 +471,7 @@ impl Address {
 
     fn sources(&self) -> Vec<Source> {
         let hand = self.by_hand.then_some(Source::Hand);
-        let told = self.told.then_some(Source::Told);
+        let told = (self.told || !self.is_kept_without_word()).then_some(Source::Told);
         let before = self.worked_ms.map(|_| Source::Before);
         let found = self.found.iter().copied();
         hand.into_iter().chain(found).chain(told).chain(before).collect()
@@ -476,7 +479,12 @@ impl Address {
 
     /// Whether anything speaks for it.
     fn is_kept(&self) -> bool {
-        self.told || self.is_kept_without_word()
+        self.told || !self.met.is_empty() || self.is_kept_without_word()
+    }
+
+    /// Whether it is worth a try after a restart.
+    fn is_worth_keeping(&self) -> bool {
+        self.by_hand || self.worked_ms.is_some() || !self.met.is_empty()
     }
 
     /// Whether anything but a peer's word speaks for it.

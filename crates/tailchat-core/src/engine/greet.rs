@@ -97,9 +97,9 @@ impl Engine {
             self.book.learn(address, conn.instance(), speaker.device, t);
         }
         for address in listens.iter().chain(&conn.dialled) {
-            opened
-                .iter()
-                .for_each(|(room, _)| self.book.has_room(address, *room));
+            for (room, _) in &opened {
+                self.book.has_room(address, *room, t);
+            }
         }
         for (room, equal) in opened {
             self.compare(id, room, equal, t);

@@ -8,7 +8,7 @@ use rand_chacha::rand_core::SeedableRng;
 use tailchat_core::block::{Block, SeqRange};
 use tailchat_core::engine::{
     ArrivedChange, ConnId, Draft, Effect, Engine, Event, Identity, Merged, Now, Opened, PeerState,
-    RoomStatus, Ticket,
+    Remembered, RoomStatus, Ticket,
 };
 use tailchat_core::entry::{Body, Entry, Stamp, Text};
 use tailchat_core::handshake::{
@@ -44,6 +44,8 @@ pub(crate) struct Peer {
     pub(crate) previewed: Vec<Vec<PreviewLine>>,
     /// What came of what was brought.
     pub(crate) merged: Vec<Merged>,
+    /// The addresses that were to be kept last.
+    pub(crate) remembered: Vec<Remembered>,
 }
 
 impl Peer {
@@ -67,6 +69,7 @@ impl Peer {
             loads: Vec::new(),
             previewed: Vec::new(),
             merged: Vec::new(),
+            remembered: Vec::new(),
         };
         peer.open(ROOM);
         peer
@@ -151,10 +154,8 @@ impl Peer {
             Effect::Preview { lines, .. } => self.previewed.push(lines),
             Effect::PreviewEnded { .. } => self.did.push("preview ended".into()),
             Effect::Dial { addr } => self.did.push(format!("dial {addr}")),
-            Effect::Trust { .. }
-            | Effect::Remember { .. }
-            | Effect::Heard { .. }
-            | Effect::Present { .. } => {}
+            Effect::Remember { addrs } => self.remembered = addrs,
+            Effect::Trust { .. } | Effect::Heard { .. } | Effect::Present { .. } => {}
         }
         None
     }

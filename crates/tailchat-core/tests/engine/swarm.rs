@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tailchat_core::engine::{ConnId, Event, Fares, Source};
+use tailchat_core::engine::{ConnId, Event, Fares, Remembered, Source};
 use tailchat_core::handshake::Role;
 use tailchat_core::ids::{DeviceId, RoomId};
 use tailchat_core::limits::{PEERS_TOLD_MAX, PRESENCE_MAX, ROOM_LINKS_MAX, TICK};
@@ -433,4 +433,23 @@ fn two_that_parted_with_each_other_at_once_are_linked_again_when_both_want() {
         talk(&mut ann, &mut bob, ConnId(200));
     }
     assert!(linked(&ann, 50) && linked(&bob, 1));
+}
+
+#[test]
+fn where_somebody_who_dialled_us_listens_is_kept_over_a_restart_as_hearsay() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    ann.feed(Event::Listening { port: 7 });
+    meet(&mut ann, &mut bob, ConnId(1));
+    let kept = Remembered {
+        addr: "127.0.0.1:7".into(),
+        by_hand: false,
+        worked_ms: None,
+    };
+    assert_eq!(bob.remembered, [kept.clone()]);
+
+    let mut bob = Peer::new(2);
+    bob.feed(Event::AddressesRemembered { addrs: vec![kept] });
+    bob.tick_for(TICK);
+    assert_eq!(dials(&mut bob), ["dial 127.0.0.1:7"]);
+    assert_eq!(bob.engine.addresses()[0].sources, [Source::Told]);
 }
