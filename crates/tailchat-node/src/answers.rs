@@ -131,6 +131,13 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The name of whoever writes with a device.
+    pub(crate) fn owner(&self, device: DeviceId) -> Option<String> {
+        let writer = *self.people.get(&device)?;
+        let member = self.members.iter().find(|member| member.writer == writer)?;
+        Some(self.tell_apart(&member.name, writer))
+    }
+
     /// What every actor is called whose profile has arrived.
     pub(crate) fn names(&self) -> impl Iterator<Item = (ActorId, String)> {
         let profiles = self.room.roster.profiles();

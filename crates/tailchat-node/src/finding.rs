@@ -128,7 +128,15 @@ impl Node {
     }
 
     fn addresses(&self) -> Vec<AddressItem> {
-        let known = self.engine.addresses().into_iter().map(address_item);
+        let views: Vec<_> = self.rooms.keys().filter_map(|id| self.view(*id)).collect();
+        let known = self.engine.addresses().into_iter().map(|address| {
+            let device = address.device;
+            let owner = device.and_then(|device| views.iter().find_map(|view| view.owner(device)));
+            AddressItem {
+                peer: owner,
+                ..address_item(address)
+            }
+        });
         let mut items: BTreeMap<String, AddressItem> = known.map(|item| (item.addr.clone(), item)).collect();
         for (id, room) in &self.rooms {
             for peer in self

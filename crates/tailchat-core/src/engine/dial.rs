@@ -54,6 +54,8 @@ pub struct AddressStatus {
     pub fares: Fares,
     /// When a peer with a room of ours was met there last, in milliseconds since 1970.
     pub worked_ms: Option<i64>,
+    /// Whose device that was, if it was since the start.
+    pub device: Option<DeviceId>,
 }
 
 /// How an address fares.
@@ -434,6 +436,7 @@ impl AddressBook {
                 _ => address.fares.clone(),
             },
             worked_ms: address.worked_ms,
+            device: address.device.filter(|_| !address.met.is_empty()),
         };
         self.addresses.iter().map(status).collect()
     }

@@ -445,7 +445,7 @@ fn where_somebody_who_dialled_us_listens_is_kept_over_a_restart_as_hearsay() {
         by_hand: false,
         worked_ms: None,
     };
-    assert_eq!(bob.remembered, [kept.clone()]);
+    assert_eq!(bob.remembered, std::slice::from_ref(&kept));
 
     let mut bob = Peer::new(2);
     bob.feed(Event::AddressesRemembered { addrs: vec![kept] });

@@ -186,11 +186,15 @@ fn stands(peer: &Peer) -> String {
     let state = match (peer.state, peer.ahead, peer.behind) {
         (Standing::Unknown, ..) => "has not said yet what it has".to_owned(),
         (Standing::Equal, ..) => "has the same as you".to_owned(),
-        (Standing::Ahead, ahead, _) => format!("lacks {ahead} messages that you have"),
-        (Standing::Behind, _, behind) => format!("has {behind} messages that you lack"),
+        (Standing::Ahead, ahead, _) => format!("lacks {} that you have", messages(ahead)),
+        (Standing::Behind, _, behind) => format!("has {} that you lack", messages(behind)),
         (Standing::Apart, ..) => "has another past of one writer; `tailchat status` tells more".to_owned(),
     };
     format!("{} ({}) {state}", peer.name, peer.addr)
+}
+
+fn messages(number: u64) -> String {
+    format!("{number} {}", if number == 1 { "message" } else { "messages" })
 }
 
 /// What was last heard of a disk that is not connected: memory, and so it is told.
@@ -198,8 +202,8 @@ fn stood(peer: &Peer, now_ms: i64) -> String {
     let state = match (peer.state, peer.ahead, peer.behind) {
         (Standing::Unknown, ..) => "nothing was heard of what it has".to_owned(),
         (Standing::Equal, ..) => "had the same as you".to_owned(),
-        (Standing::Ahead, ahead, _) => format!("lacked {ahead} messages that you have"),
-        (Standing::Behind, _, behind) => format!("had {behind} messages that you lack"),
+        (Standing::Ahead, ahead, _) => format!("lacked {} that you have", messages(ahead)),
+        (Standing::Behind, _, behind) => format!("had {} that you lack", messages(behind)),
         (Standing::Apart, ..) => "had another past of one writer".to_owned(),
     };
     match peer.last_seen_ms {
