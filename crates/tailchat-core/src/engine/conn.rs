@@ -1,5 +1,6 @@
 //! A connection's life: Hello, twins, silence, the end. Knows nothing of what rooms hold.
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -111,10 +112,15 @@ impl Conn {
         self.send(id, &ConnFrame::Ping, t);
     }
 
+    /// The host's address, if it is one without the name of a network.
+    fn ip(&self) -> Option<IpAddr> {
+        let ip = self.host.trim_matches(['[', ']']).parse::<IpAddr>().ok()?;
+        Some(ip.to_canonical())
+    }
+
     /// Whether the other end is on this machine.
     pub(super) fn is_loopback(&self) -> bool {
-        let ip = self.host.trim_matches(['[', ']']).parse::<core::net::IpAddr>();
-        ip.is_ok_and(|ip| ip.to_canonical().is_loopback())
+        self.ip().is_some_and(|ip| ip.is_loopback())
     }
 
     pub(super) fn session(&self) -> Option<Session> {
@@ -125,9 +131,11 @@ impl Conn {
         self.send(id, &ConnFrame::Greet(greet), t);
     }
 
-    /// The address by which a peer can be dialled that listens on this port of its host; none if it does not.
+    /// The address by which a peer can be dialled that listens on this port of its host; none if it does not, or if nobody
+    /// knows on which of our networks that host is.
     pub(super) fn listens_at(&self, port: u16) -> Option<String> {
-        (port > 0).then(|| format!("{}:{port}", self.host))
+        let unscoped = matches!(self.ip(), Some(IpAddr::V6(ip)) if ip.is_unicast_link_local());
+        (port > 0 && !unscoped).then(|| format!("{}:{port}", self.host))
     }
 
     /// Sends a frame in a room; nothing if the room is not shared on this connection.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::link::{Link, Missing};
-use super::{AddressStatus, Conn, Engine};
+use super::{AddressStatus, Conn, ConnId, Engine};
 use crate::handshake::Role;
 use crate::ids::{ActorId, DeviceId, MessageId, RoomId};
 use crate::state::RoomState;
@@ -105,10 +105,16 @@ impl Engine {
     #[must_use]
     pub fn room_status(&self, id: RoomId) -> Option<RoomStatus> {
         let room = self.rooms.get(&id)?;
-        let links = self
-            .conns
-            .values()
-            .filter_map(|conn| Some((conn, conn.links.get(&id)?)));
+        // A peer that came again is there once, also while the connection of before does not know that it is dead.
+        let again = |of: ConnId, conn: &Conn| {
+            let mut later = self.live(id).filter(|(other, _)| *other > of);
+            later.any(|(other, _)| {
+                let other = self.conns.get(&other);
+                other.is_some_and(|other| other.instance() == conn.instance())
+            })
+        };
+        let conns = self.conns.iter().filter(|(of, conn)| !again(**of, conn));
+        let links = conns.filter_map(|(_, conn)| Some((conn, conn.links.get(&id)?)));
         Some(RoomStatus {
             durable: room.durable.clone(),
             actor: room.mine,

@@ -29,8 +29,9 @@ fn connected(ann_dials: bool) -> (Peer, Peer) {
     (ann, bob)
 }
 
+/// Connections that are open.
 fn links(peer: &Peer) -> usize {
-    peer.standing().len()
+    peer.connected - peer.closed.len()
 }
 
 /// Lets time pass; what is said on the dead connection is lost.
@@ -51,6 +52,10 @@ fn who_comes_again_is_shown_once_though_the_connection_of_before_hears_of_no_end
         match ann_dials {
             true => connect(&mut ann, &mut bob, again),
             false => connect(&mut bob, &mut ann, again),
+        }
+        for peer in [&ann, &bob] {
+            let shown = peer.standing().len();
+            assert!(shown == 1 || links(peer) == 0, "{shown} of {}", links(peer));
         }
         pass(&mut ann, &mut bob, again, 6);
         let left = (links(&ann), links(&bob));

@@ -36,6 +36,8 @@ pub(crate) struct Peer {
     pub(crate) did: Vec<String>,
     pub(crate) sent: VecDeque<(ConnId, Vec<u8>)>,
     pub(crate) closed: Vec<String>,
+    /// Connections that were made.
+    pub(crate) connected: usize,
     pub(crate) rng: ChaCha8Rng,
     pub(crate) uptime: Duration,
     /// What peers asked of the past.
@@ -64,6 +66,7 @@ impl Peer {
             did: Vec::new(),
             sent: VecDeque::new(),
             closed: Vec::new(),
+            connected: 0,
             rng: ChaCha8Rng::from_seed([n; 32]),
             uptime: Duration::from_secs(1),
             loads: Vec::new(),
@@ -250,6 +253,7 @@ impl Peer {
     }
 
     pub(crate) fn connect(&mut self, conn: ConnId, role: Role) {
+        self.connected += 1;
         let dialled = (role == Role::Dialler).then(|| "elsewhere:1".to_owned());
         self.feed(Event::Connected {
             conn,

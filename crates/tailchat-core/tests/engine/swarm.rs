@@ -453,3 +453,19 @@ fn where_somebody_who_dialled_us_listens_is_kept_over_a_restart_as_hearsay() {
     assert_eq!(dials(&mut bob), ["dial 127.0.0.1:7"]);
     assert_eq!(bob.engine.addresses()[0].sources, [Source::Told]);
 }
+
+#[test]
+fn an_address_that_means_nothing_without_the_name_of_a_network_is_not_kept() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    ann.feed(Event::Listening { port: 7 });
+    ann.connect(ConnId(1), Role::Dialler);
+    bob.feed(Event::Connected {
+        conn: ConnId(1),
+        role: Role::Listener,
+        host: "[fe80::7]".into(),
+        dialled: None,
+    });
+    talk(&mut ann, &mut bob, ConnId(1));
+    assert_eq!(links(&bob), 1);
+    assert!(bob.engine.addresses().is_empty(), "{:?}", bob.engine.addresses());
+}
