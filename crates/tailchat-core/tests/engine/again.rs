@@ -16,13 +16,17 @@ fn connect(dialler: &mut Peer, listener: &mut Peer, conn: ConnId) {
     talk(dialler, listener, conn);
 }
 
+fn connect_either(ann_dials: bool, ann: &mut Peer, bob: &mut Peer, conn: ConnId) {
+    match ann_dials {
+        true => connect(ann, bob, conn),
+        false => connect(bob, ann, conn),
+    }
+}
+
 /// Two connected peers, either of which may have dialled. Nothing is under way.
 fn connected(ann_dials: bool) -> (Peer, Peer) {
     let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
-    match ann_dials {
-        true => connect(&mut ann, &mut bob, DEAD),
-        false => connect(&mut bob, &mut ann, DEAD),
-    }
+    connect_either(ann_dials, &mut ann, &mut bob, DEAD);
     for peer in [&mut ann, &mut bob] {
         peer.tick_for(Duration::from_secs(3));
     }
@@ -49,10 +53,7 @@ fn who_comes_again_is_shown_once_though_the_connection_of_before_hears_of_no_end
         let (mut ann, mut bob) = connected(ann_dialled);
         let again = ConnId(2);
         // In a calm room; the one that is dead stays until somebody asks.
-        match ann_dials {
-            true => connect(&mut ann, &mut bob, again),
-            false => connect(&mut bob, &mut ann, again),
-        }
+        connect_either(ann_dials, &mut ann, &mut bob, again);
         for peer in [&ann, &bob] {
             let shown = peer.standing().len();
             assert!(shown == 1 || links(peer) == 0, "{shown} of {}", links(peer));
@@ -78,10 +79,7 @@ fn a_connection_that_lives_outlasts_the_question_whether_it_does() {
     for (ann_dialled, ann_dials) in [(true, true), (true, false), (false, true), (false, false)] {
         let (mut ann, mut bob) = connected(ann_dialled);
         let again = ConnId(2);
-        match ann_dials {
-            true => connect(&mut ann, &mut bob, again),
-            false => connect(&mut bob, &mut ann, again),
-        }
+        connect_either(ann_dials, &mut ann, &mut bob, again);
         for _ in 0..24 {
             for peer in [&mut ann, &mut bob] {
                 peer.tick_for(Duration::from_millis(250));
