@@ -13,6 +13,7 @@ mod bench;
 mod ci;
 mod converge;
 mod corpus;
+mod fuzz;
 mod lan;
 mod peers;
 mod pty;
@@ -45,6 +46,8 @@ enum Chore {
     Swarm(swarm::Args),
     /// Import thirds of a corpus into one room while its peers are apart, connect them, and compare
     Converge(converge::Args),
+    /// Give any bytes to whatever takes bytes in from elsewhere, and see that nothing breaks
+    Fuzz(fuzz::Args),
     /// Put real peers on networks of their own, cut these and heal them, and measure how soon peers meet
     Lan(lan::Args),
     /// Measure what the documents claim, and write docs/BENCHMARKS.md
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Chore::Sim(args) => sim::run_seeds(&args),
         Chore::Swarm(args) => swarm::run(&args),
         Chore::Converge(args) => converge::run(&args),
+        Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Lan(args) => lan::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Screenshots(args) => screenshots::run(&args),
