@@ -109,16 +109,19 @@ fn is_hidden(c: char) -> bool {
 
 /// The byte at which a line is cut so that it and an ellipsis fit; none if it fits whole.
 fn cut_at(line: &str, columns_max: usize) -> Option<usize> {
-    let mut columns = 0;
+    let mut apart = 0;
     let mut end = 0;
     for (at, c) in line.char_indices() {
-        // Character by character: a terminal that does not join an emoji shows all its parts.
-        columns += c.width().unwrap_or(0);
+        let behind = at + c.len_utf8();
+        // A terminal that does not join an emoji shows all its parts; one that does may show a character wider for the
+        // selector behind it.
+        apart += c.width().unwrap_or(0);
+        let columns = apart.max(line.get(..behind).map_or(0, UnicodeWidthStr::width));
         if columns > columns_max {
             return Some(end);
         }
         if columns < columns_max {
-            end = at + c.len_utf8();
+            end = behind;
         }
     }
     None
@@ -337,6 +340,12 @@ mod tests {
         assert_eq!(name(&"漢".repeat(16)), "漢".repeat(16));
         assert_eq!(name(&"漢".repeat(17)), format!("{}…", "漢".repeat(15)));
         assert_eq!(columns(&name(&"x".repeat(64))), NAME_COLUMNS_MAX);
+        // One column for each heart and two with the selector behind it, or the other way round for a family.
+        for wide in ["❤\u{fe0f}", "👩\u{200d}👩\u{200d}👦"] {
+            let cut = name(&wide.repeat(20));
+            let apart: usize = cut.chars().map(|c| c.width().unwrap_or(0)).sum();
+            assert!(apart.max(columns(&cut)) <= NAME_COLUMNS_MAX, "{cut}");
+        }
     }
 
     #[test]
@@ -405,6 +414,7 @@ mod tests {
             let named = name(&text);
             prop_assert_eq!(name(&named), named.as_str());
             prop_assert!(named.chars().map(|c| c.width().unwrap_or(0)).sum::<usize>() <= NAME_COLUMNS_MAX);
+            prop_assert!(columns(&named) <= NAME_COLUMNS_MAX);
             prop_assert!(!named.contains('\n'));
         }
 
