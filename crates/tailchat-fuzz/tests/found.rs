@@ -1,5 +1,4 @@
 //! Each input that ever broke something, again, and a few thousand more.
-#![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use std::path::Path;
 

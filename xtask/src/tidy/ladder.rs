@@ -137,6 +137,22 @@ const LADDER: &[Rung] = &[
         may_know: MayKnow::Only(&["rand_chacha", "rand_core", "tailchat-core", "tailchat-store"]),
     },
     Rung {
+        name: "tailchat-fuzz",
+        rule: "fuzz gives any bytes to what takes bytes in: it knows what reads them and no fuzzer but behind a feature",
+        may_know: MayKnow::Only(&[
+            "blake3",
+            "fs-err",
+            "libfuzzer-sys",
+            "postcard",
+            "rand_chacha",
+            "rand_core",
+            "serde",
+            "tailchat-core",
+            "tailchat-node",
+            "tailchat-store",
+        ]),
+    },
+    Rung {
         name: "tailchat",
         rule: "the binary parses: it knows node, tui and core's plain types, no rule of a protocol or a format",
         may_know: MayKnow::Only(&[

@@ -89,6 +89,7 @@ const AUTOMERGE_FILES: &[&str] = &[
 /// The only files that build a room's whole document, beside tests and chores: nothing in daily use does.
 const DOCUMENT_FILES: &[&str] = &[
     "crates/tailchat-core/src/document.rs",
+    "crates/tailchat-fuzz/src/chain.rs",
     "crates/tailchat-node/src/audit.rs",
 ];
 
@@ -207,7 +208,7 @@ fn document(path: &str, text: &str) -> Vec<Finding> {
         text,
         "Document",
         DOCUMENT_FILES,
-        "`Document`; ARCHITECTURE: only export and check build a room's document",
+        "`Document`; ARCHITECTURE: only export, check and fuzz build a room's document",
         "ask the index, or read the stretch of the log that is needed",
     )
 }
