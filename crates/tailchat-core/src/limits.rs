@@ -158,7 +158,11 @@ pub const DEAD_AFTER: Duration = Duration::from_secs(45);
 pub const WANT_TIME: Duration = Duration::from_secs(5);
 /// A connection on which a peer owes a sign for this long may be dead: it is dialled again beside it.
 pub const DOUBT_AFTER: Duration = Duration::from_secs(3);
-/// How long a peer that let a `Want` stall is asked last.
+/// A peer that has what we lack and is not asked for this long is no longer passed over for others' word that they are
+/// nearer to an author; who takes longer to answer its first `Want` makes us cautious of others that were never asked.
+pub const TURN_WAIT: Duration = Duration::from_secs(1);
+/// How long a peer that let a `Want` stall is asked last, and how long others that were never asked are asked after those
+/// that answered.
 pub const STALLED_TIME: Duration = Duration::from_secs(30);
 /// How often a peer passes on what other peers' disks hold, at most.
 pub const DISKS_EVERY: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use super::link::{Link, raise};
 use super::room::Room;
 use super::{Arrival, ArrivedChange, ConnId, Effect, Engine, Turn};
 use crate::ids::{DeviceId, RoomId};
-use crate::limits::{ACTORS_MAX, BLOCK_CHANGES_LEN, PENDING_LEN_MAX, STEPS_SENT_MAX};
+use crate::limits::{ACTORS_MAX, BLOCK_CHANGES_LEN, PENDING_LEN_MAX, STALLED_TIME, STEPS_SENT_MAX};
 use crate::state::{Change, Refusal, Row, Vetted};
 use crate::wire::{Bye, Claim, Pushed, RoomFrame, Told};
 
@@ -214,8 +214,8 @@ impl Engine {
             let others = self.conns.iter().filter(|(other, _)| **other != id);
             let others: Vec<_> = others.filter_map(|(_, conn)| conn.links.get(&room)).collect();
             state.forget_routes(id, &others);
-            if state.asking.is_some_and(|(asked, _)| asked == id) {
-                state.asking = None;
+            if state.asking.take_if(|(asked, _)| *asked == id).is_some() {
+                state.cautious_until = t.now.uptime + STALLED_TIME;
             }
             state.forget_fork_search(id);
             t.emit(Effect::Heard { room });
