@@ -104,6 +104,10 @@ pub const PEERS_HEARD_MAX: u32 = 256;
 pub const HEARSAY_FAILURES_MAX: u32 = 8;
 /// Dials that begin in one tick; further ones begin in the next.
 pub const DIALS_PER_TICK: usize = 16;
+/// Dials that are under way at a time to addresses that nobody wrote and at which nobody was met; further ones wait.
+pub const DIALS_UNSURE_MAX: usize = 12;
+/// Of these, to addresses that only peers told.
+pub const DIALS_TOLD_MAX: usize = 8;
 
 /// Live links in a room. Of one more the newcomer goes, or an older one if the newcomer has few or holds something else.
 pub const ROOM_LINKS_MAX: usize = 8;

@@ -1,10 +1,11 @@
 //! The addresses at which peers may be: where each comes from, how it fares, when it is dialled next. Knows nothing
 //! of what is said on a connection, nor how many links a room wants: it is told.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::promise::{Promise, is_dialable};
 use super::{ConnId, Effect, Turn};
 use crate::ids::{DeviceId, Instance, RoomId};
 use crate::limits::{
@@ -364,27 +365,39 @@ impl AddressBook {
         }
         let under_way = self.addresses.values().filter(|a| a.state == State::Dialling);
         under_way.for_each(|address| address.promise(&mut wants));
-        let due = self.addresses.iter().filter(|(_, address)| {
-            let due = matches!(address.state, State::Waiting { until } if until <= now);
+        let mut due: BTreeMap<Promise, Vec<String>> = BTreeMap::new();
+        for (addr, address) in &self.addresses {
+            let is_due = matches!(address.state, State::Waiting { until } if until <= now);
             let reached = address
                 .instance
                 .is_some_and(|instance| reached.contains(&instance));
-            due && !reached && (address.is_wanted(&wants) || now < address.lost_until)
-        });
-        let mut due: Vec<String> = due.map(|(addr, _)| addr.clone()).collect();
-        let mut begun = 0;
-        while begun < DIALS_PER_TICK && !due.is_empty() {
-            let addr = due.swap_remove(draw(due.len(), t));
-            let Some(address) = self.addresses.get_mut(&addr) else {
-                continue;
-            };
-            if address.is_wanted(&wants) || now < address.lost_until {
-                address.promise(&mut wants);
-                address.state = State::Dialling;
-                begun += 1;
-                t.emit(Effect::Dial { addr });
+            if is_due && !reached && (address.is_wanted(&wants) || now < address.lost_until) {
+                due.entry(address.promises()).or_default().push(addr.clone());
             }
         }
+        let mut begun = 0;
+        for (promise, mut due) in due {
+            let most = promise.dials_max().saturating_sub(self.dialling(promise));
+            let most = DIALS_PER_TICK.min(begun + most);
+            while begun < most && !due.is_empty() {
+                let addr = due.swap_remove(draw(due.len(), t));
+                let Some(address) = self.addresses.get_mut(&addr) else {
+                    continue;
+                };
+                if address.is_wanted(&wants) || now < address.lost_until {
+                    address.promise(&mut wants);
+                    address.state = State::Dialling;
+                    begun += 1;
+                    t.emit(Effect::Dial { addr });
+                }
+            }
+        }
+    }
+
+    /// How many addresses are dialled that promise no more than this.
+    fn dialling(&self, promise: Promise) -> usize {
+        let dialling = self.addresses.values().filter(|a| a.state == State::Dialling);
+        dialling.filter(|address| address.promises() >= promise).count()
     }
 
     /// Dials some member of a room that is not connected.
@@ -495,6 +508,16 @@ impl Address {
         }
     }
 
+    fn promises(&self) -> Promise {
+        if self.by_hand || self.worked_ms.is_some() || self.found.contains(&Source::Hosts) {
+            Promise::Much
+        } else if self.found.is_empty() {
+            Promise::Little
+        } else {
+            Promise::Something
+        }
+    }
+
     /// A dial is under way that may bring a link in each of its rooms.
     fn promise(&self, wants: &mut Wants) {
         for room in self.rooms() {
@@ -547,43 +570,4 @@ pub(super) fn jittered(pause: Duration, t: &mut Turn<'_>) -> Duration {
 pub(super) fn draw(len: usize, t: &mut Turn<'_>) -> usize {
     let drawn = (u64::from(t.rng.next_u32()) * len as u64) >> 32;
     usize::try_from(drawn).unwrap_or(0)
-}
-
-/// Whether a peer's word for an address is worth a try: no port, group or wildcard can be dialled, and what only one
-/// machine or one cable knows means nothing elsewhere.
-fn is_dialable(at: SocketAddr, from_loopback: bool) -> bool {
-    let ip = at.ip().to_canonical();
-    let local = match ip {
-        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
-    };
-    let nowhere = local || ip.is_unspecified() || ip.is_multicast();
-    at.port() > 0 && !nowhere && (from_loopback || !ip.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_peer_tells_is_dialled_only_where_it_may_mean_something() {
-        let ok = |addr: &str, here| addr.parse().is_ok_and(|at| is_dialable(at, here));
-        for good in ["10.0.0.7:24242", "100.64.0.7:1", "[fd7a::1]:24242", "8.8.8.8:53"] {
-            assert!(ok(good, false), "{good}");
-        }
-        for bad in [
-            "127.0.0.1:24242",
-            "[::1]:24242",
-            "[::ffff:127.0.0.1]:24242",
-            "0.0.0.0:24242",
-            "224.0.0.251:5353",
-            "255.255.255.255:1",
-            "169.254.1.1:24242",
-            "[fe80::1]:24242",
-            "10.0.0.7:0",
-        ] {
-            assert!(!ok(bad, false), "{bad}");
-        }
-        assert!(ok("127.0.0.1:24242", true));
-    }
 }

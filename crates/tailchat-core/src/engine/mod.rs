@@ -17,6 +17,7 @@ mod offers;
 mod overlay;
 mod presence;
 mod preview;
+mod promise;
 mod room;
 mod status;
 mod sync;

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use tailchat_core::block::Block;
-use tailchat_core::engine::{ConnId, Event};
-use tailchat_core::ids::ActorId;
+use tailchat_core::engine::{ConnId, Event, Source};
+use tailchat_core::ids::{ActorId, DeviceId};
 use tailchat_core::limits::TICK;
-use tailchat_core::wire::{Claim, RoomFrame, Told};
+use tailchat_core::wire::{Claim, PeerAt, RoomFrame, Told};
 
 use super::rig::{Peer, Scripted, meet, talk, vector};
 
@@ -97,4 +97,52 @@ fn who_is_near_to_many_and_hands_over_little_keeps_nobody_from_the_others() {
         .filter(|text| text.starts_with("message"))
         .count();
     assert_eq!(anns, 6000);
+}
+
+#[test]
+fn addresses_that_others_tell_and_that_never_answer_leave_the_way_free_to_those_that_did() {
+    let mut bob = Peer::new(2);
+    bob.feed(Event::AddressAdded {
+        addr: "10.1.0.1:1".into(),
+    });
+    bob.feed(Event::AddressesFound {
+        source: Source::Hosts,
+        addrs: ["10.1.0.2:1".to_owned()].into(),
+    });
+    let mut eve = Scripted::meet(&mut bob, ConnId(2));
+    tell(&mut eve, &mut bob, 0);
+    bob.tick_for(TICK);
+    // Each waits for its turn among the sixteen at a time, and each takes three seconds to fail.
+    let mut dials = dials(&mut bob);
+    for _ in 0..8 {
+        bob.tick_for(TICK);
+        dials.extend(super::hostile::dials(&mut bob));
+    }
+    let at = |addr: &str| dials.iter().position(|dial| dial == addr);
+    assert!(
+        at("10.1.0.1:1") < Some(16) && at("10.1.0.2:1") < Some(16),
+        "{dials:?}"
+    );
+    assert!(
+        dials.len() <= 10,
+        "{} wait in front of whoever is lost next",
+        dials.len()
+    );
+}
+
+/// Tells of as many addresses as are listened to in a minute.
+fn tell(eve: &mut Scripted, bob: &mut Peer, net: u8) {
+    for n in 0..8_u8 {
+        let peers = (0..32_u8).map(|k| PeerAt {
+            device: DeviceId([n; 16]),
+            addr: format!("10.{net}.{n}.{k}:1"),
+        });
+        eve.say(bob, &RoomFrame::Peers(peers.collect()));
+    }
+}
+
+fn dials(peer: &mut Peer) -> Vec<String> {
+    let did = std::mem::take(&mut peer.did).into_iter();
+    did.filter_map(|did| did.strip_prefix("dial ").map(ToOwned::to_owned))
+        .collect()
 }
