@@ -293,32 +293,25 @@ impl AddressBook {
             return;
         };
         address.fail(why, t);
-        if !address.is_kept_without_word() && address.failures >= HEARSAY_FAILURES_MAX {
-            self.addresses.remove(addr);
-        }
+        self.forget_hearsay(addr);
     }
 
     pub(super) fn disconnected(&mut self, conn: ConnId, why: &str, verdict: Verdict, t: &mut Turn<'_>) {
-        let Some((_, address)) = self.dialled_by(conn) else {
+        let Some((addr, address)) = self.dialled_by(conn) else {
             return;
         };
-        match verdict {
-            Verdict::Over => return address.fail(why.to_owned(), t),
-            Verdict::Useless => address.fares = Fares::NoSharedRoom,
-            Verdict::Ourselves => address.fares = Fares::Ourselves,
-            Verdict::Full => address.fares = Fares::Full,
+        let addr = addr.clone();
+        address.ended(why, verdict, t);
+        self.forget_hearsay(&addr);
+    }
+
+    /// Forgets an address for which nothing but a peer's word speaks, if it came to nothing often enough.
+    fn forget_hearsay(&mut self, addr: &str) {
+        let vain =
+            |a: &Address| !a.is_kept_without_word() && a.failures.max(a.useless) >= HEARSAY_FAILURES_MAX;
+        if self.addresses.get(addr).is_some_and(vain) {
+            self.addresses.remove(addr);
         }
-        let pause = match verdict {
-            Verdict::Full => FULL_PAUSE,
-            Verdict::Ourselves => USELESS_PAUSE_MAX,
-            _ => USELESS_PAUSE
-                .saturating_mul(1 << address.useless.min(8))
-                .min(USELESS_PAUSE_MAX),
-        };
-        address.useless += u32::from(verdict == Verdict::Useless);
-        address.state = State::Waiting {
-            until: t.now.uptime + jittered(pause, t),
-        };
     }
 
     /// The connection that was dialled there may be dead: it is dialled again beside it.
@@ -547,6 +540,27 @@ impl Address {
         } else {
             DIAL_PAUSE_VPN
         }
+    }
+
+    /// A connection that was dialled here is over.
+    fn ended(&mut self, why: &str, verdict: Verdict, t: &mut Turn<'_>) {
+        self.fares = match verdict {
+            Verdict::Over => return self.fail(why.to_owned(), t),
+            Verdict::Useless => Fares::NoSharedRoom,
+            Verdict::Ourselves => Fares::Ourselves,
+            Verdict::Full => Fares::Full,
+        };
+        let pause = match verdict {
+            Verdict::Full => FULL_PAUSE,
+            Verdict::Ourselves => USELESS_PAUSE_MAX,
+            _ => USELESS_PAUSE
+                .saturating_mul(1 << self.useless.min(8))
+                .min(USELESS_PAUSE_MAX),
+        };
+        self.useless += u32::from(verdict == Verdict::Useless);
+        self.state = State::Waiting {
+            until: t.now.uptime + jittered(pause, t),
+        };
     }
 
     fn fail(&mut self, why: String, t: &mut Turn<'_>) {

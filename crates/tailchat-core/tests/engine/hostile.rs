@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use tailchat_core::block::Block;
-use tailchat_core::engine::{ConnId, Event, Source};
-use tailchat_core::ids::{ActorId, DeviceId};
+use tailchat_core::engine::{ConnId, Event, Fares, Source};
+use tailchat_core::handshake::Role;
+use tailchat_core::ids::{ActorId, DeviceId, RoomId};
 use tailchat_core::limits::TICK;
 use tailchat_core::wire::{Claim, PeerAt, RoomFrame, Told};
 
-use super::rig::{Peer, Scripted, meet, talk, vector};
+use super::rig::{Peer, ROOM, Scripted, meet, talk, vector};
 
 const ANN: ConnId = ConnId(1);
 
@@ -145,4 +146,43 @@ fn dials(peer: &mut Peer) -> Vec<String> {
     let did = std::mem::take(&mut peer.did).into_iter();
     did.filter_map(|did| did.strip_prefix("dial ").map(ToOwned::to_owned))
         .collect()
+}
+
+#[test]
+fn an_address_that_a_peer_told_and_at_which_something_else_answers_is_forgotten() {
+    let mut bob = Peer::new(2);
+    let mut eve = Scripted::meet(&mut bob, ConnId(2));
+    let addr = "10.0.0.9:443".to_owned();
+    let device = DeviceId([9; 16]);
+    eve.say(
+        &mut bob,
+        &RoomFrame::Peers(vec![PeerAt {
+            device,
+            addr: addr.clone(),
+        }]),
+    );
+    let mut conn = 10;
+    for _ in 0..3000 {
+        bob.tick_for(TICK);
+        for addr in dials(&mut bob) {
+            conn += 1;
+            bob.feed(Event::Connected {
+                conn: ConnId(conn),
+                role: Role::Dialler,
+                host: "10.0.0.9".into(),
+                dialled: Some(addr),
+            });
+            bob.feed(Event::Disconnected {
+                conn: ConnId(conn),
+                why: "the other end closed it".into(),
+            });
+        }
+        while bob.says_on(ConnId(2)).is_some() {}
+        eve.say(&mut bob, &RoomFrame::Have(Vec::new()));
+    }
+    assert!(
+        bob.engine.addresses().iter().all(|known| known.addr != addr),
+        "{} dials",
+        conn - 10
+    );
 }

@@ -341,6 +341,11 @@ impl Scripted {
 
     fn prove_as(peer: &mut Peer, conn: ConnId, n: u8) -> Self {
         peer.connect(conn, Role::Listener);
+        Self::begin(peer, conn, n)
+    }
+
+    /// Shows that it knows the room, on a connection that stands.
+    pub(crate) fn begin(peer: &mut Peer, conn: ConnId, n: u8) -> Self {
         let hello = Hello {
             magic: MAGIC,
             version: PROTOCOL_VERSION,
