@@ -223,7 +223,7 @@ impl AddressBook {
         if self.addresses.len() >= ADDRESSES_MAX {
             let idle = self.addresses.iter();
             let worst = idle
-                .filter(|(_, a)| !a.by_hand && !a.state.is_busy())
+                .filter(|(_, a)| !a.is_written() && !a.state.is_busy())
                 .max_by_key(|(_, a)| (a.worked_ms.is_none(), a.found.is_empty(), a.failures));
             let Some(worst) = worst.map(|(addr, _)| addr.clone()) else {
                 return false;
@@ -480,6 +480,11 @@ impl Address {
         hand.into_iter().chain(found).chain(told).chain(before).collect()
     }
 
+    /// Whether somebody wrote it, in a command or in the hosts file.
+    fn is_written(&self) -> bool {
+        self.by_hand || self.found.contains(&Source::Hosts)
+    }
+
     /// Whether anything speaks for it.
     fn is_kept(&self) -> bool {
         self.told || self.is_kept_without_word()
@@ -502,7 +507,7 @@ impl Address {
     }
 
     fn promises(&self) -> Promise {
-        if self.by_hand || self.worked_ms.is_some() || self.found.contains(&Source::Hosts) {
+        if self.is_written() || self.worked_ms.is_some() {
             Promise::Much
         } else if self.found.is_empty() {
             Promise::Little

@@ -186,3 +186,24 @@ fn an_address_that_a_peer_told_and_at_which_something_else_answers_is_forgotten(
         conn - 10
     );
 }
+
+#[test]
+fn what_somebody_wrote_into_the_hosts_file_is_not_forgotten_for_what_anybody_announces() {
+    let mut bob = Peer::new(2);
+    let found = |bob: &mut Peer, source, addrs: Vec<String>| {
+        bob.feed(Event::AddressesFound {
+            source,
+            addrs: addrs.into_iter().collect(),
+        });
+    };
+    let many = |net: u8| {
+        (0..512_u16)
+            .map(move |n| format!("10.{net}.{}.{}:1", n >> 8, n & 255))
+            .collect()
+    };
+    found(&mut bob, Source::Hosts, vec!["ann:1".into()]);
+    found(&mut bob, Source::Mdns, many(1));
+    found(&mut bob, Source::Tailscale, many(2));
+    found(&mut bob, Source::WireGuard, many(3));
+    assert!(bob.engine.addresses().iter().any(|known| known.addr == "ann:1"));
+}
