@@ -353,8 +353,12 @@ impl Engine {
         let mut ends = Vec::new();
         for (id, conn) in &mut self.conns {
             let silent = now.saturating_sub(conn.heard_at);
+            let proved = conn.is_proved();
             conn.take_back_unanswered(now);
-            if conn.links.is_empty() && now.saturating_sub(conn.opened_at) > HANDSHAKE_TIME {
+            if proved && !conn.is_proved() {
+                // Whatever became of the greeting, nobody said that there are links enough.
+                ends.push((*id, None, "no greeting in time"));
+            } else if conn.links.is_empty() && now.saturating_sub(conn.opened_at) > HANDSHAKE_TIME {
                 let (verdict, bye, why) = match (&conn.met, conn.offers.parted.is_empty()) {
                     (_, false) => (Verdict::Full, Bye::Full, "links enough in every room"),
                     (Some(_), _) => (Verdict::Useless, Bye::NoSharedRoom, "no room in common"),

@@ -207,3 +207,28 @@ fn what_somebody_wrote_into_the_hosts_file_is_not_forgotten_for_what_anybody_ann
     found(&mut bob, Source::WireGuard, many(3));
     assert!(bob.engine.addresses().iter().any(|known| known.addr == "ann:1"));
 }
+
+#[test]
+fn who_does_not_greet_in_time_is_not_said_to_have_links_enough() {
+    let mut bob = Peer::new(2);
+    let addr = "elsewhere:1".to_owned();
+    bob.feed(Event::AddressAdded { addr });
+    bob.tick_for(TICK);
+    dials(&mut bob);
+    let mut ann = Peer::new(1);
+    bob.connect(ANN, Role::Dialler);
+    ann.connect(ANN, Role::Listener);
+    // All but Ann's greeting arrives: then nothing does for a while.
+    for _ in 0..2 {
+        let frame = bob.says_on(ANN).unwrap();
+        ann.feed(Event::Received { conn: ANN, frame });
+        let frame = ann.says_on(ANN).unwrap();
+        bob.feed(Event::Received { conn: ANN, frame });
+    }
+    assert_eq!(bob.status().peers.len(), 1);
+    bob.tick_for(Duration::from_secs(6));
+    let fares = bob.engine.addresses().remove(0).fares;
+    assert!(!matches!(fares, Fares::Full), "{fares:?} {:?}", bob.closed);
+    bob.tick_for(Duration::from_secs(2));
+    assert_eq!(dials(&mut bob), ["elsewhere:1"]);
+}
