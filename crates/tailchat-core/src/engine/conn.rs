@@ -259,20 +259,22 @@ impl Engine {
 
     /// Of two connections between the same processes one goes: the end with the lesser instance closes the
     /// one that it did not dial, or the older of two alike, or one that fell silent or is old. Only what proved a room
-    /// counts: an instance is no secret, and whoever heard it could otherwise part two peers.
+    /// of the other one counts: an instance is no secret, and whoever heard it could otherwise part two peers, or a member
+    /// of one room two peers in another.
     ///
     /// That a peer comes again may mean that the older connection is dead, and where nothing was to be said on it
     /// neither end can know: whichever keeps it asks for a sign, or the dead one would go on being kept.
     pub(super) fn is_superfluous(&mut self, id: ConnId, t: &mut Turn<'_>) -> bool {
-        let Some(peer) = self.conns.get(&id).and_then(Conn::instance) else {
+        let Some((new, peer)) = self.conns.get(&id).and_then(|new| Some((new, new.instance()?))) else {
             return false;
         };
-        let is_twin = |conn: &Conn| conn.instance() == Some(peer) && conn.is_proved();
+        let is_twin =
+            |old: &Conn| old.instance() == Some(peer) && old.is_proved() && new.knows_a_room_of(old);
         let twin = self
             .conns
             .iter()
             .find(|(twin, conn)| **twin != id && is_twin(conn));
-        let (Some((&twin, old)), Some(new)) = (twin, self.conns.get(&id)) else {
+        let Some((&twin, old)) = twin else {
             return false;
         };
         let silent = t.now.uptime.saturating_sub(old.heard_at) > PING_AFTER || old.is_doubtful(t.now.uptime);

@@ -232,3 +232,20 @@ fn who_does_not_greet_in_time_is_not_said_to_have_links_enough() {
     bob.tick_for(Duration::from_secs(2));
     assert_eq!(dials(&mut bob), ["elsewhere:1"]);
 }
+
+#[test]
+fn who_comes_as_a_known_process_in_one_room_parts_nobody_in_another() {
+    let other = RoomId([10; 16]);
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    for peer in [&mut ann, &mut bob] {
+        peer.open(other);
+        peer.feed(Event::RoomClosed { room: ROOM });
+    }
+    ann.open(ROOM);
+    meet(&mut bob, &mut ann, ANN);
+    ann.tick_for(Duration::from_secs(6));
+    // Bob's instance is told to whoever connects to him. Eve shares a room with Ann alone.
+    let _eve = Scripted::meet_as(&mut ann, ConnId(2), 2);
+    let linked = ann.engine.room_status(other).unwrap().peers.len();
+    assert_eq!((linked, &ann.closed[..]), (1, &[][..]));
+}
