@@ -130,6 +130,9 @@ enum State {
 /// How many more links each room wants.
 pub(super) type Wants = BTreeMap<RoomId, usize>;
 
+/// The processes that answer on some connection, and the rooms that they know.
+pub(super) type Reached = BTreeMap<Instance, BTreeSet<RoomId>>;
+
 impl AddressBook {
     pub(super) fn add(&mut self, addr: String, t: &mut Turn<'_>) {
         if let Some(known) = self.address(addr, t.now.uptime) {
@@ -351,7 +354,7 @@ impl AddressBook {
     }
 
     /// Dials what is due, as far as rooms want links.
-    pub(super) fn tick(&mut self, reached: &BTreeSet<Instance>, mut wants: Wants, t: &mut Turn<'_>) {
+    pub(super) fn tick(&mut self, reached: &Reached, mut wants: Wants, t: &mut Turn<'_>) {
         let now = t.now.uptime;
         if now >= self.lost_until && wants.values().all(|more| *more == 0) {
             return;
@@ -361,10 +364,10 @@ impl AddressBook {
         let mut due: BTreeMap<Promise, Vec<String>> = BTreeMap::new();
         for (addr, address) in &self.addresses {
             let is_due = matches!(address.state, State::Waiting { until } if until <= now);
-            let reached = address
-                .instance
-                .is_some_and(|instance| reached.contains(&instance));
-            if is_due && !reached && (address.is_wanted(&wants) || now < address.lost_until) {
+            if is_due
+                && !address.is_reached(reached)
+                && (address.is_wanted(&wants) || now < address.lost_until)
+            {
                 due.entry(address.promises()).or_default().push(addr.clone());
             }
         }
@@ -394,12 +397,10 @@ impl AddressBook {
     }
 
     /// Dials some member of a room that is not connected.
-    pub(super) fn probe(&mut self, room: RoomId, reached: &BTreeSet<Instance>, t: &mut Turn<'_>) {
+    pub(super) fn probe(&mut self, room: RoomId, reached: &Reached, t: &mut Turn<'_>) {
         let idle = self.addresses.iter().filter(|(_, address)| {
-            let reached = address
-                .instance
-                .is_some_and(|instance| reached.contains(&instance));
-            address.rooms().any(|known| *known == room) && !address.state.is_busy() && !reached
+            let idle = !address.state.is_busy() && !address.is_reached(reached);
+            idle && address.rooms().any(|known| *known == room)
         });
         let idle: Vec<String> = idle.map(|(addr, _)| addr.clone()).collect();
         let drawn = idle.get(draw(idle.len(), t)).cloned();
@@ -427,13 +428,13 @@ impl AddressBook {
         strangers.map(|(addr, address)| (address.instance, addr.as_str()))
     }
 
-    pub(super) fn status(&self, reached: &BTreeSet<Instance>) -> Vec<AddressStatus> {
+    pub(super) fn status(&self, reached: &Reached) -> Vec<AddressStatus> {
         let status = |(addr, address): (&String, &Address)| AddressStatus {
             addr: addr.clone(),
             sources: address.sources(),
-            fares: match (address.state, address.instance) {
-                (State::Connected(_), _) => Fares::Connected,
-                (_, Some(instance)) if reached.contains(&instance) => Fares::Reached,
+            fares: match address.state {
+                State::Connected(_) => Fares::Connected,
+                _ if address.is_reached(reached) => Fares::Reached,
                 _ => address.fares.clone(),
             },
             worked_ms: address.worked_ms,
@@ -470,6 +471,13 @@ impl Address {
     /// The rooms that are or may be there.
     fn rooms(&self) -> impl Iterator<Item = &RoomId> {
         self.met.union(&self.told_rooms)
+    }
+
+    /// Whether who answers here is connected otherwise. Whoever says that it is that process, and knows none of the rooms
+    /// in which somebody was met here, is another one.
+    fn is_reached(&self, reached: &Reached) -> bool {
+        let rooms = self.instance.and_then(|instance| reached.get(&instance));
+        rooms.is_some_and(|rooms| self.met.is_empty() || !self.met.is_disjoint(rooms))
     }
 
     fn sources(&self) -> Vec<Source> {

@@ -5,13 +5,12 @@
 //! of addresses, newcomers taken in at somebody else's expense. Its shuffles are what peers tell each other when
 //! they meet and part, and its walks are probes.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::dial::{Wants, draw, jittered};
+use super::dial::{Reached, Wants, draw, jittered};
 use super::link::Link;
 use super::{ConnId, Engine, Turn};
-use crate::ids::{DeviceId, Instance, RoomId};
+use crate::ids::{DeviceId, RoomId};
 use crate::limits::{FULL_PAUSE, PEERS_TOLD_MAX, PROBE_EVERY, ROOM_LINKS_MAX, ROOM_LINKS_MIN};
 use crate::wire::{Bye, PeerAt, RoomFrame};
 
@@ -28,10 +27,15 @@ impl Engine {
     }
 
     /// The processes that answer on some connection.
-    pub(super) fn reached(&self, now: Duration) -> BTreeSet<Instance> {
+    pub(super) fn reached(&self, now: Duration) -> Reached {
+        let mut reached = Reached::new();
         let proved = self.conns.values();
-        let proved = proved.filter(|conn| conn.is_proved() && !conn.is_doubtful(now));
-        proved.filter_map(super::Conn::instance).collect()
+        for conn in proved.filter(|conn| conn.is_proved() && !conn.is_doubtful(now)) {
+            if let Some(instance) = conn.instance() {
+                reached.entry(instance).or_default().extend(conn.common_rooms());
+            }
+        }
+        reached
     }
 
     /// How many more links each room wants.
@@ -83,7 +87,7 @@ impl Engine {
 
     /// Now and then a large room looks at somebody else. Two halves of it that have links enough each would otherwise
     /// never find out that there are two.
-    fn probe(&mut self, room: RoomId, reached: &BTreeSet<Instance>, t: &mut Turn<'_>) {
+    fn probe(&mut self, room: RoomId, reached: &Reached, t: &mut Turn<'_>) {
         let Some(state) = self.rooms.get_mut(&room).filter(|state| state.large) else {
             return;
         };

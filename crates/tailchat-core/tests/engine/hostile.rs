@@ -249,3 +249,27 @@ fn who_comes_as_a_known_process_in_one_room_parts_nobody_in_another() {
     let linked = ann.engine.room_status(other).unwrap().peers.len();
     assert_eq!((linked, &ann.closed[..]), (1, &[][..]));
 }
+
+#[test]
+fn who_comes_as_a_known_process_in_one_room_keeps_it_not_from_being_dialled_for_another() {
+    let other = RoomId([10; 16]);
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    bob.open(other);
+    bob.feed(Event::RoomClosed { room: ROOM });
+    ann.open(other);
+    ann.feed(Event::AddressAdded {
+        addr: "elsewhere:1".into(),
+    });
+    ann.tick_for(TICK);
+    meet(&mut ann, &mut bob, ANN);
+    let _eve = Scripted::meet_as(&mut ann, ConnId(2), 2);
+    dials(&mut ann);
+    ann.feed(Event::Disconnected {
+        conn: ANN,
+        why: "cut".into(),
+    });
+    let fares = ann.engine.addresses().remove(0).fares;
+    assert!(matches!(fares, Fares::Failed(_)), "{fares:?}");
+    ann.tick_for(Duration::from_secs(3));
+    assert_eq!(dials(&mut ann), ["elsewhere:1"]);
+}
