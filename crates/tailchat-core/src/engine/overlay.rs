@@ -112,26 +112,31 @@ impl Engine {
     /// Of one link too many the newcomer goes, unless it would be left with few, or holds something else than we do:
     /// then an older one goes, by chance, but rather one that has others.
     fn keep_few(&mut self, newcomer: ConnId, room: RoomId, equal: bool, t: &mut Turn<'_>) {
+        let host = |id: &ConnId| self.conns.get(id).map(|conn| conn.host.as_str());
         let others: Vec<_> = self
             .live(room)
             .filter(|(id, _)| *id != newcomer)
-            .map(|(id, link)| (id, link.settled))
+            .map(|(id, link)| (id, link.settled, host(&id) == host(&newcomer)))
             .collect();
         if others.len() < ROOM_LINKS_MAX {
             return;
         }
+        let beside = others.iter().filter(|(.., beside)| *beside).count();
+        let crowded = beside >= ROOM_LINKS_MAX / 2;
         let link = self.conns.get(&newcomer).and_then(|conn| conn.links.get(&room));
         if equal && link.is_none_or(|link| link.settled) {
             return self.part(newcomer, room, t);
         }
-        let settled: Vec<_> = others
-            .iter()
-            .filter(|(_, settled)| *settled)
-            .map(|(id, _)| *id)
-            .collect();
-        let from = match settled.is_empty() {
-            true => others.iter().map(|(id, _)| *id).collect(),
-            false => settled,
+        // Who comes many times from one place takes no more than half of the links.
+        let may_go = |wanted: bool| {
+            let may_go = others
+                .iter()
+                .filter(|(_, settled, beside)| *settled == wanted && (*beside || !crowded));
+            may_go.map(|(id, ..)| *id).collect::<Vec<_>>()
+        };
+        let from = match may_go(true) {
+            none if none.is_empty() => may_go(false),
+            settled => settled,
         };
         if let Some(goes) = from.get(draw(from.len(), t)) {
             self.part(*goes, room, t);

@@ -273,3 +273,24 @@ fn who_comes_as_a_known_process_in_one_room_keeps_it_not_from_being_dialled_for_
     ann.tick_for(Duration::from_secs(3));
     assert_eq!(dials(&mut ann), ["elsewhere:1"]);
 }
+
+#[test]
+fn who_comes_many_times_from_one_place_takes_no_more_than_half_of_the_links() {
+    let mut bob = Peer::new(2);
+    for n in 0..8_u8 {
+        bob.feed(Event::Connected {
+            conn: ConnId(n.into()),
+            role: Role::Listener,
+            host: format!("10.0.0.{n}"),
+            dialled: None,
+        });
+        Scripted::begin(&mut bob, ConnId(n.into()), 100 + n).greet_settled(&mut bob);
+    }
+    assert_eq!(bob.status().peers.len(), 8);
+    for n in 0..100_u8 {
+        Scripted::meet_as(&mut bob, ConnId(1000 + u64::from(n)), 110 + n);
+    }
+    let honest = bob.status().peers;
+    let honest = honest.iter().filter(|peer| peer.addr != "127.0.0.1").count();
+    assert_eq!(honest, 4);
+}
