@@ -294,3 +294,20 @@ fn who_comes_many_times_from_one_place_takes_no_more_than_half_of_the_links() {
     let honest = honest.iter().filter(|peer| peer.addr != "127.0.0.1").count();
     assert_eq!(honest, 4);
 }
+
+#[test]
+fn who_had_a_clock_far_ahead_is_heard_of_once_it_is_right() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    let far = |peer: &mut Peer, event| {
+        let mut now = peer.now();
+        now.wall_ms += 3 * 24 * 60 * 60 * 1000;
+        peer.engine.handle(event, now, &mut peer.rng);
+    };
+    far(&mut bob, Event::Typed { room: ROOM });
+    bob.tick_for(Duration::from_secs(4));
+    meet(&mut bob, &mut ann, ANN);
+    bob.feed(Event::Typed { room: ROOM });
+    talk(&mut ann, &mut bob, ANN);
+    ann.tick_for(TICK);
+    assert!(ann.engine.here(ROOM).any(|here| here.typing));
+}
