@@ -311,3 +311,90 @@ fn who_had_a_clock_far_ahead_is_heard_of_once_it_is_right() {
     ann.tick_for(TICK);
     assert!(ann.engine.here(ROOM).any(|here| here.typing));
 }
+
+#[test]
+fn who_comes_as_a_known_process_does_not_end_its_connections() {
+    for (n, ann_dials) in [(1, true), (1, false), (3, true), (3, false)] {
+        let (mut ann, mut bob) = (Peer::new(n), Peer::new(2));
+        match ann_dials {
+            true => meet(&mut ann, &mut bob, ANN),
+            false => meet(&mut bob, &mut ann, ANN),
+        };
+        for _ in 0..4 {
+            [&mut ann, &mut bob]
+                .into_iter()
+                .for_each(|peer| peer.tick_for(Duration::from_secs(5)));
+            talk(&mut ann, &mut bob, ANN);
+        }
+        let _eve = Scripted::meet_as(&mut ann, ConnId(2), 2);
+        talk(&mut ann, &mut bob, ANN);
+        let standing = ann.status().peers;
+        let bobs = standing
+            .iter()
+            .filter(|peer| peer.device == Some(DeviceId([2; 16])));
+        assert_eq!(
+            (bobs.count(), bob.status().peers.len()),
+            (1, 1),
+            "{n} {ann_dials}"
+        );
+    }
+}
+
+#[test]
+fn an_address_that_leads_to_a_connected_peer_by_a_detour_does_not_end_the_direct_connection() {
+    for n in [1, 3] {
+        let (mut ann, mut bob) = (Peer::new(n), Peer::new(2));
+        meet(&mut ann, &mut bob, ANN);
+        for peer in [&mut ann, &mut bob] {
+            peer.tick_for(Duration::from_secs(6));
+        }
+        // Whoever stands between carries what is said to and fro until both know each other.
+        let detour = ConnId(2);
+        ann.feed(Event::Connected {
+            conn: detour,
+            role: Role::Dialler,
+            host: "10.0.0.66".into(),
+            dialled: Some("10.0.0.66:1".into()),
+        });
+        bob.connect(detour, Role::Listener);
+        talk(&mut ann, &mut bob, detour);
+        for _ in 0..8 {
+            talk(&mut ann, &mut bob, ANN);
+            [&mut ann, &mut bob]
+                .into_iter()
+                .for_each(|peer| peer.tick_for(Duration::from_secs(1)));
+        }
+        ann.post("hello");
+        talk(&mut ann, &mut bob, ANN);
+        assert_eq!(bob.texts(), ["hello"], "{n}");
+    }
+}
+
+#[test]
+fn a_connected_peer_that_is_dialled_at_two_more_addresses_later_keeps_one_connection() {
+    for (n, lives) in [(1, true), (3, true), (1, false), (3, false)] {
+        let (mut ann, mut bob) = (Peer::new(n), Peer::new(2));
+        meet(&mut ann, &mut bob, ANN);
+        for peer in [&mut ann, &mut bob] {
+            peer.tick_for(Duration::from_secs(6));
+        }
+        let later = [ConnId(2), ConnId(3)];
+        for conn in later {
+            ann.connect(conn, Role::Dialler);
+            bob.connect(conn, Role::Listener);
+        }
+        for _ in 0..8 {
+            for conn in later.into_iter().chain(lives.then_some(ANN)) {
+                talk(&mut ann, &mut bob, conn);
+            }
+            [&mut ann, &mut bob]
+                .into_iter()
+                .for_each(|peer| peer.tick_for(Duration::from_secs(1)));
+        }
+        assert_eq!(
+            (ann.standing().len(), bob.standing().len()),
+            (1, 1),
+            "{n} {lives}"
+        );
+    }
+}
