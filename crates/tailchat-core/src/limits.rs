@@ -63,6 +63,9 @@ pub const TAGS_MAX: usize = 4096;
 pub const OFFER_TAGS_MAX: usize = 256;
 /// Ranges in one `Want`; the rest is asked for next time.
 pub const WANT_RANGES_MAX: usize = 4096;
+/// Questions of peers that the disk is at in one room; a further one is answered with nothing. Eight links have half as many
+/// at most; who leaves and comes back could have any number, and our own writes wait behind them.
+pub const LOADS_MAX: usize = 64;
 /// How often in [`FORK_HEALS_TIME`] a room gives up an actor of ours for a fork and posts its entries again. A
 /// further fork waits: any member can claim one, and each would bring the whole chain anew.
 pub const FORK_HEALS_MAX: usize = 3;

@@ -150,6 +150,7 @@ impl Engine {
 
     /// A peer asks for changes: as far as our disk holds them, the past is asked.
     pub(super) fn wanted(&mut self, id: ConnId, room: RoomId, mut wanted: Vec<SeqRange>, t: &mut Turn<'_>) {
+        let much = self.reads_much(room);
         let (Some(state), Some(conn)) = (self.rooms.get(&room), self.conns.get_mut(&id)) else {
             return;
         };
@@ -164,7 +165,7 @@ impl Engine {
             range.from >= 1 && range.from <= range.to
         });
         link.answering += 1;
-        if wanted.is_empty() {
+        if wanted.is_empty() || much {
             return self.answer_want(id, room, Vec::new(), t);
         }
         self.load(room, LoadFor::Peer { conn: id, room }, wanted, t);

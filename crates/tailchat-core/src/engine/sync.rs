@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::link::{Link, raise};
 use super::room::Room;
-use super::{Arrival, ArrivedChange, ConnId, Effect, Engine, Turn};
+use super::{Arrival, ArrivedChange, ConnId, Effect, Engine, LoadFor, Turn};
 use crate::ids::{DeviceId, RoomId};
 use crate::limits::{ACTORS_MAX, BLOCK_CHANGES_LEN, PENDING_LEN_MAX, STALLED_TIME, STEPS_SENT_MAX};
 use crate::state::{Change, Refusal, Row, Vetted};
@@ -220,7 +220,9 @@ impl Engine {
             state.forget_fork_search(id);
             t.emit(Effect::Heard { room });
         }
-        self.loads.retain(|_, load| !load.is_for(id, room));
+        // Who comes back at once has no more read than who stays.
+        let asked = self.loads.values_mut().filter(|load| load.is_for(id, room));
+        asked.for_each(|load| *load = LoadFor::Nobody { room });
         self.lose_preview(id, room, t);
         if let Some(device) = device {
             self.lost_device(room, device, t);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tailchat_core::block::Block;
+use tailchat_core::block::{Block, SeqRange};
 use tailchat_core::engine::{ConnId, Event, Fares, Source};
 use tailchat_core::handshake::Role;
 use tailchat_core::ids::{ActorId, DeviceId, RoomId};
@@ -397,4 +397,22 @@ fn a_connected_peer_that_is_dialled_at_two_more_addresses_later_keeps_one_connec
             "{n} {lives}"
         );
     }
+}
+
+#[test]
+fn who_leaves_a_room_and_comes_back_for_more_questions_has_the_disk_read_no_more_for_it() {
+    let mut bob = Peer::new(2);
+    bob.post("hello");
+    let actor = bob.status().actor.unwrap();
+    bob.forgetful = true;
+    let mut eve = Scripted::meet(&mut bob, ConnId(2));
+    for _ in 0..1000 {
+        for _ in 0..3 {
+            let from = 1;
+            eve.say(&mut bob, &RoomFrame::Want(vec![SeqRange { actor, from, to: 1 }]));
+        }
+        eve.come_again(&mut bob);
+    }
+    assert_eq!(bob.closed, [""; 0]);
+    assert!(bob.loads.len() <= 64, "{}", bob.loads.len());
 }
