@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::dial::Verdict;
 use super::link::Link;
 use super::offers::Offers;
 use super::{ConnId, Effect, Engine, Turn};
@@ -17,6 +16,20 @@ use crate::wire::{Arrived, Bye, ConnFrame, Greet, RoomFrame, decode, encode_conn
 
 /// Why one of two connections goes.
 const TWIN: &str = "another connection to the same peer stands";
+
+/// How a connection ended, for those who may dial again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It broke, or ended in good order.
+    #[default]
+    Over,
+    /// The other end can be of no use: another version, or no room in common.
+    Useless,
+    /// Both ends are one process.
+    Ourselves,
+    /// The peer has links enough.
+    Full,
+}
 
 /// How much a peer may still tell in the present second or minute of what costs us more than it costs the peer.
 #[derive(Clone, Copy, Debug, Default)]

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::conn::Verdict;
 use super::promise::{Promise, is_dialable};
 use super::{ConnId, Effect, Turn};
 use crate::ids::{DeviceId, Instance, RoomId};
@@ -77,20 +78,6 @@ pub enum Fares {
     Full,
 }
 
-/// How a connection ended, for those who may dial again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It broke, or ended in good order.
-    #[default]
-    Over,
-    /// The other end can be of no use: another version, or no room in common.
-    Useless,
-    /// Both ends are one process.
-    Ourselves,
-    /// The peer has links enough.
-    Full,
-}
-
 #[derive(Debug, Default)]
 pub(super) struct AddressBook {
     addresses: BTreeMap<String, Address>,
@@ -129,7 +116,6 @@ enum State {
 
 /// How many more links each room wants.
 pub(super) type Wants = BTreeMap<RoomId, usize>;
-
 /// The processes that answer on some connection, and the rooms that they know.
 pub(super) type Reached = BTreeMap<Instance, BTreeSet<RoomId>>;
 
@@ -202,7 +188,10 @@ impl AddressBook {
     pub(super) fn learn(&mut self, addr: &str, instance: Option<Instance>, device: DeviceId, t: &Turn<'_>) {
         if let Some(known) = self.address(addr.to_owned(), t.now.uptime + DIAL_PAUSE_MAX) {
             known.told |= !known.is_kept();
-            known.instance = instance;
+            // Behind one router many listen at the same port; who answers there tells a dial.
+            if known.promises() != Promise::Much {
+                known.instance = instance;
+            }
             known.device = Some(device);
         }
     }

@@ -160,7 +160,7 @@ impl Engine {
 
     fn drop_full(&mut self, id: ConnId, t: &mut Turn<'_>) {
         if let Some(conn) = self.conns.get_mut(&id) {
-            conn.verdict = super::dial::Verdict::Full;
+            conn.verdict = super::conn::Verdict::Full;
         }
         self.drop_conn(id, Some(Bye::Full), "links enough in every room", t);
     }

@@ -416,3 +416,29 @@ fn who_leaves_a_room_and_comes_back_for_more_questions_has_the_disk_read_no_more
     assert_eq!(bob.closed, [""; 0]);
     assert!(bob.loads.len() <= 64, "{}", bob.loads.len());
 }
+
+#[test]
+fn who_says_that_it_listens_where_another_was_met_keeps_nobody_from_being_dialled_there() {
+    let (mut ann, mut bob, mut carl) = (Peer::new(1), Peer::new(2), Peer::new(3));
+    let addr = "127.0.0.1:7".to_owned();
+    ann.feed(Event::AddressAdded { addr: addr.clone() });
+    ann.tick_for(TICK);
+    ann.feed(Event::Connected {
+        conn: ANN,
+        role: Role::Dialler,
+        host: "127.0.0.1".into(),
+        dialled: Some(addr.clone()),
+    });
+    bob.connect(ANN, Role::Listener);
+    talk(&mut ann, &mut bob, ANN);
+    // Carl is on the same host, or behind the same router, and listens at the same port there.
+    carl.feed(Event::Listening { port: 7 });
+    meet(&mut carl, &mut ann, ConnId(2));
+    dials(&mut ann);
+    ann.feed(Event::Disconnected {
+        conn: ANN,
+        why: "cut".into(),
+    });
+    ann.tick_for(Duration::from_secs(3));
+    assert_eq!(dials(&mut ann), [addr]);
+}
