@@ -7,8 +7,8 @@ use tailchat_core::block::{Block, SeqRange};
 use tailchat_core::engine::{ConnId, Event, Fares, Source};
 use tailchat_core::handshake::Role;
 use tailchat_core::ids::{ActorId, DeviceId, RoomId};
-use tailchat_core::limits::TICK;
-use tailchat_core::wire::{Claim, PeerAt, RoomFrame, Told};
+use tailchat_core::limits::{DEVICES_MAX, TICK};
+use tailchat_core::wire::{Claim, Disk, PeerAt, RoomFrame, Told};
 
 use super::rig::{Peer, ROOM, Scripted, meet, talk, vector};
 
@@ -441,4 +441,21 @@ fn who_says_that_it_listens_where_another_was_met_keeps_nobody_from_being_dialle
     });
     ann.tick_for(Duration::from_secs(3));
     assert_eq!(dials(&mut ann), [addr]);
+}
+
+#[test]
+fn who_tells_of_very_many_disks_keeps_nobody_who_is_there_from_being_counted() {
+    let (mut ann, mut bob) = (Peer::new(1), Peer::new(2));
+    bob.post("hello");
+    let mut eve = Scripted::meet(&mut bob, ConnId(2));
+    let disks = (0..2000_u128).map(|n| Disk {
+        device: DeviceId((n + 1000).to_be_bytes()),
+        claims: vec![much(n)],
+    });
+    eve.say(&mut bob, &RoomFrame::Disks(disks.collect()));
+    meet(&mut ann, &mut bob, ANN);
+    let known = bob.engine.disks(ROOM).map(|disk| disk.device);
+    let known: Vec<_> = known.collect();
+    assert!(known.contains(&DeviceId([1; 16])));
+    assert!(known.len() <= DEVICES_MAX);
 }
