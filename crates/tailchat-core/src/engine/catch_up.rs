@@ -27,7 +27,15 @@ impl Engine {
     /// Asks one peer for what it holds beyond us, if nobody is being asked and there is room for it.
     pub(super) fn catch_up(&mut self, room: RoomId, t: &mut Turn<'_>) {
         let now = t.now.uptime;
-        let Some(state) = self.rooms.get_mut(&room).filter(|state| state.may_ask()) else {
+        // Who let a question stall and is asked again keeps nobody waiting who did not.
+        let asking = self.rooms.get(&room).and_then(|state| state.asking);
+        let asking = asking.and_then(|(asked, _)| self.link(asked, room));
+        let in_vain = asking.is_some_and(|link| link.stalled_until > now);
+        let may_ask = |state: &&mut Room| match in_vain {
+            true => state.has_place(),
+            false => state.may_ask(),
+        };
+        let Some(state) = self.rooms.get_mut(&room).filter(may_ask) else {
             return;
         };
         let cautious = state.is_cautious(now);
@@ -64,6 +72,7 @@ impl Engine {
                 changes,
             )
         });
+        let chosen = chosen.filter(|(_, link, _)| !in_vain || link.stalled_until <= now);
         let Some((id, _, wanted)) = chosen else { return };
         state.asking = Some((id, now));
         if let Some(link) = self.link(id, room) {

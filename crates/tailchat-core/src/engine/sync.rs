@@ -264,7 +264,12 @@ impl Room {
 
     /// Whether nobody is being asked for changes, and there is room for them.
     pub(super) fn may_ask(&self) -> bool {
-        self.asking.is_none() && self.failing.is_none() && self.pending_len <= PENDING_LEN_MAX
+        self.asking.is_none() && self.has_place()
+    }
+
+    /// Whether the disk takes more.
+    pub(super) fn has_place(&self) -> bool {
+        self.failing.is_none() && self.pending_len <= PENDING_LEN_MAX
     }
 
     pub(super) fn take_in(&mut self, changes: Vec<Change>, via: DeviceId, t: &Turn<'_>) {

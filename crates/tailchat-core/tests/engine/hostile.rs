@@ -459,3 +459,28 @@ fn who_tells_of_very_many_disks_keeps_nobody_who_is_there_from_being_counted() {
     assert!(known.contains(&DeviceId([1; 16])));
     assert!(known.len() <= DEVICES_MAX);
 }
+
+#[test]
+fn who_is_asked_in_vain_while_nobody_else_has_anything_delays_no_news() {
+    let mut bob = Peer::new(2);
+    bob.post("hello");
+    let mut eve = Scripted::meet(&mut bob, ConnId(2));
+    eve.say(&mut bob, &vector(vec![much(1)]));
+    let mut carl = Scripted::meet_as(&mut bob, ConnId(3), 63);
+    carl.say(&mut bob, &vector(Vec::new()));
+    bob.tick_for(Duration::from_secs(6));
+    eve.hears(&mut bob);
+    eve.say(&mut bob, &RoomFrame::Block(Vec::new()));
+    carl.hears(&mut bob);
+    let mut author = Peer::new(9);
+    author.post("news");
+    let change = &author.disk[0].change;
+    let claim = Claim::of(change.parts.actor, &change.tip);
+    carl.say(&mut bob, &RoomFrame::Have(vec![Told { steps: 1, claim }]));
+    bob.tick_for(TICK);
+    let heard = carl.hears(&mut bob);
+    assert!(
+        heard.iter().any(|frame| matches!(frame, RoomFrame::Want(_))),
+        "{heard:?}"
+    );
+}
