@@ -63,6 +63,9 @@ pub const TAGS_MAX: usize = 4096;
 pub const OFFER_TAGS_MAX: usize = 256;
 /// Ranges in one `Want`; the rest is asked for next time.
 pub const WANT_RANGES_MAX: usize = 4096;
+/// Questions of peers that the disk is at in one room; a further one is answered with nothing. Eight links have half as many
+/// at most; who leaves and comes back could have any number, and our own writes wait behind them.
+pub const LOADS_MAX: usize = 64;
 /// How often in [`FORK_HEALS_TIME`] a room gives up an actor of ours for a fork and posts its entries again. A
 /// further fork waits: any member can claim one, and each would bring the whole chain anew.
 pub const FORK_HEALS_MAX: usize = 3;
@@ -104,6 +107,10 @@ pub const PEERS_HEARD_MAX: u32 = 256;
 pub const HEARSAY_FAILURES_MAX: u32 = 8;
 /// Dials that begin in one tick; further ones begin in the next.
 pub const DIALS_PER_TICK: usize = 16;
+/// Dials that are under way at a time to addresses that nobody wrote and at which nobody was met; further ones wait.
+pub const DIALS_UNSURE_MAX: usize = 12;
+/// Of these, to addresses that only peers told.
+pub const DIALS_TOLD_MAX: usize = 8;
 
 /// Live links in a room. Of one more the newcomer goes, or an older one if the newcomer has few or holds something else.
 pub const ROOM_LINKS_MAX: usize = 8;
@@ -158,7 +165,11 @@ pub const DEAD_AFTER: Duration = Duration::from_secs(45);
 pub const WANT_TIME: Duration = Duration::from_secs(5);
 /// A connection on which a peer owes a sign for this long may be dead: it is dialled again beside it.
 pub const DOUBT_AFTER: Duration = Duration::from_secs(3);
-/// How long a peer that let a `Want` stall is asked last.
+/// A peer that has what we lack and is not asked for this long is no longer passed over for others' word that they are
+/// nearer to an author; who takes longer to answer its first `Want` makes us cautious of others that were never asked.
+pub const TURN_WAIT: Duration = Duration::from_secs(1);
+/// How long a peer that let a `Want` stall is asked last, and how long others that were never asked are asked after those
+/// that answered.
 pub const STALLED_TIME: Duration = Duration::from_secs(30);
 /// How often a peer passes on what other peers' disks hold, at most.
 pub const DISKS_EVERY: Duration = Duration::from_secs(10);

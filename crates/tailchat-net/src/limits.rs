@@ -100,6 +100,10 @@ pub(crate) const MDNS_SERVICES_MAX: usize = 256;
 /// Addresses of one service that are kept, IPv4 first; more are left out.
 pub(crate) const MDNS_ADDRS_MAX: usize = 8;
 
+/// Addresses that all services give together, each its first ones before others give more; more are left out. Whoever
+/// dials listens to no more of one source, so who claims many would take the places of others.
+pub(crate) const MDNS_FOUND_MAX: usize = 512;
+
 /// Events of mDNS that are read in one second. Beyond, its channel fills up, it drops us, and in the next
 /// second we ask anew.
 pub(crate) const MDNS_EVENTS_MAX: usize = 1024;

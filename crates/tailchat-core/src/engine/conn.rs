@@ -1,10 +1,9 @@
 //! A connection's life: Hello, twins, silence, the end. Knows nothing of what rooms hold.
 
 use core::net::IpAddr;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::dial::Verdict;
 use super::link::Link;
 use super::offers::Offers;
 use super::{ConnId, Effect, Engine, Turn};
@@ -15,6 +14,23 @@ use crate::limits::{
     TICK, WANT_TIME,
 };
 use crate::wire::{Arrived, Bye, ConnFrame, Greet, RoomFrame, decode, encode_conn, encode_room, open_room};
+
+/// Why one of two connections goes.
+const TWIN: &str = "another connection to the same peer stands";
+
+/// How a connection ended, for those who may dial again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It broke, or ended in good order.
+    #[default]
+    Over,
+    /// The other end can be of no use: another version, or no room in common.
+    Useless,
+    /// Both ends are one process.
+    Ourselves,
+    /// The peer has links enough.
+    Full,
+}
 
 /// How much a peer may still tell in the present second or minute of what costs us more than it costs the peer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,6 +91,8 @@ pub(super) struct Conn {
     owes_since: Option<Duration>,
     /// When the connection counts as dead unless something is heard, if that is sooner than usual.
     prove_alive_by: Option<Duration>,
+    /// Later connections to the same process, dialled by us, which go if this one lives.
+    rivals: BTreeSet<ConnId>,
     /// How it ended, for whoever may dial again.
     pub(super) verdict: Verdict,
 }
@@ -87,6 +105,11 @@ impl Conn {
     /// Whether the peer has shown that it knows a room of ours.
     pub(super) fn is_proved(&self) -> bool {
         !self.links.is_empty()
+    }
+
+    /// Whether the peer was asked for a sign and has not given it yet.
+    pub(super) fn owes_a_sign(&self) -> bool {
+        self.owes_since.is_some()
     }
 
     /// Whether nothing is heard where something should be: the connection may be dead and not know it.
@@ -192,6 +215,7 @@ impl Engine {
             pinged: false,
             owes_since: None,
             prove_alive_by: None,
+            rivals: BTreeSet::new(),
             verdict: Verdict::Over,
         };
         conn.send(id, &ConnFrame::Hello(ours), t);
@@ -222,7 +246,7 @@ impl Engine {
             ConnFrame::Offer(tags) if conn.met.is_some() => self.offer(id, &tags, t),
             ConnFrame::Greet(greet) if conn.met.is_some() => self.greeted(id, greet, t),
             ConnFrame::Ping if conn.met.is_some() => conn.send(id, &ConnFrame::Pong, t),
-            ConnFrame::Pong if conn.met.is_some() => {}
+            ConnFrame::Pong if conn.met.is_some() => self.outlives(id, t),
             ConnFrame::Bye(bye) => {
                 conn.verdict = match bye {
                     Bye::Version(_) | Bye::NoSharedRoom => Verdict::Useless,
@@ -266,44 +290,61 @@ impl Engine {
     }
 
     /// Of two connections between the same processes one goes: the end with the lesser instance closes the
-    /// one that it did not dial, or the older of two alike, or one that fell silent or is old. Only what proved a room
-    /// counts: an instance is no secret, and whoever heard it could otherwise part two peers.
+    /// one that it did not dial, or the older of two alike. Only what proved a room of the other one counts: an instance
+    /// is no secret, and whoever heard it could otherwise part two peers, or a member of one room two peers in another.
     ///
-    /// That a peer comes again may mean that the older connection is dead, and where nothing was to be said on it
-    /// neither end can know: whichever keeps it asks for a sign, or the dead one would go on being kept.
+    /// That a peer comes again later may mean that the older connection is dead, and where nothing was to be said on
+    /// it neither end can know: it is asked for a sign, or the dead one would go on being kept. If it lives, whoever
+    /// dialled the later one closes that: who only comes as somebody else, or stands in between, ends nothing.
     pub(super) fn is_superfluous(&mut self, id: ConnId, t: &mut Turn<'_>) -> bool {
-        let Some(peer) = self.conns.get(&id).and_then(Conn::instance) else {
+        let Some((new, peer)) = self.conns.get(&id).and_then(|new| Some((new, new.instance()?))) else {
             return false;
         };
-        let is_twin = |conn: &Conn| conn.instance() == Some(peer) && conn.is_proved();
-        let twin = self
+        let (role, decides) = (new.role, self.instance < peer);
+        let is_twin =
+            |old: &Conn| old.instance() == Some(peer) && old.is_proved() && new.knows_a_room_of(old);
+        let twins = self
             .conns
             .iter()
-            .find(|(twin, conn)| **twin != id && is_twin(conn));
-        let (Some((&twin, old)), Some(new)) = (twin, self.conns.get(&id)) else {
-            return false;
-        };
-        let silent = t.now.uptime.saturating_sub(old.heard_at) > PING_AFTER || old.is_doubtful(t.now.uptime);
-        // Nobody dials a process that answers elsewhere, but at the start: the peer has given the older one up.
-        let again = t.now.uptime.saturating_sub(old.opened_at) > HANDSHAKE_TIME;
-        let old_goes = silent || again || old.role == new.role || new.role == Role::Dialler;
-        let decides = self.instance < peer;
-        if (!decides || !old_goes)
-            && let Some(old) = self.conns.get_mut(&twin)
-        {
-            old.ask_for_a_sign(twin, t);
+            .filter(|(twin, old)| **twin != id && is_twin(old));
+        let twins: Vec<_> = twins.map(|(twin, _)| *twin).collect();
+        for twin in twins {
+            let Some(old) = self.conns.get_mut(&twin) else {
+                continue;
+            };
+            let silent =
+                t.now.uptime.saturating_sub(old.heard_at) > PING_AFTER || old.is_doubtful(t.now.uptime);
+            // Nobody dials a process that answers elsewhere, but at the start: the peer has given the older one up, or
+            // does not know that it is the same, or it is somebody else.
+            let again = silent || t.now.uptime.saturating_sub(old.opened_at) > HANDSHAKE_TIME;
+            let old_goes = old.role == role || role == Role::Dialler;
+            if again || !decides || !old_goes {
+                old.rivals
+                    .extend(Some(id).filter(|_| again && role == Role::Dialler));
+                old.ask_for_a_sign(twin, t);
+            }
+            if decides && !again {
+                let goes = if old_goes { twin } else { id };
+                self.drop_conn(goes, Some(Bye::Duplicate), TWIN, t);
+                if goes == id {
+                    return true;
+                }
+            }
         }
-        if !decides {
-            return false;
+        false
+    }
+
+    /// A connection has shown that it lives: those that we dialled later to the same process go.
+    fn outlives(&mut self, id: ConnId, t: &mut Turn<'_>) {
+        let rivals = self
+            .conns
+            .get_mut(&id)
+            .map(|conn| std::mem::take(&mut conn.rivals));
+        for rival in rivals.unwrap_or_default() {
+            if self.conns.contains_key(&rival) {
+                self.drop_conn(rival, Some(Bye::Duplicate), TWIN, t);
+            }
         }
-        let goes = if old_goes { twin } else { id };
-        self.drop_conn(
-            goes,
-            Some(Bye::Duplicate),
-            "another connection to the same peer stands",
-            t,
-        );
-        goes == id
     }
 
     fn room_frame(&mut self, id: ConnId, slot: u16, sealed: &[u8], t: &mut Turn<'_>) {
@@ -361,8 +402,12 @@ impl Engine {
         let mut ends = Vec::new();
         for (id, conn) in &mut self.conns {
             let silent = now.saturating_sub(conn.heard_at);
+            let proved = conn.is_proved();
             conn.take_back_unanswered(now);
-            if conn.links.is_empty() && now.saturating_sub(conn.opened_at) > HANDSHAKE_TIME {
+            if proved && !conn.is_proved() {
+                // Whatever became of the greeting, nobody said that there are links enough.
+                ends.push((*id, None, "no greeting in time"));
+            } else if conn.links.is_empty() && now.saturating_sub(conn.opened_at) > HANDSHAKE_TIME {
                 let (verdict, bye, why) = match (&conn.met, conn.offers.parted.is_empty()) {
                     (_, false) => (Verdict::Full, Bye::Full, "links enough in every room"),
                     (Some(_), _) => (Verdict::Useless, Bye::NoSharedRoom, "no room in common"),

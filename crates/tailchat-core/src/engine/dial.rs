@@ -1,10 +1,12 @@
 //! The addresses at which peers may be: where each comes from, how it fares, when it is dialled next. Knows nothing
 //! of what is said on a connection, nor how many links a room wants: it is told.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::conn::Verdict;
+use super::promise::{Promise, is_dialable};
 use super::{ConnId, Effect, Turn};
 use crate::ids::{DeviceId, Instance, RoomId};
 use crate::limits::{
@@ -78,20 +80,6 @@ pub enum Fares {
     Full,
 }
 
-/// How a connection ended, for those who may dial again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It broke, or ended in good order.
-    #[default]
-    Over,
-    /// The other end can be of no use: another version, or no room in common.
-    Useless,
-    /// Both ends are one process.
-    Ourselves,
-    /// The peer has links enough.
-    Full,
-}
-
 #[derive(Debug, Default)]
 pub(super) struct AddressBook {
     addresses: BTreeMap<String, Address>,
@@ -130,6 +118,8 @@ enum State {
 
 /// How many more links each room wants.
 pub(super) type Wants = BTreeMap<RoomId, usize>;
+/// The processes that answer on some connection, and the rooms that they know.
+pub(super) type Reached = BTreeMap<Instance, BTreeSet<RoomId>>;
 
 impl AddressBook {
     pub(super) fn add(&mut self, addr: String, t: &mut Turn<'_>) {
@@ -201,7 +191,10 @@ impl AddressBook {
     pub(super) fn learn(&mut self, addr: &str, instance: Option<Instance>, device: DeviceId, t: &Turn<'_>) {
         if let Some(known) = self.address(addr.to_owned(), t.now.uptime + DIAL_PAUSE_MAX) {
             known.told |= !known.is_kept();
-            known.instance = instance;
+            // Behind one router many listen at the same port; who answers there tells a dial.
+            if known.promises() != Promise::Much {
+                known.instance = instance;
+            }
             known.device = Some(device);
         }
     }
@@ -230,7 +223,7 @@ impl AddressBook {
         if self.addresses.len() >= ADDRESSES_MAX {
             let idle = self.addresses.iter();
             let worst = idle
-                .filter(|(_, a)| !a.by_hand && !a.state.is_busy())
+                .filter(|(_, a)| !a.is_written() && !a.state.is_busy())
                 .max_by_key(|(_, a)| (a.worked_ms.is_none(), a.found.is_empty(), a.failures));
             let Some(worst) = worst.map(|(addr, _)| addr.clone()) else {
                 return false;
@@ -297,32 +290,25 @@ impl AddressBook {
             return;
         };
         address.fail(why, t);
-        if !address.is_kept_without_word() && address.failures >= HEARSAY_FAILURES_MAX {
-            self.addresses.remove(addr);
-        }
+        self.forget_hearsay(addr);
     }
 
     pub(super) fn disconnected(&mut self, conn: ConnId, why: &str, verdict: Verdict, t: &mut Turn<'_>) {
-        let Some((_, address)) = self.dialled_by(conn) else {
+        let Some((addr, address)) = self.dialled_by(conn) else {
             return;
         };
-        match verdict {
-            Verdict::Over => return address.fail(why.to_owned(), t),
-            Verdict::Useless => address.fares = Fares::NoSharedRoom,
-            Verdict::Ourselves => address.fares = Fares::Ourselves,
-            Verdict::Full => address.fares = Fares::Full,
+        let addr = addr.clone();
+        address.ended(why, verdict, t);
+        self.forget_hearsay(&addr);
+    }
+
+    /// Forgets an address for which nothing but a peer's word speaks, if it came to nothing often enough.
+    fn forget_hearsay(&mut self, addr: &str) {
+        let vain =
+            |a: &Address| !a.is_kept_without_word() && a.failures.max(a.useless) >= HEARSAY_FAILURES_MAX;
+        if self.addresses.get(addr).is_some_and(vain) {
+            self.addresses.remove(addr);
         }
-        let pause = match verdict {
-            Verdict::Full => FULL_PAUSE,
-            Verdict::Ourselves => USELESS_PAUSE_MAX,
-            _ => USELESS_PAUSE
-                .saturating_mul(1 << address.useless.min(8))
-                .min(USELESS_PAUSE_MAX),
-        };
-        address.useless += u32::from(verdict == Verdict::Useless);
-        address.state = State::Waiting {
-            until: t.now.uptime + jittered(pause, t),
-        };
     }
 
     /// The connection that was dialled there may be dead: it is dialled again beside it.
@@ -362,43 +348,53 @@ impl AddressBook {
     }
 
     /// Dials what is due, as far as rooms want links.
-    pub(super) fn tick(&mut self, reached: &BTreeSet<Instance>, mut wants: Wants, t: &mut Turn<'_>) {
+    pub(super) fn tick(&mut self, reached: &Reached, mut wants: Wants, t: &mut Turn<'_>) {
         let now = t.now.uptime;
         if now >= self.lost_until && wants.values().all(|more| *more == 0) {
             return;
         }
         let under_way = self.addresses.values().filter(|a| a.state == State::Dialling);
         under_way.for_each(|address| address.promise(&mut wants));
-        let due = self.addresses.iter().filter(|(_, address)| {
-            let due = matches!(address.state, State::Waiting { until } if until <= now);
-            let reached = address
-                .instance
-                .is_some_and(|instance| reached.contains(&instance));
-            due && !reached && (address.is_wanted(&wants) || now < address.lost_until)
-        });
-        let mut due: Vec<String> = due.map(|(addr, _)| addr.clone()).collect();
+        let mut due: BTreeMap<Promise, Vec<String>> = BTreeMap::new();
+        for (addr, address) in &self.addresses {
+            let is_due = matches!(address.state, State::Waiting { until } if until <= now);
+            if is_due
+                && !address.is_reached(reached)
+                && (address.is_wanted(&wants) || now < address.lost_until)
+            {
+                due.entry(address.promises()).or_default().push(addr.clone());
+            }
+        }
         let mut begun = 0;
-        while begun < DIALS_PER_TICK && !due.is_empty() {
-            let addr = due.swap_remove(draw(due.len(), t));
-            let Some(address) = self.addresses.get_mut(&addr) else {
-                continue;
-            };
-            if address.is_wanted(&wants) || now < address.lost_until {
-                address.promise(&mut wants);
-                address.state = State::Dialling;
-                begun += 1;
-                t.emit(Effect::Dial { addr });
+        for (promise, mut due) in due {
+            let most = promise.dials_max().saturating_sub(self.dialling(promise));
+            let most = DIALS_PER_TICK.min(begun + most);
+            while begun < most && !due.is_empty() {
+                let addr = due.swap_remove(draw(due.len(), t));
+                let Some(address) = self.addresses.get_mut(&addr) else {
+                    continue;
+                };
+                if address.is_wanted(&wants) || now < address.lost_until {
+                    address.promise(&mut wants);
+                    address.state = State::Dialling;
+                    begun += 1;
+                    t.emit(Effect::Dial { addr });
+                }
             }
         }
     }
 
+    /// How many addresses are dialled that promise no more than this.
+    fn dialling(&self, promise: Promise) -> usize {
+        let dialling = self.addresses.values().filter(|a| a.state == State::Dialling);
+        dialling.filter(|address| address.promises() >= promise).count()
+    }
+
     /// Dials some member of a room that is not connected.
-    pub(super) fn probe(&mut self, room: RoomId, reached: &BTreeSet<Instance>, t: &mut Turn<'_>) {
+    pub(super) fn probe(&mut self, room: RoomId, reached: &Reached, t: &mut Turn<'_>) {
         let idle = self.addresses.iter().filter(|(_, address)| {
-            let reached = address
-                .instance
-                .is_some_and(|instance| reached.contains(&instance));
-            address.rooms().any(|known| *known == room) && !address.state.is_busy() && !reached
+            let idle = !address.state.is_busy() && !address.is_reached(reached);
+            idle && address.rooms().any(|known| *known == room)
         });
         let idle: Vec<String> = idle.map(|(addr, _)| addr.clone()).collect();
         let drawn = idle.get(draw(idle.len(), t)).cloned();
@@ -426,13 +422,13 @@ impl AddressBook {
         strangers.map(|(addr, address)| (address.instance, addr.as_str()))
     }
 
-    pub(super) fn status(&self, reached: &BTreeSet<Instance>) -> Vec<AddressStatus> {
+    pub(super) fn status(&self, reached: &Reached) -> Vec<AddressStatus> {
         let status = |(addr, address): (&String, &Address)| AddressStatus {
             addr: addr.clone(),
             sources: address.sources(),
-            fares: match (address.state, address.instance) {
-                (State::Connected(_), _) => Fares::Connected,
-                (_, Some(instance)) if reached.contains(&instance) => Fares::Reached,
+            fares: match address.state {
+                State::Connected(_) => Fares::Connected,
+                _ if address.is_reached(reached) => Fares::Reached,
                 _ => address.fares.clone(),
             },
             worked_ms: address.worked_ms,
@@ -472,12 +468,24 @@ impl Address {
         self.met.union(&self.told_rooms)
     }
 
+    /// Whether who answers here is connected otherwise. Whoever says that it is that process, and knows none of the rooms
+    /// in which somebody was met here, is another one.
+    fn is_reached(&self, reached: &Reached) -> bool {
+        let rooms = self.instance.and_then(|instance| reached.get(&instance));
+        rooms.is_some_and(|rooms| self.met.is_empty() || !self.met.is_disjoint(rooms))
+    }
+
     fn sources(&self) -> Vec<Source> {
         let hand = self.by_hand.then_some(Source::Hand);
         let told = (self.told || !self.is_kept_without_word()).then_some(Source::Told);
         let before = self.worked_ms.map(|_| Source::Before);
         let found = self.found.iter().copied();
         hand.into_iter().chain(found).chain(told).chain(before).collect()
+    }
+
+    /// Whether somebody wrote it, in a command or in the hosts file.
+    fn is_written(&self) -> bool {
+        self.by_hand || self.found.contains(&Source::Hosts)
     }
 
     /// Whether anything speaks for it.
@@ -503,6 +511,16 @@ impl Address {
         match unmet {
             true => wants.values().any(|more| *more > 0),
             false => self.rooms().any(wanted),
+        }
+    }
+
+    fn promises(&self) -> Promise {
+        if self.is_written() || self.worked_ms.is_some() {
+            Promise::Much
+        } else if self.found.is_empty() {
+            Promise::Little
+        } else {
+            Promise::Something
         }
     }
 
@@ -537,6 +555,27 @@ impl Address {
         }
     }
 
+    /// A connection that was dialled here is over.
+    fn ended(&mut self, why: &str, verdict: Verdict, t: &mut Turn<'_>) {
+        self.fares = match verdict {
+            Verdict::Over => return self.fail(why.to_owned(), t),
+            Verdict::Useless => Fares::NoSharedRoom,
+            Verdict::Ourselves => Fares::Ourselves,
+            Verdict::Full => Fares::Full,
+        };
+        let pause = match verdict {
+            Verdict::Full => FULL_PAUSE,
+            Verdict::Ourselves => USELESS_PAUSE_MAX,
+            _ => USELESS_PAUSE
+                .saturating_mul(1 << self.useless.min(8))
+                .min(USELESS_PAUSE_MAX),
+        };
+        self.useless += u32::from(verdict == Verdict::Useless);
+        self.state = State::Waiting {
+            until: t.now.uptime + jittered(pause, t),
+        };
+    }
+
     fn fail(&mut self, why: String, t: &mut Turn<'_>) {
         let pause = DIAL_PAUSE_MIN
             .saturating_mul(1 << self.failures.min(8))
@@ -558,43 +597,4 @@ pub(super) fn jittered(pause: Duration, t: &mut Turn<'_>) -> Duration {
 pub(super) fn draw(len: usize, t: &mut Turn<'_>) -> usize {
     let drawn = (u64::from(t.rng.next_u32()) * len as u64) >> 32;
     usize::try_from(drawn).unwrap_or(0)
-}
-
-/// Whether a peer's word for an address is worth a try: no port, group or wildcard can be dialled, and what only one
-/// machine or one cable knows means nothing elsewhere.
-fn is_dialable(at: SocketAddr, from_loopback: bool) -> bool {
-    let ip = at.ip().to_canonical();
-    let local = match ip {
-        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
-    };
-    let nowhere = local || ip.is_unspecified() || ip.is_multicast();
-    at.port() > 0 && !nowhere && (from_loopback || !ip.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_peer_tells_is_dialled_only_where_it_may_mean_something() {
-        let ok = |addr: &str, here| addr.parse().is_ok_and(|at| is_dialable(at, here));
-        for good in ["10.0.0.7:24242", "100.64.0.7:1", "[fd7a::1]:24242", "8.8.8.8:53"] {
-            assert!(ok(good, false), "{good}");
-        }
-        for bad in [
-            "127.0.0.1:24242",
-            "[::1]:24242",
-            "[::ffff:127.0.0.1]:24242",
-            "0.0.0.0:24242",
-            "224.0.0.251:5353",
-            "255.255.255.255:1",
-            "169.254.1.1:24242",
-            "[fe80::1]:24242",
-            "10.0.0.7:0",
-        ] {
-            assert!(!ok(bad, false), "{bad}");
-        }
-        assert!(ok("127.0.0.1:24242", true));
-    }
 }

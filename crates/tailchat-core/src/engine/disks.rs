@@ -136,7 +136,8 @@ impl Room {
         seen: bool,
         t: &Turn<'_>,
     ) -> bool {
-        if !self.disks.contains_key(&device) && self.disks.len() >= DEVICES_MAX {
+        let full = !self.disks.contains_key(&device) && self.disks.len() >= DEVICES_MAX;
+        if full && !(seen && self.forget_a_disk()) {
             return false;
         }
         let disk = self.disks.entry(device).or_default();
@@ -152,5 +153,14 @@ impl Room {
         disk.heard
             .extend(news.iter().map(|actor| (*actor, (t.now.uptime, from))));
         !news.is_empty()
+    }
+
+    /// Makes a place for who speaks for itself: of others anybody can tell any number. Whether there is one.
+    fn forget_a_disk(&mut self) -> bool {
+        let longest_ago = self.disks.iter().min_by_key(|(_, disk)| disk.seen_ms);
+        let forgotten = longest_ago.map(|(device, _)| *device);
+        let forgotten = forgotten.and_then(|device| self.disks.remove(&device));
+        self.disks_claims -= forgotten.as_ref().map_or(0, |disk| disk.claims.len());
+        forgotten.is_some()
     }
 }

@@ -36,7 +36,7 @@ impl Engine {
             .map(|room| others(*room) >= ROOM_LINKS_NEEDY)
             .collect();
         // Whoever hears the greeting passes its time on as our beat.
-        self.our_beat = self.our_beat.max(u64::try_from(t.now.wall_ms).unwrap_or(0));
+        self.our_beat = self.last_beat(t);
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
@@ -57,7 +57,7 @@ impl Engine {
             let (Some(state), Some(link)) = (self.rooms.get_mut(room), conn.links.get_mut(room)) else {
                 continue;
             };
-            state.said_here(self.our_beat);
+            state.said_here(self.our_beat, t);
             let standing = state.standing().clone();
             let key = session.greet_key(*room, role, link.slots(role));
             let held = key.held(&standing.digest);

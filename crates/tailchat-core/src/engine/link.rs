@@ -47,6 +47,8 @@ pub(super) struct Link {
     /// The changes a second that its last answer brought; more than any at first. Who claims much and hands it over
     /// by the piece keeps nobody from those who serve better.
     pub(super) pace: u64,
+    /// Since when it has something that we lack and others are asked instead.
+    pub(super) waits_since: Option<Duration>,
     /// Actors whose chain is another one at the peer.
     pub(super) forked: BTreeSet<ActorId>,
     /// Whether the peer was asked for its newest lines, or we were.
@@ -100,6 +102,7 @@ impl Link {
             answering: 0,
             stalled_until: Duration::ZERO,
             pace: u64::MAX,
+            waits_since: None,
             forked: BTreeSet::new(),
             preview: PreviewTurns::default(),
             disks_told: DisksTold::default(),

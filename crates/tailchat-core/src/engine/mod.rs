@@ -17,6 +17,7 @@ mod offers;
 mod overlay;
 mod presence;
 mod preview;
+mod promise;
 mod room;
 mod status;
 mod sync;
@@ -32,6 +33,7 @@ use crate::block::{Arrival, SeqRange};
 use crate::entry::Body;
 use crate::handshake::Role;
 use crate::ids::{ActorId, DeviceId, Instance, MessageId, PersonId, RoomId};
+use crate::limits::LOADS_MAX;
 use crate::order::OrderClock;
 use crate::state::{Change, RoomState};
 use crate::wire::{Claim, PreviewLine};
@@ -416,19 +418,24 @@ enum LoadFor {
     },
     /// Our own look at a forked chain.
     Fork { room: RoomId },
+    /// A peer whose link is gone: the disk is at it all the same.
+    Nobody { room: RoomId },
 }
 
 impl LoadFor {
     fn room(self) -> RoomId {
         match self {
-            Self::Peer { room, .. } | Self::Preview { room, .. } | Self::Fork { room } => room,
+            Self::Peer { room, .. }
+            | Self::Preview { room, .. }
+            | Self::Fork { room }
+            | Self::Nobody { room } => room,
         }
     }
 
     fn is_for(self, peer: ConnId, of: RoomId) -> bool {
         match self {
             Self::Peer { conn, room } | Self::Preview { conn, room, .. } => (conn, room) == (peer, of),
-            Self::Fork { .. } => false,
+            Self::Fork { .. } | Self::Nobody { .. } => false,
         }
     }
 }
@@ -538,12 +545,17 @@ impl Engine {
         load
     }
 
+    /// Whether the disk has enough to read in a room, so that peers' questions are answered with nothing.
+    fn reads_much(&self, room: RoomId) -> bool {
+        self.loads.values().filter(|load| load.room() == room).count() >= LOADS_MAX
+    }
+
     fn loaded(&mut self, load: Load, block: Vec<u8>, t: &mut Turn<'_>) {
         match self.loads.remove(&load) {
             Some(LoadFor::Peer { conn, room }) => self.answer_want(conn, room, block, t),
             Some(LoadFor::Fork { room }) => self.fork_loaded(room, &block, t),
             // The question's connection or room is gone.
-            Some(LoadFor::Preview { .. }) | None => {}
+            Some(LoadFor::Preview { .. } | LoadFor::Nobody { .. }) | None => {}
         }
     }
 

@@ -91,6 +91,11 @@ impl Offers {
         !self.stands(room) && self.parted.get(&room).is_some_and(|at| *at <= now)
     }
 
+    /// Whether the peer has offered this room.
+    fn are_of(&self, room: RoomId, session: &Session, theirs: Role) -> bool {
+        self.theirs.contains_key(&session.tag(room, theirs))
+    }
+
     /// The rooms that were parted with among those that the peer offers by these tags.
     fn parted_in(&self, tags: &[Tag], session: &Session, theirs: Role) -> Vec<RoomId> {
         let parted = self.parted.keys().filter(|room| !self.stands(**room));
@@ -102,6 +107,20 @@ impl Offers {
 }
 
 impl Conn {
+    /// The rooms that both ends know, also those whose link was given up.
+    pub(super) fn common_rooms(&self) -> impl Iterator<Item = &RoomId> {
+        self.links.keys().chain(self.offers.parted.keys())
+    }
+
+    /// Whether the peer has shown that it knows a room which both ends of another connection know.
+    pub(super) fn knows_a_room_of(&self, other: &Self) -> bool {
+        let theirs = self.role.other();
+        self.session().is_some_and(|session| {
+            let mut rooms = other.common_rooms();
+            rooms.any(|room| self.offers.are_of(*room, &session, theirs))
+        })
+    }
+
     /// The room in a slot of the peer's; none if we left it while what the peer sends was under way.
     pub(super) fn link_in(&mut self, slot: u16) -> Result<Option<(RoomId, &mut Link)>, &'static str> {
         let room = self.offers.by_slot.get(&slot).copied();

@@ -5,13 +5,12 @@
 //! of addresses, newcomers taken in at somebody else's expense. Its shuffles are what peers tell each other when
 //! they meet and part, and its walks are probes.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::dial::{Wants, draw, jittered};
+use super::dial::{Reached, Wants, draw, jittered};
 use super::link::Link;
 use super::{ConnId, Engine, Turn};
-use crate::ids::{DeviceId, Instance, RoomId};
+use crate::ids::{DeviceId, RoomId};
 use crate::limits::{FULL_PAUSE, PEERS_TOLD_MAX, PROBE_EVERY, ROOM_LINKS_MAX, ROOM_LINKS_MIN};
 use crate::wire::{Bye, PeerAt, RoomFrame};
 
@@ -28,10 +27,15 @@ impl Engine {
     }
 
     /// The processes that answer on some connection.
-    pub(super) fn reached(&self, now: Duration) -> BTreeSet<Instance> {
+    pub(super) fn reached(&self, now: Duration) -> Reached {
+        let mut reached = Reached::new();
         let proved = self.conns.values();
-        let proved = proved.filter(|conn| conn.is_proved() && !conn.is_doubtful(now));
-        proved.filter_map(super::Conn::instance).collect()
+        for conn in proved.filter(|conn| conn.is_proved() && !conn.is_doubtful(now)) {
+            if let Some(instance) = conn.instance() {
+                reached.entry(instance).or_default().extend(conn.common_rooms());
+            }
+        }
+        reached
     }
 
     /// How many more links each room wants.
@@ -83,7 +87,7 @@ impl Engine {
 
     /// Now and then a large room looks at somebody else. Two halves of it that have links enough each would otherwise
     /// never find out that there are two.
-    fn probe(&mut self, room: RoomId, reached: &BTreeSet<Instance>, t: &mut Turn<'_>) {
+    fn probe(&mut self, room: RoomId, reached: &Reached, t: &mut Turn<'_>) {
         let Some(state) = self.rooms.get_mut(&room).filter(|state| state.large) else {
             return;
         };
@@ -108,26 +112,31 @@ impl Engine {
     /// Of one link too many the newcomer goes, unless it would be left with few, or holds something else than we do:
     /// then an older one goes, by chance, but rather one that has others.
     fn keep_few(&mut self, newcomer: ConnId, room: RoomId, equal: bool, t: &mut Turn<'_>) {
+        let host = |id: &ConnId| self.conns.get(id).map(|conn| conn.host.as_str());
         let others: Vec<_> = self
             .live(room)
             .filter(|(id, _)| *id != newcomer)
-            .map(|(id, link)| (id, link.settled))
+            .map(|(id, link)| (id, link.settled, host(&id) == host(&newcomer)))
             .collect();
         if others.len() < ROOM_LINKS_MAX {
             return;
         }
+        let beside = others.iter().filter(|(.., beside)| *beside).count();
+        let crowded = beside >= ROOM_LINKS_MAX / 2;
         let link = self.conns.get(&newcomer).and_then(|conn| conn.links.get(&room));
         if equal && link.is_none_or(|link| link.settled) {
             return self.part(newcomer, room, t);
         }
-        let settled: Vec<_> = others
-            .iter()
-            .filter(|(_, settled)| *settled)
-            .map(|(id, _)| *id)
-            .collect();
-        let from = match settled.is_empty() {
-            true => others.iter().map(|(id, _)| *id).collect(),
-            false => settled,
+        // Who comes many times from one place takes no more than half of the links.
+        let may_go = |wanted: bool| {
+            let may_go = others
+                .iter()
+                .filter(|(_, settled, beside)| *settled == wanted && (*beside || !crowded));
+            may_go.map(|(id, ..)| *id).collect::<Vec<_>>()
+        };
+        let from = match may_go(true) {
+            none if none.is_empty() => may_go(false),
+            settled => settled,
         };
         if let Some(goes) = from.get(draw(from.len(), t)) {
             self.part(*goes, room, t);
@@ -151,7 +160,7 @@ impl Engine {
 
     fn drop_full(&mut self, id: ConnId, t: &mut Turn<'_>) {
         if let Some(conn) = self.conns.get_mut(&id) {
-            conn.verdict = super::dial::Verdict::Full;
+            conn.verdict = super::conn::Verdict::Full;
         }
         self.drop_conn(id, Some(Bye::Full), "links enough in every room", t);
     }

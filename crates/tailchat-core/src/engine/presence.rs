@@ -57,8 +57,8 @@ pub(super) struct Beings {
 
 impl Room {
     /// We said that we are here, by this beat.
-    pub(super) fn said_here(&mut self, beat: u64) {
-        self.beings.ours = self.beings.ours.max(beat);
+    pub(super) fn said_here(&mut self, beat: u64, t: &Turn<'_>) {
+        self.beings.ours = believed(self.beings.ours, t).max(beat);
     }
 
     fn lasts_s(&self) -> u16 {
@@ -121,8 +121,17 @@ impl Room {
 }
 
 fn is_possible(said: &Presence, t: &Turn<'_>) -> bool {
+    believed(said.beat, t) == said.beat
+}
+
+/// A beat of ours, if anybody whose clock is right takes it; from before ours was put right nobody does.
+fn believed(beat: u64, t: &Turn<'_>) -> u64 {
     let wall = u64::try_from(t.now.wall_ms).unwrap_or(0);
-    said.beat <= wall.saturating_add(BEAT_AHEAD_MAX_MS)
+    if beat > wall.saturating_add(BEAT_AHEAD_MAX_MS) {
+        0
+    } else {
+        beat
+    }
 }
 
 impl Engine {
@@ -134,9 +143,16 @@ impl Engine {
 
     /// Our beat at this moment: the clock, or more if that stood still or went back.
     pub(super) fn beat(&mut self, t: &Turn<'_>) -> u64 {
-        let wall = u64::try_from(t.now.wall_ms).unwrap_or(0);
-        self.our_beat = wall.max(self.our_beat.saturating_add(1));
+        self.our_beat = self
+            .last_beat(t)
+            .max(believed(self.our_beat, t).saturating_add(1));
         self.our_beat
+    }
+
+    /// The clock, or what we said last if that is more.
+    pub(super) fn last_beat(&self, t: &Turn<'_>) -> u64 {
+        let wall = u64::try_from(t.now.wall_ms).unwrap_or(0);
+        wall.max(believed(self.our_beat, t))
     }
 
     fn linked_devices(&self, room: RoomId) -> BTreeSet<DeviceId> {
@@ -190,7 +206,7 @@ impl Engine {
             lasts_s: state.lasts_s(),
             sign,
         };
-        state.said_here(beat);
+        state.said_here(beat, t);
         state.beings.announce_at = t.now.uptime + jittered(state.announce_every(), t);
         self.pass_on(room, None, &[said], t);
     }
@@ -303,10 +319,10 @@ impl Engine {
                 if state.hear_sign(said, linked.contains(&said.device), t) {
                     news.push(*said);
                 }
-            } else if said.beat >= state.beings.ours && is_possible(said, t) {
+            } else if said.beat >= believed(state.beings.ours, t) && is_possible(said, t) {
                 // Who says that we are gone is told otherwise. Who says that it is us may be a copy: two that told each
                 // other otherwise would never end.
-                state.said_here(said.beat);
+                state.said_here(said.beat, t);
                 self.our_beat = self.our_beat.max(said.beat);
                 disputed |= matches!(said.sign, Sign::Lost | Sign::Gone);
             }

@@ -66,6 +66,9 @@ impl Engine {
             return self.drop_conn(id, Some(Bye::Protocol), "it asked for a second preview", t);
         }
         let lines = usize::from(lines).min(PREVIEW_LINES_MAX);
+        if self.reads_much(room) {
+            return self.answer_preview(id, room, Vec::new(), lines, t);
+        }
         let load = self.next_load(LoadFor::Preview {
             conn: id,
             room,

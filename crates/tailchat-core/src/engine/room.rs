@@ -50,6 +50,8 @@ pub(super) struct Room {
     pub(super) failing: Option<(Duration, String)>,
     /// Whom we asked for what we lack, and when.
     pub(super) asking: Option<(ConnId, Duration)>,
+    /// Until when peers that were never asked are asked after those that have answered.
+    pub(super) cautious_until: Duration,
     /// Which link sends us each actor's changes, and by how many links they come that way.
     pub(super) routes: BTreeMap<ActorId, Route>,
     /// By how many links each actor's newest change came, whichever way.

@@ -105,13 +105,14 @@ impl Engine {
     #[must_use]
     pub fn room_status(&self, id: RoomId) -> Option<RoomStatus> {
         let room = self.rooms.get(&id)?;
-        // A peer that came again is there once, also while the connection of before does not know that it is dead.
+        // A peer that came again is there once, also while nobody knows whether the connection of before is dead.
         let again = |of: ConnId, conn: &Conn| {
             let mut later = self.live(id).filter(|(other, _)| *other > of);
-            later.any(|(other, _)| {
-                let other = self.conns.get(&other);
-                other.is_some_and(|other| other.instance() == conn.instance())
-            })
+            conn.owes_a_sign()
+                && later.any(|(other, _)| {
+                    let other = self.conns.get(&other);
+                    other.is_some_and(|other| other.instance() == conn.instance())
+                })
         };
         let conns = self.conns.iter().filter(|(of, conn)| !again(**of, conn));
         let links = conns.filter_map(|(_, conn)| Some((conn, conn.links.get(&id)?)));

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::link::{Link, raise};
 use super::room::Room;
-use super::{Arrival, ArrivedChange, ConnId, Effect, Engine, Turn};
+use super::{Arrival, ArrivedChange, ConnId, Effect, Engine, LoadFor, Turn};
 use crate::ids::{DeviceId, RoomId};
-use crate::limits::{ACTORS_MAX, BLOCK_CHANGES_LEN, PENDING_LEN_MAX, STEPS_SENT_MAX};
+use crate::limits::{ACTORS_MAX, BLOCK_CHANGES_LEN, PENDING_LEN_MAX, STALLED_TIME, STEPS_SENT_MAX};
 use crate::state::{Change, Refusal, Row, Vetted};
 use crate::wire::{Bye, Claim, Pushed, RoomFrame, Told};
 
@@ -214,13 +214,15 @@ impl Engine {
             let others = self.conns.iter().filter(|(other, _)| **other != id);
             let others: Vec<_> = others.filter_map(|(_, conn)| conn.links.get(&room)).collect();
             state.forget_routes(id, &others);
-            if state.asking.is_some_and(|(asked, _)| asked == id) {
-                state.asking = None;
+            if state.asking.take_if(|(asked, _)| *asked == id).is_some() {
+                state.cautious_until = t.now.uptime + STALLED_TIME;
             }
             state.forget_fork_search(id);
             t.emit(Effect::Heard { room });
         }
-        self.loads.retain(|_, load| !load.is_for(id, room));
+        // Who comes back at once has no more read than who stays.
+        let asked = self.loads.values_mut().filter(|load| load.is_for(id, room));
+        asked.for_each(|load| *load = LoadFor::Nobody { room });
         self.lose_preview(id, room, t);
         if let Some(device) = device {
             self.lost_device(room, device, t);
@@ -262,7 +264,12 @@ impl Room {
 
     /// Whether nobody is being asked for changes, and there is room for them.
     pub(super) fn may_ask(&self) -> bool {
-        self.asking.is_none() && self.failing.is_none() && self.pending_len <= PENDING_LEN_MAX
+        self.asking.is_none() && self.has_place()
+    }
+
+    /// Whether the disk takes more.
+    pub(super) fn has_place(&self) -> bool {
+        self.failing.is_none() && self.pending_len <= PENDING_LEN_MAX
     }
 
     pub(super) fn take_in(&mut self, changes: Vec<Change>, via: DeviceId, t: &Turn<'_>) {

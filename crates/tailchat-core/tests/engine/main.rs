@@ -5,6 +5,7 @@ mod again;
 mod catch_up;
 mod forks;
 mod greet;
+mod hostile;
 mod knowing;
 mod merge;
 mod preview;

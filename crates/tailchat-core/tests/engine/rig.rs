@@ -42,6 +42,8 @@ pub(crate) struct Peer {
     pub(crate) uptime: Duration,
     /// What peers asked of the past.
     pub(crate) loads: Vec<Vec<SeqRange>>,
+    /// Whether the past is never told.
+    pub(crate) forgetful: bool,
     /// Previews that were to be shown.
     pub(crate) previewed: Vec<Vec<PreviewLine>>,
     /// What came of what was brought.
@@ -70,6 +72,7 @@ impl Peer {
             rng: ChaCha8Rng::from_seed([n; 32]),
             uptime: Duration::from_secs(1),
             loads: Vec::new(),
+            forgetful: false,
             previewed: Vec::new(),
             merged: Vec::new(),
             remembered: Vec::new(),
@@ -142,6 +145,9 @@ impl Peer {
             }
             Effect::Load { load, wanted, .. } => {
                 self.loads.push(wanted.clone());
+                if self.forgetful {
+                    return None;
+                }
                 return Some(Event::Loaded {
                     load,
                     block: self.past(&wanted),
@@ -320,6 +326,8 @@ pub(crate) fn part(one: &mut Peer, other: &mut Peer, conn: ConnId) {
 /// A member of [`ROOM`] whose frames are made by hand, on a connection that it dialled.
 pub(crate) struct Scripted {
     conn: ConnId,
+    session: Session,
+    slot: u16,
     keys: (FrameKey, FrameKey),
     key: GreetKey,
 }
@@ -346,6 +354,11 @@ impl Scripted {
 
     fn prove_as(peer: &mut Peer, conn: ConnId, n: u8) -> Self {
         peer.connect(conn, Role::Listener);
+        Self::begin(peer, conn, n)
+    }
+
+    /// Shows that it knows the room, on a connection that stands.
+    pub(crate) fn begin(peer: &mut Peer, conn: ConnId, n: u8) -> Self {
         let hello = Hello {
             magic: MAGIC,
             version: PROTOCOL_VERSION,
@@ -356,20 +369,38 @@ impl Scripted {
             panic!("no Hello")
         };
         let session = Session::new(&hello, &theirs);
+        let hello = encode_conn(&ConnFrame::Hello(hello));
+        peer.feed(Event::Received { conn, frame: hello });
+        Self::offer(peer, conn, session, 3)
+    }
+
+    /// Offers the room with four tags, of which the last counts.
+    fn offer(peer: &mut Peer, conn: ConnId, session: Session, slot: u16) -> Self {
         let tag = session.tag(ROOM, Role::Dialler);
-        for frame in [ConnFrame::Hello(hello), ConnFrame::Offer(vec![tag; 4])] {
-            let frame = encode_conn(&frame);
-            peer.feed(Event::Received { conn, frame });
-        }
-        // Of a tag offered twice the last slot counts; the peer's only room is its first.
+        let frame = encode_conn(&ConnFrame::Offer(vec![tag; 4]));
+        peer.feed(Event::Received { conn, frame });
+        // The peer's only room is its first.
         let slots = Slots {
-            dialler: 3,
+            dialler: slot,
             listener: 0,
         };
         let (ours, theirs) = (Role::Dialler, Role::Listener);
         let keys = (session.key(ROOM, ours, slots), session.key(ROOM, theirs, slots));
         let key = session.greet_key(ROOM, ours, slots);
-        Self { conn, keys, key }
+        Self {
+            conn,
+            session,
+            slot,
+            keys,
+            key,
+        }
+    }
+
+    /// Leaves the room and is back at once.
+    pub(crate) fn come_again(&mut self, peer: &mut Peer) {
+        self.say(peer, &RoomFrame::Leave);
+        *self = Self::offer(peer, self.conn, self.session, self.slot + 4);
+        self.greet(peer, "by hand", |_| {});
     }
 
     /// Greets as one that holds nothing, after something was altered.
@@ -394,14 +425,14 @@ impl Scripted {
             clock_ms: peer.now().wall_ms,
         };
         let room = RoomGreet {
-            slot: 3,
+            slot: self.slot,
             held,
             proof: self.key.proof(held, settled, &speaker),
         };
         Greet {
             speaker,
             rooms: vec![room],
-            settled: if settled { vec![3] } else { Vec::new() },
+            settled: if settled { vec![self.slot] } else { Vec::new() },
         }
     }
 
@@ -414,7 +445,7 @@ impl Scripted {
     }
 
     pub(crate) fn say(&mut self, peer: &mut Peer, frame: &RoomFrame) {
-        let frame = encode_room(3, &mut self.keys.0, frame);
+        let frame = encode_room(self.slot, &mut self.keys.0, frame);
         peer.feed(Event::Received {
             conn: self.conn,
             frame,

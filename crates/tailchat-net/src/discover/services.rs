@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::interfaces::Interfaces;
-use crate::limits::{MDNS_ADDRS_MAX, MDNS_SERVICES_MAX};
+use crate::limits::{MDNS_ADDRS_MAX, MDNS_FOUND_MAX, MDNS_SERVICES_MAX};
 
 /// Services by their full names.
 #[derive(Debug, Default)]
@@ -45,8 +45,13 @@ impl Services {
         self.any_left_out
     }
 
+    /// The addresses of all, as many as are listened to: the first of each before the second of any.
     pub(super) fn addrs(&self) -> BTreeSet<String> {
-        self.known.values().flatten().cloned().collect()
+        let ranks = (0..MDNS_ADDRS_MAX).flat_map(|rank| {
+            let ranked = self.known.values().map(move |of| of.iter().nth(rank));
+            ranked.flatten()
+        });
+        ranks.take(MDNS_FOUND_MAX).cloned().collect()
     }
 }
 
@@ -143,6 +148,23 @@ mod tests {
         }
         assert_eq!(services.addrs().len(), MDNS_SERVICES_MAX);
         assert!(services.resolved("7", set(&["moved"])), "who is known may move");
+    }
+
+    #[test]
+    fn of_very_many_addresses_each_service_keeps_its_first() {
+        let mut services = Services::default();
+        for n in 0..MDNS_SERVICES_MAX - 1 {
+            let many: Vec<_> = (0..MDNS_ADDRS_MAX).map(|k| format!("10.0.0.1:{n}{k}")).collect();
+            let many: Vec<_> = many.iter().map(String::as_str).collect();
+            services.resolved(&format!("{n}"), set(&many));
+        }
+        services.resolved("ana", set(&["10.0.0.2:24242"]));
+        let addrs = services.addrs();
+        assert!(
+            addrs.len() <= MDNS_FOUND_MAX && addrs.contains("10.0.0.2:24242"),
+            "{}",
+            addrs.len()
+        );
     }
 
     #[test]
