@@ -14,6 +14,7 @@ mod ci;
 mod converge;
 mod corpus;
 mod fuzz;
+mod kills;
 mod lan;
 mod peers;
 mod pty;
@@ -50,6 +51,8 @@ enum Chore {
     Fuzz(fuzz::Args),
     /// Put real peers on networks of their own, cut these and heal them, and measure how soon peers meet
     Lan(lan::Args),
+    /// Kill real peers while they write to each other, and see that nothing acknowledged is lost
+    Kills(kills::Args),
     /// Measure what the documents claim, and write docs/BENCHMARKS.md
     Bench(bench::Args),
     /// Draw the README's pictures from the real program, or check that they still hold
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Chore::Converge(args) => converge::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Lan(args) => lan::run(&args),
+        Chore::Kills(args) => kills::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Screenshots(args) => screenshots::run(&args),
     };

@@ -142,6 +142,11 @@ impl Peer {
         Ok(())
     }
 
+    /// The process, for somebody else to end, while the peer is used on.
+    pub(crate) fn take_process(&mut self) -> Result<Child> {
+        self.serving.take().context("the peer does not run")
+    }
+
     /// The process's number, while it serves.
     pub(crate) fn pid(&self) -> Option<u32> {
         self.serving.as_ref().map(Child::id)
