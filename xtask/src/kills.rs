@@ -83,7 +83,7 @@ fn meet(peers: &[Peer]) -> Result<String> {
     let room = rooms.first().and_then(|room| room["room"].as_str());
     let room = room.context("no room was made")?.to_owned();
     for peer in others {
-        peer.run(&["join", &room, "--wait", "0"])?;
+        peer.run(&["join", &room])?;
     }
     for peer in peers {
         for other in peers.iter().filter(|other| other.listening != peer.listening) {
