@@ -41,7 +41,7 @@ enum Work {
     ReadmeTest,
 }
 
-/// Cheap checks first; one release build serves the last five.
+/// Cheap checks first; one release build serves the last seven.
 const STEPS: &[Step] = &[
     Step {
         name: "format",
@@ -121,6 +121,13 @@ const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "any bytes",
+        work: Work::Cargo {
+            env: &[],
+            args: &["xtask", "fuzz", "--inputs", "20000"],
+        },
+    },
+    Step {
         name: "demo",
         work: Work::Cargo {
             env: &[],
@@ -132,6 +139,13 @@ const STEPS: &[Step] = &[
         work: Work::Cargo {
             env: &[],
             args: &["xtask", "converge", "--peers", "3", "--kill"],
+        },
+    },
+    Step {
+        name: "kills",
+        work: Work::Cargo {
+            env: &[],
+            args: &["xtask", "kills", "--rounds", "10"],
         },
     },
     Step {
