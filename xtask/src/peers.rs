@@ -26,7 +26,8 @@ pub(crate) fn build() -> Result<PathBuf> {
             "--release",
             "--locked",
             "--quiet",
-            "--package",
+            // By this and not by its package, since `cargo run` chooses so, too, and other features are another build.
+            "--bin",
             "tailchat",
             "--message-format=json-render-diagnostics",
         ])
