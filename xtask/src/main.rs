@@ -13,6 +13,7 @@ mod bench;
 mod ci;
 mod converge;
 mod corpus;
+mod cuts;
 mod fuzz;
 mod kills;
 mod lan;
@@ -53,6 +54,8 @@ enum Chore {
     Lan(lan::Args),
     /// Kill real peers while they write to each other, and see that nothing acknowledged is lost
     Kills(kills::Args),
+    /// Cut the power of real file systems while a real peer writes, and see that nothing acknowledged is lost
+    Cuts(cuts::Args),
     /// Measure what the documents claim, and write docs/BENCHMARKS.md
     Bench(bench::Args),
     /// Draw the README's pictures from the real program, or check that they still hold
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Lan(args) => lan::run(&args),
         Chore::Kills(args) => kills::run(&args),
+        Chore::Cuts(args) => cuts::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Screenshots(args) => screenshots::run(&args),
     };

@@ -1,0 +1,195 @@
+//! `cargo xtask cuts`: a real peer on a real file system that loses its power at any moment. What was acknowledged must
+//! be there when the file system is mounted again.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{RngCore, SeedableRng};
+
+use crate::peers::{self, Peer};
+
+/// Bytes of an image: the least in which xfs can be made.
+const IMAGE_LEN: u64 = 320 << 20;
+/// Messages that are under way at a time.
+const WRITERS: usize = 2;
+
+/// Options of `cargo xtask cuts`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// File systems
+    #[arg(default_values = ["ext4", "xfs"], value_parser = ["ext4", "xfs"])]
+    on: Vec<String>,
+    /// How many cuts on each
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rounds: u32,
+    /// When the power goes follows from it
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Fail where no file system can be made, instead of leaving it out
+    #[arg(long)]
+    must: bool,
+}
+
+/// An image with a file system, mounted; its power can be cut. Unmounted when dropped.
+struct Disk {
+    image: PathBuf,
+    mounted: PathBuf,
+}
+
+fn ran(program: &str, args: &[&str]) -> Result<()> {
+    let ran = Command::new(program).args(args).output();
+    let ran = ran.with_context(|| format!("{program} cannot be run"))?;
+    let said = String::from_utf8_lossy(&ran.stderr).trim().to_owned();
+    ensure!(
+        ran.status.success(),
+        "`{program} {}` failed: {said}",
+        args.join(" ")
+    );
+    Ok(())
+}
+
+fn shown(path: &Path) -> Result<&str> {
+    path.to_str().context("a temporary folder has a readable name")
+}
+
+impl Disk {
+    fn make(on: &str, scratch: &Path) -> Result<Self> {
+        let disk = Self {
+            image: scratch.join(format!("{on}.img")),
+            mounted: scratch.join(on),
+        };
+        std::fs::create_dir(&disk.mounted)?;
+        std::fs::File::create(&disk.image)?.set_len(IMAGE_LEN)?;
+        ran(&format!("mkfs.{on}"), &["-q", shown(&disk.image)?])?;
+        disk.mount()?;
+        Ok(disk)
+    }
+
+    fn mount(&self) -> Result<()> {
+        ran(
+            "mount",
+            &["-o", "loop", shown(&self.image)?, shown(&self.mounted)?],
+        )
+    }
+
+    fn unmount(&self) -> Result<()> {
+        ran("umount", &[shown(&self.mounted)?])
+    }
+
+    /// From now on nothing reaches the image that has not reached it, not even the file system's journal.
+    fn cut_power(&self) -> Result<()> {
+        ran("xfs_io", &["-F", "-x", "-c", "shutdown", shown(&self.mounted)?])
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // It may not be mounted.
+        let _ = self.unmount();
+    }
+}
+
+/// Cuts the power so many times on each file system.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    for on in &args.on {
+        let disk = match Disk::make(on, scratch.path()) {
+            Ok(disk) => disk,
+            Err(why) => {
+                ensure!(!args.must, "{on} cannot be made here: {why:#}");
+                println!("cuts: {on}: left out, since it cannot be made here: {why:#}");
+                continue;
+            }
+        };
+        on_one(on, &disk, args)?;
+    }
+    Ok(())
+}
+
+fn on_one(on: &str, disk: &Disk, args: &Args) -> Result<()> {
+    let program = peers::build()?;
+    let began = Instant::now();
+    let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
+    let mut acknowledged = BTreeSet::new();
+    let mut room = None;
+    for round in 0..args.rounds {
+        let mut peer = Peer::start(&program, disk.mounted.join("data"))?;
+        let room = match &room {
+            Some(room) => room,
+            None => room.insert(new_room(&peer)?),
+        };
+        let after = Duration::from_millis(5 + rng.next_u64() % 120);
+        acknowledged.extend(write_until(disk, &peer, room, round, after)?);
+        peer.kill()?;
+        disk.unmount()?;
+        disk.mount()?;
+        compare(&peer, room, &acknowledged)
+            .with_context(|| format!("{on}, round {round} of seed {}", args.seed))?;
+    }
+    println!(
+        "cuts: {on}: {} cuts, {} messages acknowledged, none lost, in {:.0} s",
+        args.rounds,
+        acknowledged.len(),
+        began.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+fn new_room(peer: &Peer) -> Result<String> {
+    let rooms = peer.json(&["new", "cuts"])?;
+    let room = rooms.first().and_then(|room| room["room"].as_str());
+    Ok(room.context("no room was made")?.to_owned())
+}
+
+/// Writes until the power goes, after some time; what was acknowledged.
+fn write_until(disk: &Disk, peer: &Peer, room: &str, round: u32, after: Duration) -> Result<Vec<String>> {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let over = &over;
+                scope.spawn(move || {
+                    let texts = (0..).map(|n| format!("{round}-{writer}-{n}"));
+                    let written = texts.take_while(|text| {
+                        !over.load(Ordering::Relaxed) && peer.run(&["send", room, text]).is_ok()
+                    });
+                    written.collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        thread::sleep(after);
+        let cut = disk.cut_power();
+        // Whoever was acknowledged before this was told before the cut was over.
+        over.store(true, Ordering::Relaxed);
+        let mut acknowledged = Vec::new();
+        for writer in writers {
+            match writer.join() {
+                Ok(some) => acknowledged.extend(some),
+                Err(_) => bail!("a writer ended"),
+            }
+        }
+        cut.map(|()| acknowledged)
+    })
+}
+
+/// Everything that was acknowledged is there, and nothing is damaged.
+fn compare(peer: &Peer, room: &str, acknowledged: &BTreeSet<String>) -> Result<()> {
+    let mut there = BTreeSet::new();
+    for line in peer.json(&["log", room])? {
+        let text = line["text"]
+            .as_str()
+            .context("a message says nothing")?
+            .to_owned();
+        ensure!(there.insert(text), "a message is there twice: {line}");
+    }
+    let lost: Vec<_> = acknowledged.difference(&there).collect();
+    ensure!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    peer.run(&["check", room]).context("the room is damaged")?;
+    Ok(())
+}
