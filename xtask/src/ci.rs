@@ -41,7 +41,7 @@ enum Work {
     ReadmeTest,
 }
 
-/// Cheap checks first; one release build serves the last seven.
+/// Cheap checks first; one release build serves the last eight.
 const STEPS: &[Step] = &[
     Step {
         name: "format",
@@ -146,6 +146,13 @@ const STEPS: &[Step] = &[
         work: Work::Cargo {
             env: &[],
             args: &["xtask", "kills", "--rounds", "10"],
+        },
+    },
+    Step {
+        name: "power cuts",
+        work: Work::Cargo {
+            env: &[],
+            args: &["xtask", "cuts", "--rounds", "5"],
         },
     },
     Step {

@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// Fail where no file system can be made, instead of leaving it out
     #[arg(long)]
     must: bool,
+    /// We are where mounts are nobody else's
+    #[arg(long, hide = true)]
+    inside: bool,
 }
 
 /// An image with a file system, mounted; its power can be cut. Unmounted when dropped.
@@ -66,6 +69,8 @@ impl Disk {
         };
         std::fs::create_dir(&disk.mounted)?;
         std::fs::File::create(&disk.image)?.set_len(IMAGE_LEN)?;
+        // What can cut the power has to be there, too.
+        ran("xfs_io", &["-V"])?;
         ran(&format!("mkfs.{on}"), &["-q", shown(&disk.image)?])?;
         disk.mount()?;
         Ok(disk)
@@ -95,8 +100,30 @@ impl Drop for Disk {
     }
 }
 
-/// Cuts the power so many times on each file system.
+/// Cuts the power so many times on each file system; where mounts are nobody else's, so that none is left of a run that is
+/// killed.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.inside {
+        return cut(args);
+    }
+    let mut inside = Command::new("unshare");
+    inside.arg("--mount").arg(std::env::current_exe()?);
+    inside.args(["cuts", "--inside", "--rounds", &args.rounds.to_string()]);
+    inside.args(["--seed", &args.seed.to_string()]);
+    if args.must {
+        inside.arg("--must");
+    }
+    if let Err(why) = ran("unshare", &["--mount", "true"]) {
+        ensure!(!args.must, "nothing can be mounted here: {why:#}");
+        println!("cuts: left out, since nothing can be mounted here: {why:#}");
+        return Ok(());
+    }
+    let status = inside.args(&args.on).status().context("unshare cannot be run")?;
+    ensure!(status.success(), "`cargo xtask cuts` ended with {status}");
+    Ok(())
+}
+
+fn cut(args: &Args) -> Result<()> {
     let scratch = tempfile::tempdir()?;
     for on in &args.on {
         let disk = match Disk::make(on, scratch.path()) {
@@ -117,7 +144,7 @@ fn on_one(on: &str, disk: &Disk, args: &Args) -> Result<()> {
     let began = Instant::now();
     let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
     let mut acknowledged = BTreeSet::new();
-    let mut room = None;
+    let (mut room, mut meanwhile) = (None, (0, 0));
     for round in 0..args.rounds {
         let mut peer = Peer::start(&program, disk.mounted.join("data"))?;
         let room = match &room {
@@ -125,17 +152,27 @@ fn on_one(on: &str, disk: &Disk, args: &Args) -> Result<()> {
             None => room.insert(new_room(&peer)?),
         };
         let after = Duration::from_millis(5 + rng.next_u64() % 120);
-        acknowledged.extend(write_until(disk, &peer, room, round, after)?);
+        let written = write_until(disk, &peer, room, round, after)?;
+        acknowledged.extend(written.before);
         peer.kill()?;
         disk.unmount()?;
         disk.mount()?;
-        compare(&peer, room, &acknowledged)
+        let there = compare(&peer, room, &acknowledged)
             .with_context(|| format!("{on}, round {round} of seed {}", args.seed))?;
+        meanwhile.0 += written.meanwhile.len();
+        meanwhile.1 += written
+            .meanwhile
+            .iter()
+            .filter(|text| !there.contains(*text))
+            .count();
     }
     println!(
-        "cuts: {on}: {} cuts, {} messages acknowledged, none lost, in {:.0} s",
+        "cuts: {on}: {} cuts, {} messages acknowledged before, none lost; {} while the power went, {} of them not there; \
+         in {:.0} s",
         args.rounds,
         acknowledged.len(),
+        meanwhile.0,
+        meanwhile.1,
         began.elapsed().as_secs_f64()
     );
     Ok(())
@@ -147,39 +184,57 @@ fn new_room(peer: &Peer) -> Result<String> {
     Ok(room.context("no room was made")?.to_owned())
 }
 
-/// Writes until the power goes, after some time; what was acknowledged.
-fn write_until(disk: &Disk, peer: &Peer, room: &str, round: u32, after: Duration) -> Result<Vec<String>> {
-    let over = AtomicBool::new(false);
+/// What was acknowledged in a round.
+#[derive(Default)]
+struct Acknowledged {
+    /// Before the power began to go.
+    before: Vec<String>,
+    /// While it went. A machine without power would have said nothing: the system may report a sync that its own cut has
+    /// just made void.
+    meanwhile: Vec<String>,
+}
+
+/// Writes until the power goes, after some time.
+fn write_until(disk: &Disk, peer: &Peer, room: &str, round: u32, after: Duration) -> Result<Acknowledged> {
+    let goes = AtomicBool::new(false);
     thread::scope(|scope| {
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
-                let over = &over;
+                let goes = &goes;
                 scope.spawn(move || {
-                    let texts = (0..).map(|n| format!("{round}-{writer}-{n}"));
-                    let written = texts.take_while(|text| {
-                        !over.load(Ordering::Relaxed) && peer.run(&["send", room, text]).is_ok()
-                    });
-                    written.collect::<Vec<_>>()
+                    let mut acknowledged = Acknowledged::default();
+                    for text in (0..).map(|n| format!("{round}-{writer}-{n}")) {
+                        let saved = peer.run(&["send", room, &text]).is_ok();
+                        match (saved, goes.load(Ordering::SeqCst)) {
+                            (true, false) => acknowledged.before.push(text),
+                            (true, true) => acknowledged.meanwhile.push(text),
+                            (false, _) => {}
+                        }
+                        if !saved || goes.load(Ordering::SeqCst) {
+                            break;
+                        }
+                    }
+                    acknowledged
                 })
             })
             .collect();
         thread::sleep(after);
+        goes.store(true, Ordering::SeqCst);
         let cut = disk.cut_power();
-        // Whoever was acknowledged before this was told before the cut was over.
-        over.store(true, Ordering::Relaxed);
-        let mut acknowledged = Vec::new();
+        let mut acknowledged = Acknowledged::default();
         for writer in writers {
-            match writer.join() {
-                Ok(some) => acknowledged.extend(some),
-                Err(_) => bail!("a writer ended"),
-            }
+            let Ok(some) = writer.join() else {
+                bail!("a writer ended")
+            };
+            acknowledged.before.extend(some.before);
+            acknowledged.meanwhile.extend(some.meanwhile);
         }
         cut.map(|()| acknowledged)
     })
 }
 
-/// Everything that was acknowledged is there, and nothing is damaged.
-fn compare(peer: &Peer, room: &str, acknowledged: &BTreeSet<String>) -> Result<()> {
+/// Everything that was acknowledged is there, and nothing is damaged; what is there.
+fn compare(peer: &Peer, room: &str, acknowledged: &BTreeSet<String>) -> Result<BTreeSet<String>> {
     let mut there = BTreeSet::new();
     for line in peer.json(&["log", room])? {
         let text = line["text"]
@@ -191,5 +246,5 @@ fn compare(peer: &Peer, room: &str, acknowledged: &BTreeSet<String>) -> Result<(
     let lost: Vec<_> = acknowledged.difference(&there).collect();
     ensure!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     peer.run(&["check", room]).context("the room is damaged")?;
-    Ok(())
+    Ok(there)
 }
