@@ -52,15 +52,7 @@ impl Host {
         };
         let opened = Opened::default();
         host.feed(Event::RoomOpened { room: ROOM, opened });
-        let draft = Draft {
-            body: text("hello"),
-            stamp: None,
-        };
-        host.feed(Event::Posted {
-            room: ROOM,
-            ticket: Ticket(1),
-            drafts: vec![draft],
-        });
+        host.post("hello");
         host.feed(Event::Connected {
             conn: CONN,
             role: Role::Listener,
@@ -111,6 +103,18 @@ impl Host {
         }
     }
 
+    fn post(&mut self, what: &str) {
+        let draft = Draft {
+            body: text(what),
+            stamp: None,
+        };
+        self.feed(Event::Posted {
+            room: ROOM,
+            ticket: Ticket(0),
+            drafts: vec![draft],
+        });
+    }
+
     fn receive(&mut self, frame: Vec<u8>) {
         self.feed(Event::Received { conn: CONN, frame });
     }
@@ -125,15 +129,7 @@ impl Host {
     /// Whatever was sent, the peer goes on: it takes what its user writes.
     fn goes_on(&mut self) {
         let before = self.messages();
-        let draft = Draft {
-            body: text("still here"),
-            stamp: None,
-        };
-        self.feed(Event::Posted {
-            room: ROOM,
-            ticket: Ticket(2),
-            drafts: vec![draft],
-        });
+        self.post("still here");
         self.pass(2);
         assert!(self.messages() > before, "a post was not taken");
     }
