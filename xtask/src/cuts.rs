@@ -100,20 +100,22 @@ impl Drop for Disk {
     }
 }
 
-/// Cuts the power so many times on each file system; where mounts are nobody else's, so that none is left of a run that is
-/// killed.
+/// Mounts and processes of our own: when the first process inside ends, all others do, and with them the mounts.
+const UNSHARE: [&str; 5] = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+
+/// Cuts the power so many times on each file system, where nothing is left of a run that is killed.
 pub(crate) fn run(args: &Args) -> Result<()> {
     if args.inside {
         return cut(args);
     }
     let mut inside = Command::new("unshare");
-    inside.arg("--mount").arg(std::env::current_exe()?);
+    inside.args(UNSHARE).arg(std::env::current_exe()?);
     inside.args(["cuts", "--inside", "--rounds", &args.rounds.to_string()]);
     inside.args(["--seed", &args.seed.to_string()]);
     if args.must {
         inside.arg("--must");
     }
-    if let Err(why) = ran("unshare", &["--mount", "true"]) {
+    if let Err(why) = ran("unshare", &[UNSHARE.as_slice(), &["true"]].concat()) {
         ensure!(!args.must, "nothing can be mounted here: {why:#}");
         println!("cuts: left out, since nothing can be mounted here: {why:#}");
         return Ok(());
