@@ -316,8 +316,11 @@ mod tests {
                 "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked",
                 "cargo run --release -q -p xtask -- sim --seeds 200",
                 "cargo run --release -q -p xtask -- swarm --peers 300 --messages 20",
+                "cargo xtask fuzz --inputs 20000",
                 "cargo run --release -- demo",
                 "cargo xtask converge --peers 3 --kill",
+                "cargo xtask kills --rounds 10",
+                "cargo xtask cuts --rounds 5",
                 "cargo xtask lan",
                 "cargo xtask screenshots --check",
             ]
