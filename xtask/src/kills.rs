@@ -119,11 +119,14 @@ fn one(peers: &mut [Peer], room: &str, round: u32, rng: &mut ChaCha8Rng) -> Resu
         over.store(true, Ordering::Relaxed);
         let mut written = Written::default();
         for writer in writers {
-            let some = writer.join().unwrap_or_default();
+            let Ok(some) = writer.join() else {
+                bail!("a writer ended")
+            };
             written.acknowledged.extend(some.acknowledged);
             written.unknown.extend(some.unknown);
         }
-        ended.map(|_| written)
+        ended?;
+        Ok(written)
     })?;
     thread::sleep(pause);
     peers.get_mut(victim).context("no such peer")?.serve()?;
