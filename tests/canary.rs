@@ -132,8 +132,9 @@ fn a_rooms_id_is_told_to_nobody_by_the_way() {
         let arguments = fs::read(format!("/proc/{}/cmdline", running.child.id())).unwrap_or_default();
         assert!(!betrays(&arguments, &forms), "in {who}'s arguments");
     }
-    // A panic says where it was, and so does a node that stops.
-    drop((anns, bobs));
+    for running in [anns, bobs] {
+        assert_eq!(running.stop("TERM"), 0);
+    }
     for machine in [&ann, &bob] {
         let said = fs::read(machine.path("said")).expect("what was said");
         assert!(said.len() > 100, "nothing was logged: the test sees nothing");

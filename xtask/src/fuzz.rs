@@ -1,5 +1,6 @@
 //! `cargo xtask fuzz`: any bytes, by each way by which bytes come from elsewhere. Knows no target and no input.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::thread;
 use std::time::Instant;
 
@@ -75,10 +76,9 @@ fn keep(target: &Target, finding: &Finding) -> Result<tailchat_fuzz::Figures> {
         .join("crates/tailchat-fuzz/found")
         .join(target.name);
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let sum = finding.input.iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-        (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
-    });
-    let file = folder.join(format!("{sum:016x}"));
+    let mut sum = DefaultHasher::new();
+    finding.input.hash(&mut sum);
+    let file = folder.join(format!("{:016x}", sum.finish()));
     std::fs::write(&file, &finding.input).with_context(|| format!("cannot write {}", file.display()))?;
     bail!(
         "{}: {}\n    the input is {}; `cargo test -p tailchat-fuzz` repeats it",

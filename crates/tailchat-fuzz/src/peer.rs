@@ -229,16 +229,20 @@ pub(crate) fn frame_seeds() -> Vec<Vec<u8>> {
     conn.chain(room_frames().iter().map(encoded)).collect()
 }
 
-fn conn_frames() -> Vec<ConnFrame> {
-    let speaker = Speaker {
-        device: DeviceId([7; 16]),
+/// Who says all that is said.
+fn speaker() -> Speaker {
+    Speaker {
+        device: DeviceId([66; 16]),
         name: "eve".into(),
-        listen_port: 24242,
-        program: "0.1.0".into(),
+        listen_port: 7,
+        program: "by hand".into(),
         clock_ms: EPOCH_MS,
-    };
+    }
+}
+
+fn conn_frames() -> Vec<ConnFrame> {
     let greet = Greet {
-        speaker,
+        speaker: speaker(),
         rooms: vec![RoomGreet {
             slot: 0,
             held: [6; 8],
@@ -410,13 +414,7 @@ impl Member {
 }
 
 fn greeting(key: &GreetKey) -> Greet {
-    let speaker = Speaker {
-        device: DeviceId([66; 16]),
-        name: "eve".into(),
-        listen_port: 7,
-        program: "by hand".into(),
-        clock_ms: EPOCH_MS,
-    };
+    let speaker = speaker();
     let held = [6; 8];
     let room = RoomGreet {
         slot: 3,

@@ -229,17 +229,13 @@ impl Engine {
             let Some(now) = state.routes.get(actor).filter(|route| route.by != id) else {
                 continue;
             };
-            let stops = match *steps < now.steps {
-                true => state.route(
-                    *actor,
-                    Route {
-                        by: id,
-                        steps: *steps,
-                    },
-                ),
-                false => Some(id),
+            let nearer = *steps < now.steps;
+            let came = Route {
+                by: id,
+                steps: *steps,
             };
-            prunes.entry(stops.unwrap_or(id)).or_default().push(*actor);
+            let before = nearer.then(|| state.route(*actor, came)).flatten();
+            prunes.entry(before.unwrap_or(id)).or_default().push(*actor);
         }
         for (actor, steps) in new {
             state.came.insert(*actor, *steps);
