@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rig::{Machine, Ran, finish};
-use running::serve;
+use running::{Running, serve};
 
 /// ann with two rooms; five messages in the first.
 fn ann() -> Machine {
@@ -97,6 +97,30 @@ fn a_room_that_cannot_be_opened_is_told_of_and_keeps_no_other_from_it() {
             assert_eq!(std::fs::read(&tail).ok(), harmed, "nothing was changed");
         }
     }
+}
+
+#[test]
+fn a_room_that_could_not_be_opened_is_open_once_it_can_be() {
+    let ann = ann();
+    let tail = tail_of(&ann, true);
+    let aside = ann.path("aside");
+    std::fs::rename(&tail, &aside).expect("renamed");
+    let serving = Running::start(&mut ann.command(&["serve", "--json", "--no-discovery"]));
+    serving.line();
+    said(&ann.run(&["send", "kitchen", "lost?"]), 5, "no readable log");
+    std::fs::rename(&aside, &tail).expect("renamed");
+    let began = Instant::now();
+    while ann.run(&["send", "kitchen", "here again"]).code != 0 {
+        assert!(began.elapsed() < Duration::from_secs(20), "it is not opened");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let texts = texts(&ann);
+    assert_eq!(
+        (texts.len(), texts.last().map(String::as_str)),
+        (6, Some("here again"))
+    );
+    assert!(!ann.run(&["doctor"]).out.contains("could not be opened"));
+    assert_eq!(serving.stop("TERM"), 0);
 }
 
 #[test]

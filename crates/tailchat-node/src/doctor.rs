@@ -88,7 +88,7 @@ impl Node {
     }
 
     fn in_rooms(&self) -> Vec<FindingItem> {
-        let closed = self.closed.iter().map(|why| {
+        let closed = self.closed.values().map(|why| {
             let what = "a room could not be opened";
             FindingItem::wrong(Area::Rooms, what)
                 .since(why)

@@ -1,7 +1,8 @@
 //! The data folder of a running node: opened once, then owned by a task of its own, since its writes may
 //! block. Knows names of facts; decides nothing.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use tailchat_core::engine::{Identity, Remembered};
 use tailchat_core::ids::{DeviceId, RoomId};
@@ -16,9 +17,8 @@ use crate::control::{Code, Failure};
 use crate::finding;
 use crate::identity::{self, Known, KnownLink};
 use crate::indexing::{self, IndexHandle, Told};
-use crate::journal::JournalError;
 use crate::node::Done;
-use crate::opening::{self, Begun, Later, Loaded};
+use crate::opening::{self, Begun, Later, Loaded, Unread};
 use crate::session::SessionId;
 
 /// Work for the folder that may wait. One more is refused: `Remember` comes again, a command is told.
@@ -38,8 +38,8 @@ pub(crate) struct Start {
     pub(crate) index: IndexHandle,
     pub(crate) told: mpsc::Receiver<Told>,
     pub(crate) addresses: Vec<Remembered>,
-    /// Why rooms that are here are not open.
-    pub(crate) closed: Vec<String>,
+    /// Why rooms that are here are not open, by folder.
+    pub(crate) closed: BTreeMap<PathBuf, String>,
     /// What else a person should know of.
     pub(crate) warnings: Vec<String>,
 }
@@ -78,6 +78,11 @@ enum Work {
     },
     ReadRoom {
         later: Later,
+        device: DeviceId,
+        done: mpsc::Sender<Done>,
+    },
+    ReadAgain {
+        dir: PathBuf,
         device: DeviceId,
         done: mpsc::Sender<Done>,
     },
@@ -123,14 +128,10 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
     let index = indexing::start(folder.path(), identity.device)
         .map_err(|err| Failure::new(Code::Failed, format!("the index cannot be opened: {err}")))?;
     warnings.extend(index.warning);
-    let (mut rooms, mut later, mut closed) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut rooms, mut later, mut closed) = (Vec::new(), Vec::new(), BTreeMap::new());
     for dir in folder.room_dirs().map_err(damaged)? {
         let mark = opening::mark_of(clean.as_ref(), &dir);
-        match opening::read_log(&folder, &dir)
-            .map(|replay| opening::begin(&folder, &dir, replay, &index.handle))
-        {
-            Ok(Begun::Foreign(why)) => closed.push(why),
-            Ok(Begun::Left) => {}
+        match opening::begin(&folder, &dir, &index.handle) {
             Ok(Begun::Long) => later.push(Later { dir, mark }),
             Ok(Begun::Short(begun)) => {
                 let (replay, known) = *begun;
@@ -142,11 +143,9 @@ pub(crate) fn open(path: &Path, name: Option<&str>, default_name: &str) -> Resul
                     None => later.push(Later { dir, mark }),
                 }
             }
+            Err(Unread::Left) => {}
             // One damaged room never keeps the others from opening.
-            Err(err @ JournalError::Store(StoreError::NoLog { .. })) => {
-                closed.push(format!("{err}, or remove the folder"));
-            }
-            Err(err) => closed.push(err.to_string()),
+            Err(err) => drop(closed.insert(dir, err.to_string())),
         }
     }
     Ok(Start {
@@ -255,6 +254,11 @@ impl FolderHandle {
         });
     }
 
+    /// Reads a room again that could not be opened; [`Done::RoomReady`] follows. Whether it could be asked for.
+    pub(crate) fn read_again(&self, dir: PathBuf, device: DeviceId, done: mpsc::Sender<Done>) -> bool {
+        self.work.try_send(Work::ReadAgain { dir, device, done }).is_ok()
+    }
+
     /// Waits for a room that is being closed, and deletes it if it is to be forgotten; [`Done::RoomLeft`] follows.
     pub(crate) fn leave_room(
         &self,
@@ -338,17 +342,18 @@ fn carry_out(folder: &mut Folder, index: &IndexHandle, work: Work) -> Option<(mp
             done,
         } => {
             let dir = room_dir(room);
-            let result = opening::open_room(folder, index, room, device)
-                .map(Box::new)
-                .map_err(|err| err.to_string());
+            let result = opening::open_room(folder, index, room, device).map(Box::new);
             Some((done, Done::RoomReady { dir, session, result }))
         }
         Work::ReadRoom { later, device, done } => {
             let Later { dir, mark } = later;
             let session = None;
-            let result = opening::read_room(folder, &dir, index, mark.as_ref(), device)
-                .map(Box::new)
-                .map_err(|err| err.to_string());
+            let result = opening::read_room(folder, &dir, index, mark.as_ref(), device).map(Box::new);
+            Some((done, Done::RoomReady { dir, session, result }))
+        }
+        Work::ReadAgain { dir, device, done } => {
+            let session = None;
+            let result = opening::read_again(folder, &dir, index, device).map(Box::new);
             Some((done, Done::RoomReady { dir, session, result }))
         }
         Work::RemoveRoom { room, session, done } => {

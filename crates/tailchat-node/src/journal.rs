@@ -70,6 +70,12 @@ impl<D: Disk> Journal<D> {
         Ok(Replay::new(Self { log }, found))
     }
 
+    /// Whether the disk failed so that nothing more is written until the log is opened again.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.log.poisoned().is_some()
+    }
+
     /// Which room.
     #[must_use]
     pub fn room(&self) -> RoomId {

@@ -25,6 +25,7 @@ mod linking;
 mod membership;
 pub mod merge;
 mod node;
+mod open_rooms;
 mod opening;
 mod paging;
 mod posting;

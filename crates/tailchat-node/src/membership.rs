@@ -1,5 +1,7 @@
 //! Coming into rooms and leaving them, and the name that is shown there. Owns no state but the sessions.
 
+use std::path::PathBuf;
+
 use tailchat_core::engine::{Draft, Event, Identity};
 use tailchat_core::entry::{Body, Profile};
 use tailchat_core::ids::RoomId;
@@ -10,7 +12,7 @@ use crate::control::{Code, Describing, Failure, Item, Request, Wait};
 use crate::identity::{Known, KnownLink};
 use crate::invite::{self, Invite};
 use crate::node::{Done, Node, random};
-use crate::opening::Loaded;
+use crate::opening::{Loaded, Unread};
 use crate::requests::busy;
 use crate::session::{AfterDisk, AfterPost, Deadline, Pending, SessionId};
 
@@ -100,7 +102,7 @@ impl Node {
         match done {
             Done::RoomReady { dir, session, result } => {
                 self.moving.remove(&dir);
-                self.room_read(session, result);
+                self.room_read(dir, session, result);
                 self.begin_waiting();
             }
             Done::RoomLeft { dir, session, result } => {
@@ -116,7 +118,10 @@ impl Node {
         }
     }
 
-    fn room_read(&mut self, session: Option<SessionId>, result: Result<Box<Loaded>, String>) {
+    fn room_read(&mut self, dir: PathBuf, session: Option<SessionId>, result: Result<Box<Loaded>, Unread>) {
+        if matches!(result, Ok(_) | Err(Unread::Left)) {
+            self.closed.remove(&dir);
+        }
         match (session, result) {
             // What it was read into was lost before it could be closed with the others.
             (session, Ok(loaded)) if loaded.life < self.life => {
@@ -131,18 +136,10 @@ impl Node {
                     self.room_ready(session, room);
                 }
             }
-            (Some(session), Err(why)) => self.fail(session, Code::Failed, why),
-            (None, Err(why)) => self.closed.push(why),
+            (Some(session), Err(why)) => self.fail(session, Code::Failed, why.to_string()),
+            (None, Err(Unread::Left)) => {}
+            (None, Err(why)) => drop(self.closed.insert(dir, why.to_string())),
         }
-    }
-
-    /// Closes a room, if it is open, and has it read anew.
-    pub(crate) fn reopen_room(&mut self, room: RoomId, session: Option<SessionId>) {
-        let at_rest = self.close_room(room);
-        self.moving.insert(room_dir(room));
-        let device = self.engine.identity().device;
-        self.folder
-            .reopen_room(room, device, session, at_rest, self.done.clone());
     }
 
     pub(crate) fn room_ready(&mut self, id: SessionId, room: RoomId) {

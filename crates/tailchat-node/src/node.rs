@@ -19,7 +19,7 @@ use tailchat_core::timeline::Told::{Amendment, Line, News};
 use tailchat_core::timeline::told_by;
 use tailchat_index::Position;
 use tailchat_net::{Net, NetEvent};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::facts::RoomFacts;
@@ -28,9 +28,9 @@ use crate::folder::{FolderHandle, Start};
 use crate::heard::Hearing;
 use crate::identity::{Known, KnownLink};
 use crate::indexing::{AskedIndex, BACKLOG_MAX, IndexHandle, Life, Question, Told};
-use crate::opening::{Later, Loaded};
+use crate::opening::{Loaded, Unread};
 use crate::preview::Previewed;
-use crate::room::{self, Job, Outcome};
+use crate::room::{Job, Outcome};
 use crate::session::{Ask, Session, SessionId};
 use crate::unread::{Counted, ReaderOf};
 
@@ -51,11 +51,13 @@ pub(crate) struct OpenRoom {
     pub(crate) counted: Counted,
     pub(crate) hearing: Hearing,
     /// Where the log ends with what was shown last.
-    end: Position,
+    pub(crate) end: Position,
     /// The newest page as a peer tells it, while most of the room is missing.
     pub(crate) preview: Vec<Previewed>,
     /// Whether a write failed since the room was opened: then its actor must not be continued.
-    failed: bool,
+    pub(crate) failed: bool,
+    /// Since when nothing is written any more, because the disk failed.
+    pub(crate) read_only_since: Option<Instant>,
 }
 
 /// A folder's work that is done.
@@ -64,7 +66,7 @@ pub(crate) enum Done {
     RoomReady {
         dir: PathBuf,
         session: Option<SessionId>,
-        result: Result<Box<Loaded>, String>,
+        result: Result<Box<Loaded>, Unread>,
     },
     /// A room that was left is at rest; its folder was removed if that was asked for.
     RoomLeft {
@@ -96,8 +98,10 @@ pub(crate) struct Node {
     pub(crate) dialled_by: Option<String>,
     /// What the ways in which addresses are found give now.
     pub(crate) sources: Sources,
-    /// Why rooms that are in the folder are not open.
-    pub(crate) closed: Vec<String>,
+    /// Why rooms that are in the folder are not open, by the folder of each.
+    pub(crate) closed: BTreeMap<PathBuf, String>,
+    /// When these were tried last.
+    pub(crate) closed_tried: Instant,
     /// What else was found when the folder was opened.
     pub(crate) warnings: Vec<String>,
     pub(crate) next_ticket: u64,
@@ -122,7 +126,7 @@ pub(crate) struct Node {
     /// Outcomes of writes that wait for the index.
     held: VecDeque<(RoomId, Outcome)>,
     net: Option<Net>,
-    outcomes: mpsc::Sender<(RoomId, Outcome)>,
+    pub(crate) outcomes: mpsc::Sender<(RoomId, Outcome)>,
     started: Instant,
 }
 
@@ -159,6 +163,7 @@ impl Node {
             dialled_by: None,
             sources: Sources::new(),
             closed: start.closed,
+            closed_tried: Instant::now(),
             warnings: start.warnings,
             next_ticket: 0,
             tickets: BTreeMap::new(),
@@ -226,6 +231,7 @@ impl Node {
         self.feed(Event::Ticked);
         self.tick_disks();
         self.tick_facts();
+        self.tick_unopened();
         if self.unkept && self.backlog == 0 {
             self.unkept = !self.index.keep();
         }
@@ -406,20 +412,6 @@ impl Node {
         }
     }
 
-    /// All rooms are read again for a new index, each on its own; meanwhile they are closed.
-    fn index_lost(&mut self, why: &str) {
-        tracing::warn!("the index is built again: {why}");
-        let rooms: Vec<_> = self.rooms.keys().copied().collect();
-        rooms.into_iter().for_each(|room| self.reopen_room(room, None));
-    }
-
-    /// Has a room read that the index does not know yet.
-    fn read_room(&mut self, later: Later) {
-        self.moving.insert(later.dir.clone());
-        self.folder
-            .read_room(later, self.engine.identity().device, self.done.clone());
-    }
-
     fn take_outcome(&mut self, room: RoomId, outcome: Outcome) {
         let mut set_size = |bytes| {
             if let Some(open) = self.rooms.get_mut(&room) {
@@ -431,6 +423,7 @@ impl Node {
                 batch,
                 result: Ok(end),
                 disk_bytes,
+                read_only: _,
             } => {
                 set_size(disk_bytes);
                 if let Some(open) = self.rooms.get_mut(&room) {
@@ -442,11 +435,16 @@ impl Node {
                 batch,
                 result: Err(why),
                 disk_bytes,
+                read_only,
             } => {
                 set_size(disk_bytes);
                 tracing::error!("{why}");
                 if let Some(open) = self.rooms.get_mut(&room) {
                     open.failed = true;
+                    if read_only && open.read_only_since.is_none() {
+                        open.read_only_since = Some(Instant::now());
+                        open.findings.push(why.clone());
+                    }
                 }
                 self.feed(Event::AppendFailed { room, batch, why });
             }
@@ -503,70 +501,6 @@ impl Node {
         if linked {
             self.links_heard(room);
         }
-    }
-
-    /// Opens a room that was loaded.
-    pub(crate) fn open_room(&mut self, loaded: Loaded) {
-        let Loaded {
-            journal,
-            opened,
-            roster,
-            findings,
-            life: _,
-        } = loaded;
-        let id = journal.room();
-        for finding in &findings {
-            tracing::warn!("room {}: {finding}", id.alias());
-        }
-        let bytes = journal.disk_bytes();
-        let facts = RoomFacts::decode(journal.facts());
-        let jobs = match room::start(journal, self.outcomes.clone()) {
-            Ok(jobs) => jobs,
-            Err(err) => return tracing::error!("room {} cannot be opened: {err}", id.alias()),
-        };
-        let disk_bytes = bytes.tails + bytes.blocks;
-        self.rooms.insert(
-            id,
-            OpenRoom {
-                roster,
-                findings,
-                disk_bytes,
-                jobs,
-                facts,
-                unkept_since: None,
-                counted: Counted::unknown(),
-                hearing: Hearing::default(),
-                preview: Vec::new(),
-                end: Position {
-                    stretch: 0,
-                    changes: 0,
-                },
-                failed: false,
-            },
-        );
-        self.feed(Event::RoomOpened { room: id, opened });
-        self.recall_disks(id);
-        self.lines_changed(id);
-        self.links_heard(id);
-    }
-
-    /// Closes a room and gives what tells when its disk is at rest.
-    pub(crate) fn close_room(&mut self, id: RoomId) -> oneshot::Receiver<()> {
-        self.keep_disks(id);
-        self.feed(Event::RoomClosed { room: id });
-        self.room_changed(id);
-        if self
-            .rooms
-            .get(&id)
-            .is_some_and(|open| open.unkept_since.is_some())
-        {
-            self.keep_facts(id, None);
-        }
-        let (sender, at_rest) = oneshot::channel();
-        if let Some(open) = self.rooms.remove(&id) {
-            let _ = open.jobs.try_send(Job::Close { done: sender });
-        }
-        at_rest
     }
 }
 

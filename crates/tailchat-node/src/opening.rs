@@ -45,38 +45,35 @@ pub(crate) struct Later {
 
 /// A log at the beginning of its reading.
 pub(crate) enum Begun {
-    /// The room was left.
-    Left,
-    /// What stands there is not this room's, for this reason.
-    Foreign(String),
     /// The index knows little of it, and there is much.
     Long,
     /// There is not much to read beyond what the index knows.
     Short(Box<(Replay<RealDisk>, Known)>),
 }
 
-pub(crate) fn read_log(folder: &Folder, dir: &Path) -> Result<Replay<RealDisk>, JournalError> {
+fn read_log(folder: &Folder, dir: &Path) -> Result<Replay<RealDisk>, JournalError> {
     Journal::open(folder.disk(), dir, random())
 }
 
-pub(crate) fn begin(folder: &Folder, dir: &Path, mut replay: Replay<RealDisk>, index: &IndexHandle) -> Begun {
+/// Begins to read what is in a folder, if it is a room of ours.
+pub(crate) fn begin(folder: &Folder, dir: &Path, index: &IndexHandle) -> Result<Begun, Unread> {
+    let mut replay = read_log(folder, dir)?;
     if RoomFacts::decode(replay.facts()).left {
-        return Begun::Left;
+        return Err(Unread::Left);
     }
     let room = replay.room();
     if dir != room_dir(room) {
         // Otherwise what is done to this room would be done to another one's files.
-        return Begun::Foreign(format!(
-            "{} holds the files of another room; give it the name {}, which is that room's, or restore it",
-            folder.path().join(dir).display(),
-            room.alias()
-        ));
+        return Err(Unread::Foreign {
+            dir: folder.path().join(dir),
+            room,
+        });
     }
     let known = index.resume(&mut replay);
     if replay.is_long() {
-        return Begun::Long;
+        return Ok(Begun::Long);
     }
-    Begun::Short(Box::new((replay, known)))
+    Ok(Begun::Short(Box::new((replay, known))))
 }
 
 /// Why a room was not read.
@@ -85,6 +82,20 @@ pub(crate) enum Unread {
     /// Its log cannot be used.
     #[error(transparent)]
     Log(#[from] JournalError),
+    /// It was left, or its folder is gone.
+    #[error("the room was left")]
+    Left,
+    /// What stands there is another room's.
+    #[error(
+        "{} holds the files of another room; give it the name {}, which is that room's, or restore it",
+        dir.display(), room.alias()
+    )]
+    Foreign {
+        /// The room's folder.
+        dir: PathBuf,
+        /// Whose files it has.
+        room: RoomId,
+    },
     /// The index was lost again and again.
     #[error("{} cannot be indexed; start tailchat again", dir.display())]
     Index {
@@ -110,6 +121,20 @@ pub(crate) fn read_room(
     }
     let dir = folder.path().join(dir);
     Err(Unread::Index { dir })
+}
+
+/// Reads a room that could not be opened before.
+pub(crate) fn read_again(
+    folder: &Folder,
+    dir: &Path,
+    index: &IndexHandle,
+    device: DeviceId,
+) -> Result<Loaded, Unread> {
+    if !folder.path().join(dir).is_dir() {
+        return Err(Unread::Left);
+    }
+    begin(folder, dir, index)?;
+    read_room(folder, dir, index, None, device)
 }
 
 /// Reads what the index does not know, and opens the room; nothing if the index was lost meanwhile.

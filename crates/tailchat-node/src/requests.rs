@@ -228,7 +228,7 @@ impl Node {
             name: self.engine.identity().name.clone(),
             listening: self.listening.iter().map(ToString::to_string).collect(),
             serving: self.serving,
-            closed: self.closed.clone(),
+            closed: self.closed.values().cloned().collect(),
             warnings: self.warnings.clone(),
             reachable: match self.listening.is_empty() {
                 true => Vec::new(),

@@ -88,9 +88,10 @@ impl Node {
         if self.closed.is_empty() {
             return no_room(which);
         }
+        let why: Vec<_> = self.closed.values().map(String::as_str).collect();
         let why = format!(
             "there is no room {which} among those that could be opened; {}",
-            self.closed.join("; ")
+            why.join("; ")
         );
         Failure::new(Code::Damaged, why)
     }

@@ -73,6 +73,8 @@ pub(crate) enum Outcome {
         /// Where the log ends now.
         result: Result<Position, String>,
         disk_bytes: u64,
+        /// Whether nothing more is written until the room is opened again.
+        read_only: bool,
     },
     Loaded {
         load: Load,
@@ -203,6 +205,7 @@ impl Worker {
                     batch,
                     result,
                     disk_bytes: disk_bytes(journal),
+                    read_only: journal.is_read_only(),
                 };
                 return (Some(outcome), true);
             }

@@ -40,7 +40,7 @@ pub enum StoreError {
     /// The disk failed twice, or a failed write could not be taken back: the room takes nothing more.
     #[error(
         "{} is read-only now, because {why}; what was saved before can be read; \
-         check the disk, then start again",
+         check the disk; once it works the room takes messages again",
         path.display()
     )]
     Poisoned {
@@ -74,7 +74,7 @@ pub enum StoreError {
         why: Damage,
     },
     /// A folder of a room in which no file says which room it is.
-    #[error("{} holds no readable log; join the room again to fetch it from the others", path.display())]
+    #[error("{} holds no readable log; join the room again to fetch it from the others, or remove the folder", path.display())]
     NoLog {
         /// The folder.
         path: PathBuf,

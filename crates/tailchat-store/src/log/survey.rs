@@ -1,6 +1,7 @@
 //! What a room's folder holds, read without touching it: the first half of an opening, and most of a check.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tailchat_core::ids::RoomId;
@@ -30,6 +31,25 @@ pub(super) struct Survey {
     /// The highest number that a file has.
     pub(super) last_number: u64,
     pub(super) findings: Vec<Finding>,
+}
+
+/// The system's numbers for too many open files, of a process and of all, on every Unix.
+const TOO_MANY_OPEN: [i32; 2] = [24, 23];
+
+/// Whether a file was not read because of the system's state or its owner, and not because its bytes are lost: to go on
+/// without them would be to say that they are.
+fn is_of_the_system(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::OutOfMemory
+    ) || number_of(cause).is_some_and(|number| TOO_MANY_OPEN.contains(&number))
+}
+
+/// The system's number for an error, also of one that names the path.
+fn number_of(cause: &io::Error) -> Option<i32> {
+    let inner = cause.get_ref().and_then(|named| named.source());
+    let plain = inner.and_then(|inner| inner.downcast_ref::<io::Error>());
+    plain.unwrap_or(cause).raw_os_error()
 }
 
 /// A survey while it is made.
@@ -116,7 +136,7 @@ impl<D: Disk> Surveyor<'_, D> {
     fn block_room(&self, number: StretchNumber) -> Result<Option<RoomId>, StoreError> {
         let path = block_path(self.dir, number);
         let len = usize::try_from(self.length(&path)).unwrap_or(usize::MAX);
-        let Ok(bytes) = self.disk.read_at(&path, 0, len.min(HEAD_LEN)) else {
+        let Some(bytes) = self.read(&path, |disk| disk.read_at(&path, 0, len.min(HEAD_LEN)))? else {
             return Ok(None);
         };
         match FileHead::decode(FileKind::Block, &bytes) {
@@ -129,7 +149,7 @@ impl<D: Disk> Surveyor<'_, D> {
     fn tail(&mut self, number: StretchNumber) -> Result<(), StoreError> {
         self.survey.last_number = self.survey.last_number.max(number.0);
         let path = tail_path(self.dir, number);
-        let Ok(bytes) = self.disk.read(&path) else {
+        let Some(bytes) = self.read(&path, |disk| disk.read(&path))? else {
             return self.damaged(&path, 0..self.length(&path), Damage::Unreadable);
         };
         let content = Content::read(self.dir, &bytes);
@@ -165,8 +185,9 @@ impl<D: Disk> Surveyor<'_, D> {
             return Ok(false);
         }
         let path = block_path(self.dir, number);
-        let bytes = self.disk.read(&path).map_err(BlockFault::Io);
+        let bytes = self.read(&path, |disk| disk.read(&path))?;
         let found = bytes
+            .ok_or_else(|| BlockFault::Io(io::ErrorKind::Other.into()))
             .and_then(|bytes| Block::decode(&bytes))
             .and_then(|(_, head)| {
                 head.belongs(room.unwrap_or(head.head.room), number)?;
@@ -182,6 +203,23 @@ impl<D: Disk> Surveyor<'_, D> {
                 self.survey.findings.push(finding);
                 Ok(false)
             }
+        }
+    }
+
+    /// What is read of a file, or nothing if the disk has lost it.
+    fn read(
+        &self,
+        path: &Path,
+        read: impl Fn(&D) -> io::Result<Vec<u8>>,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        match read(self.disk).or_else(|_| read(self.disk)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(cause) if is_of_the_system(&cause) => Err(StoreError::Io {
+                path: self.disk.shown(path),
+                doing: "read a room's file",
+                cause,
+            }),
+            Err(_) => Ok(None),
         }
     }
 
@@ -256,5 +294,21 @@ impl<D: Disk> Surveyor<'_, D> {
         first.ok_or_else(|| StoreError::NoLog {
             path: self.disk.shown(self.dir),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_the_system_says_is_found_below_the_path() {
+        let plain = io::Error::from_raw_os_error(24);
+        assert!(is_of_the_system(&plain), "too many open files");
+        let lost = io::Error::from_raw_os_error(5);
+        assert!(!is_of_the_system(&lost), "the bytes cannot be read");
+        let named = fs_err::read("x".repeat(5000)).unwrap_err();
+        assert_eq!((named.raw_os_error(), number_of(&named)), (None, Some(36)));
     }
 }
