@@ -8,9 +8,11 @@
 mod rig;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
-use rig::Machine;
+use rig::{Machine, finish};
 
 fn kitchen() -> Machine {
     let ann = Machine::new("ann");
@@ -300,6 +302,79 @@ fn a_channels_log_is_counted_and_adds_nothing_the_second_time() {
 }
 
 #[test]
+fn whoever_stops_reading_ends_a_command_without_a_word() {
+    let ann = kitchen();
+    // More than a pipe holds.
+    let lines = "a line that is long enough for this\n".repeat(4_000);
+    ann.run_with(&["send", "kitchen", "--lines"], lines.as_bytes())
+        .ok();
+    for args in [
+        &["log", "kitchen"][..],
+        &["log", "kitchen", "--json"],
+        &["export", "kitchen", "--format", "jsonl"],
+    ] {
+        let mut child = ann.command(args).spawn().expect("the binary starts");
+        let mut out = child.stdout.take().expect("a pipe");
+        out.read_exact(&mut [0; 10]).expect("a beginning");
+        drop(out);
+        let ran = finish(child);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}");
+    }
+}
+
+#[test]
+fn nobody_else_may_look_whatever_the_mask_for_new_files_is() {
+    let ann = Machine::new("ann");
+    let under_no_mask = |args: &[&str]| {
+        let command = ann.command(args);
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", "umask 0; exec \"$0\" \"$@\""])
+            .arg(command.get_program())
+            .args(args)
+            .env_clear()
+            .envs(
+                command
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        shell
+    };
+    let run = |args: &[&str]| finish(under_no_mask(args).spawn().expect("a shell")).ok();
+    run(&["new", "kitchen"]);
+    let mut serving = under_no_mask(&["serve", "--json", "--no-discovery"])
+        .spawn()
+        .expect("a shell");
+    let mut line = String::new();
+    let out = serving.stdout.as_mut().expect("a pipe");
+    BufReader::new(out).read_line(&mut line).expect("it listens");
+    run(&["send", "kitchen", "hello"]);
+    run(&["peers", "add", "127.0.0.1:1"]);
+    let (mut left, mut seen) = (vec![ann.path("data"), ann.path("run")], Vec::new());
+    while let Some(path) = left.pop() {
+        let metadata = fs::symlink_metadata(&path).expect("it is there");
+        let mode = metadata.permissions().mode() & 0o777;
+        if metadata.is_dir() {
+            left.extend(
+                fs::read_dir(&path)
+                    .expect("a folder")
+                    .map(|entry| entry.expect("an entry").path()),
+            );
+        }
+        seen.push((mode & 0o077, path));
+    }
+    serving.kill().expect("it can be killed");
+    serving.wait().expect("it can be waited for");
+    // The folder that the socket's folder is made in is the system's; here nobody made it before.
+    let open: Vec<_> = seen.iter().filter(|(others, _)| *others != 0).collect();
+    assert!(open.is_empty(), "{open:?}");
+    assert!(seen.len() > 8, "{seen:?}");
+}
+
+#[test]
 fn what_was_exported_can_be_imported_elsewhere() {
     let ann = kitchen();
     ann.run_with(&["send", "kitchen", "--lines"], b"a\n/me b\n\"c\"\n")
@@ -403,7 +478,7 @@ fn status_of_somebody_alone_is_not_equal() {
     let status = &ran.json()[0];
     assert_eq!(status["peers"].as_array().map(Vec::len), Some(0));
     let waiting = ann.online(&["status", "--wait", "0.2"]).spawn();
-    let ran = rig::finish(waiting.expect("the binary starts"));
+    let ran = finish(waiting.expect("the binary starts"));
     assert_eq!(ran.code, 4, "{}", ran.err);
 }
 
@@ -453,7 +528,7 @@ fn a_reader_that_has_read_enough_is_no_failure() {
         .spawn()
         .expect("the binary starts");
     drop(child.stdout.take());
-    let ran = rig::finish(child);
+    let ran = finish(child);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
 }
 

@@ -32,6 +32,11 @@ enum Work {
         env: &'static [(&'static str, &'static str)],
         args: &'static [&'static str],
     },
+    /// A tool that judges and is not built here: where it is not installed it is left out.
+    Installed {
+        program: &'static str,
+        args: &'static [&'static str],
+    },
     /// `cargo xtask tidy`, in this process.
     Tidy,
     /// The JavaScript Automerge for the test that opens an exported document with it. Without Node there is no such
@@ -68,6 +73,20 @@ const STEPS: &[Step] = &[
     Step {
         name: "tidy",
         work: Work::Tidy,
+    },
+    Step {
+        name: "spelling",
+        work: Work::Installed {
+            program: "typos",
+            args: &[],
+        },
+    },
+    Step {
+        name: "licences and sources",
+        work: Work::Installed {
+            program: "cargo-deny",
+            args: &["--all-features", "check", "bans", "licenses", "sources"],
+        },
     },
     Step {
         name: "javascript automerge",
@@ -199,6 +218,7 @@ impl Work {
     fn run(&self) -> Result<()> {
         match self {
             Work::Cargo { env, args } => cargo(env, args),
+            Work::Installed { program, args } => installed(program, args),
             Work::Tidy => tidy::run(&tidy::Args::default()),
             Work::AutomergeJs => automerge_js(),
             Work::ReadmeTest => {
@@ -225,6 +245,7 @@ impl Work {
                 words.extend(args.iter().map(|arg| (*arg).to_owned()));
                 words.join(" ")
             }
+            Work::Installed { program, args } => [&[*program], *args].concat().join(" "),
             Work::Tidy => "cargo xtask tidy".to_owned(),
             Work::AutomergeJs => format!("npm {}", NPM.join(" ")),
             Work::ReadmeTest => README_TEST.to_owned(),
@@ -244,12 +265,30 @@ fn cargo(env: &[(&str, &str)], args: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn automerge_js() -> Result<()> {
-    let node = Command::new("node")
+fn is_installed(program: &str) -> bool {
+    let asked = Command::new(program)
         .arg("--version")
         .stdout(Stdio::null())
         .status();
-    if !node.is_ok_and(|status| status.success()) {
+    asked.is_ok_and(|status| status.success())
+}
+
+fn installed(program: &str, args: &[&str]) -> Result<()> {
+    if !is_installed(program) {
+        println!("ci: {program}: left out, since it is not installed here");
+        return Ok(());
+    }
+    let status = Command::new(program)
+        .args(args)
+        .current_dir(workspace::root()?)
+        .status()
+        .with_context(|| format!("{program} could not be started"))?;
+    ensure!(status.success(), "{program} ended with {status}");
+    Ok(())
+}
+
+fn automerge_js() -> Result<()> {
+    if !is_installed("node") {
         println!("ci: javascript automerge: left out, since there is no Node here");
         return Ok(());
     }
@@ -311,6 +350,8 @@ mod tests {
                 "cargo fmt --all --check",
                 "cargo clippy --workspace --all-targets --locked -- -D warnings",
                 "cargo xtask tidy",
+                "typos",
+                "cargo-deny --all-features check bans licenses sources",
                 "npm ci --prefix tests/automerge-js --ignore-scripts --no-audit --no-fund",
                 "cargo test",
                 "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked",
