@@ -175,6 +175,13 @@ const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "file calls that fail",
+        work: Work::Cargo {
+            env: &[],
+            args: &["xtask", "faults", "--every", "15"],
+        },
+    },
+    Step {
         name: "networks",
         work: Work::Cargo {
             env: &[],
@@ -362,6 +369,7 @@ mod tests {
                 "cargo xtask converge --peers 3 --kill",
                 "cargo xtask kills --rounds 10",
                 "cargo xtask cuts --rounds 5",
+                "cargo xtask faults --every 15",
                 "cargo xtask lan",
                 "cargo xtask screenshots --check",
             ]
