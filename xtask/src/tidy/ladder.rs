@@ -132,6 +132,11 @@ const LADDER: &[Rung] = &[
         ]),
     },
     Rung {
+        name: "tailchat-import",
+        rule: "import reads what other programs wrote: it knows lines, dates and core's limits, no file and no room",
+        may_know: MayKnow::Only(&["jiff", "serde", "serde_json", "tailchat-core", "thiserror"]),
+    },
+    Rung {
         name: "tailchat-sim",
         rule: "the simulation runs core and store from a seed: it knows no tokio, no real clock and no chance",
         may_know: MayKnow::Only(&["rand_chacha", "rand_core", "tailchat-core", "tailchat-store"]),
@@ -168,6 +173,7 @@ const LADDER: &[Rung] = &[
             "serde",
             "serde_json",
             "tailchat-core",
+            "tailchat-import",
             "tailchat-node",
             "tailchat-tui",
             "tokio",
@@ -307,6 +313,8 @@ mod tests {
             ("tailchat-node", "automerge"),
             ("tailchat-tui", "automerge"),
             ("tailchat-tui", "fs-err"),
+            ("tailchat-import", "fs-err"),
+            ("tailchat-import", "tailchat-node"),
             ("tailchat-sim", "tokio"),
             ("tailchat", "automerge"),
             ("tailchat", "tailchat-store"),
