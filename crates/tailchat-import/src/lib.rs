@@ -10,7 +10,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
-use tailchat_core::limits::{NAME_LEN_MAX, TEXT_LEN_MAX};
+use tailchat_core::limits::{NAME_LEN_MAX, ORDER_MAX, TEXT_LEN_MAX};
 
 pub use irc::Form;
 use irc::Log;
@@ -28,7 +28,7 @@ pub struct Counts {
     pub channel: u64,
     /// Lines without anything, or with a nick and nothing else, and messages that were deleted; left out.
     pub blank: u64,
-    /// Lines of another form; left out.
+    /// Lines of another form, or of a time that no room takes; left out.
     pub unparsable: u64,
     /// Lines that were not UTF-8 and were read as Windows-1252, the larger Latin-1.
     pub latin1: u64,
@@ -124,8 +124,7 @@ impl Reader {
             Source::Jsonl => jsonl(&line),
         };
         let said = match read {
-            // Before 1970 nobody chatted, and no room takes it.
-            Line::Said(said) if said.sent_at_ms >= 0 => said,
+            Line::Said(said) => said,
             Line::Channel => {
                 counts.channel += 1;
                 return None;
@@ -134,7 +133,7 @@ impl Reader {
                 counts.blank += 1;
                 return None;
             }
-            Line::Said(_) | Line::Unparsable => {
+            Line::Unparsable => {
                 counts.unparsable += 1;
                 return None;
             }
@@ -143,7 +142,16 @@ impl Reader {
     }
 
     fn message(&mut self, said: Said, counts: &mut Counts) -> Option<Message> {
+        // Before 1970 nobody chatted. Nor after what a room's order can say: such a time was written in another unit.
+        let Some(since_1970) = u64::try_from(said.sent_at_ms).ok().filter(|at| *at <= ORDER_MAX) else {
+            counts.unparsable += 1;
+            return None;
+        };
         let rank = self.ranks.entry(said.sent_at_ms).or_default();
+        if since_1970 + *rank > ORDER_MAX {
+            counts.unparsable += 1;
+            return None;
+        }
         let message = Message {
             sent_at_ms: said.sent_at_ms,
             rank: *rank,
@@ -314,6 +322,22 @@ mod tests {
         assert_eq!(read(Reader::jsonl(), &[line]).1.unparsable, 1);
         let (imports, counts) = read(day("1970-01-01.txt"), &[b"[00:00] <a> x"]);
         assert_eq!((imports.len(), counts.unparsable), (1, 0));
+    }
+
+    #[test]
+    fn a_time_that_no_room_takes_costs_its_line_and_not_the_file() {
+        let (imports, counts) = read(
+            Reader::jsonl(),
+            &[
+                br#"{"author":"ann","sent_at":1709284500123456789,"text":"in nanoseconds"}"#,
+                br#"{"author":"ann","sent_at":9007199254740992,"text":"the last moment"}"#,
+                br#"{"author":"ann","sent_at":9007199254740992,"text":"and one behind it"}"#,
+                br#"{"author":"ann","sent_at":1709284500123,"text":"in milliseconds"}"#,
+            ],
+        );
+        let said: Vec<_> = imports.iter().map(|message| &*message.text).collect();
+        assert_eq!(said, ["the last moment", "in milliseconds"]);
+        assert_eq!(counts.unparsable, 2);
     }
 
     #[test]
