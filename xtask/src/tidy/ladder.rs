@@ -153,8 +153,12 @@ const LADDER: &[Rung] = &[
             "rand_core",
             "serde",
             "tailchat-core",
+            "tailchat-import",
             "tailchat-node",
             "tailchat-store",
+            "tailchat-tui",
+            "unicode-segmentation",
+            "unicode-width",
         ]),
     },
     Rung {
