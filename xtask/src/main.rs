@@ -14,6 +14,7 @@ mod ci;
 mod converge;
 mod corpus;
 mod cuts;
+mod damage;
 mod fuzz;
 mod kills;
 mod lan;
@@ -56,6 +57,8 @@ enum Chore {
     Kills(kills::Args),
     /// Cut the power of real file systems while a real peer writes, and see that nothing acknowledged is lost
     Cuts(cuts::Args),
+    /// Flip each bit of a room and cut its files at each length, and see that a peer heals it
+    Damage(damage::Args),
     /// Measure what the documents claim, and write docs/BENCHMARKS.md
     Bench(bench::Args),
     /// Draw the README's pictures from the real program, or check that they still hold
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Chore::Lan(args) => lan::run(&args),
         Chore::Kills(args) => kills::run(&args),
         Chore::Cuts(args) => cuts::run(&args),
+        Chore::Damage(args) => damage::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Screenshots(args) => screenshots::run(&args),
     };
