@@ -5,7 +5,6 @@ mod args;
 mod commands;
 mod editor;
 mod export;
-mod import;
 mod print;
 mod qr;
 mod reach;

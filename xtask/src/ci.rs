@@ -46,7 +46,7 @@ enum Work {
     ReadmeTest,
 }
 
-/// Cheap checks first; one release build serves the last eight.
+/// Cheap checks first; one release build serves the last ten.
 const STEPS: &[Step] = &[
     Step {
         name: "format",
@@ -144,6 +144,13 @@ const STEPS: &[Step] = &[
         work: Work::Cargo {
             env: &[],
             args: &["xtask", "fuzz", "--inputs", "20000"],
+        },
+    },
+    Step {
+        name: "damage",
+        work: Work::Cargo {
+            env: &[],
+            args: &["xtask", "damage", "--every", "61"],
         },
     },
     Step {
@@ -365,6 +372,7 @@ mod tests {
                 "cargo run --release -q -p xtask -- sim --seeds 200",
                 "cargo run --release -q -p xtask -- swarm --peers 300 --messages 20",
                 "cargo xtask fuzz --inputs 20000",
+                "cargo xtask damage --every 61",
                 "cargo run --release -- demo",
                 "cargo xtask converge --peers 3 --kill",
                 "cargo xtask kills --rounds 10",

@@ -14,6 +14,7 @@ mod ci;
 mod converge;
 mod corpus;
 mod cuts;
+mod damage;
 mod faults;
 mod fuzz;
 mod kills;
@@ -59,6 +60,8 @@ enum Chore {
     Cuts(cuts::Args),
     /// Let each file call of a real peer fail in turn, and see that it refuses, loses nothing and goes on
     Faults(faults::Args),
+    /// Flip each bit of a room and cut its files at each length, and see that a peer heals it
+    Damage(damage::Args),
     /// Measure what the documents claim, and write docs/BENCHMARKS.md
     Bench(bench::Args),
     /// Draw the README's pictures from the real program, or check that they still hold
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Chore::Kills(args) => kills::run(&args),
         Chore::Cuts(args) => cuts::run(&args),
         Chore::Faults(args) => faults::run(&args),
+        Chore::Damage(args) => damage::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Screenshots(args) => screenshots::run(&args),
     };

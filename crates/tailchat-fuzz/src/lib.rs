@@ -7,7 +7,9 @@
 
 mod alter;
 mod chain;
+mod composer;
 mod disk;
+mod import;
 mod peer;
 mod run;
 mod text;
@@ -26,7 +28,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 11] = [
     Target {
         name: "frame",
         run: peer::frame,
@@ -71,5 +73,15 @@ pub const TARGETS: [Target; 9] = [
         name: "text",
         run: text::shown,
         seeds: text::shown_seeds,
+    },
+    Target {
+        name: "import",
+        run: import::import,
+        seeds: import::import_seeds,
+    },
+    Target {
+        name: "composer",
+        run: composer::composer,
+        seeds: composer::composer_seeds,
     },
 ];

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use tailchat_core::block::{Arrival, Block};
 use tailchat_core::change::Parts;
 use tailchat_core::ids::{DeviceId, RoomId};
-use tailchat_core::state::RoomState;
+use tailchat_core::state::{Change, RoomState};
 use tailchat_index::{Checkpoint, Position};
 use tailchat_store::change::{ChangeRecord, StretchNumber};
 use tailchat_store::disk::Disk;
@@ -96,25 +96,30 @@ impl<D: Disk> Replay<D> {
     }
 
     /// Leaves out what an index reflects. Returns false, and leaves out nothing, if the index reflects what this log
-    /// does not hold: then it is one of another past.
+    /// does not hold, or something else in its place: then it is one of another past.
     pub fn resume(&mut self, checkpoint: &Checkpoint) -> bool {
         let here: BTreeSet<u64> = self.left.iter().map(|stretch| stretch.number().0).collect();
         let lacks = |number: &u64| !here.contains(number);
         if checkpoint.stretches.keys().any(lacks) {
             return false;
         }
+        let last = checkpoint.stretches.keys().next_back().copied().unwrap_or(0);
         let known = |stretch: &Stretch| checkpoint.stretches.get(&stretch.number().0).copied();
         let ahead = |stretch: &Stretch| match (stretch, known(stretch)) {
             (Stretch::Tail(number, _, records), Some(known)) => {
-                (records.len() as u64) < known || self.damaged.contains(number)
+                (records.len() as u64) < known
+                    || self.damaged.contains(number)
+                    || self.went_on_otherwise(records, known, &checkpoint.state)
             }
             (Stretch::Block(number), Some(NEVER)) => self.journal.log.read_block(*number).is_ok(),
+            (Stretch::Block(number), Some(known)) if number.0 == last => {
+                self.was_sealed_otherwise(*number, known, &checkpoint.state)
+            }
             _ => false,
         };
         if self.left.iter().any(ahead) {
             return false;
         }
-        let last = checkpoint.stretches.keys().next_back().copied().unwrap_or(0);
         for mut stretch in std::mem::take(&mut self.left) {
             let known = checkpoint.stretches.get(&stretch.number().0);
             let reflected = match (&mut stretch, known) {
@@ -133,6 +138,36 @@ impl<D: Disk> Replay<D> {
         }
         self.chains = Chains::from(checkpoint.state.clone());
         true
+    }
+
+    /// Whether the last change that an index reflects of a tail is another one there: a log that was put back from a copy
+    /// and went on may be as long as the one that the index is of.
+    fn went_on_otherwise(&self, records: &[ChangeRecord], known: u64, state: &RoomState) -> bool {
+        let last = usize::try_from(known).ok().and_then(|known| known.checked_sub(1));
+        let decoded = last.and_then(|last| self.journal.decode(records.get(last)?).ok());
+        let Some((parts, hash)) = decoded else {
+            return false;
+        };
+        let tip = state.tip(parts.actor);
+        // One behind a gap is in no state either; the log is read anew for it until others follow.
+        parts.seq > tip.seq || parts.seq == tip.seq && hash != tip.hash
+    }
+
+    /// The same for the last stretch that an index reflects, where that was sealed since. Few openings read a block for it.
+    fn was_sealed_otherwise(&self, number: StretchNumber, known: u64, state: &RoomState) -> bool {
+        let stored = self.journal.log.read_block(number).ok();
+        let block = stored.and_then(|stored| Block::decode(&stored.shared).ok());
+        let Some(changes) = block.and_then(|block| block.changes().ok()) else {
+            return false;
+        };
+        let tip = |change: &Change| state.tip(change.parts.actor);
+        let reflected = changes
+            .iter()
+            .filter(|change| change.parts.seq <= tip(change).seq);
+        let mut others = changes
+            .iter()
+            .filter(|change| change.parts.seq == tip(change).seq);
+        (reflected.count() as u64) < known || others.any(|change| change.encoded.hash != tip(change).hash)
     }
 
     /// Changes of a block; as many as can be if it cannot be read.

@@ -391,7 +391,7 @@ impl World {
     }
 
     /// Begins to seal a tail; the block is put to use a little later.
-    fn seal(&mut self, no: PeerNo) -> Checked {
+    pub(crate) fn seal(&mut self, no: PeerNo) -> Checked {
         for room in self.open_rooms(no) {
             let life = self.peer(no).life;
             let Some(open) = self.peer(no).room(room).filter(|open| open.sealed.is_none()) else {

@@ -80,10 +80,11 @@ impl History {
     /// See [`HistoryError`].
     pub fn read<D: Disk>(log: &Log<D>, opened: &log::Opened) -> Result<Self, HistoryError> {
         let mut found = BTreeMap::<(ActorId, u64), Found>::new();
-        // What cannot be used counts as missing.
-        let usable = |number: &&_| log.block_info(**number).is_ok();
-        for number in opened.blocks.iter().filter(usable) {
-            let stored = log.read_block(*number)?;
+        for number in &opened.blocks {
+            // What cannot be read counts as missing.
+            let Ok(stored) = log.read_block(*number) else {
+                continue;
+            };
             let block = Block::decode(&stored.shared)?;
             let arrivals = block.decode_arrivals(&stored.local)?;
             for (change, arrival) in block.changes()?.into_iter().zip(arrivals) {

@@ -3,6 +3,7 @@
 //! step. Knows no real clock, disk, socket or chance: the same seed gives the same run.
 
 mod bundles;
+mod damage;
 mod dice;
 mod disk;
 mod ending;
@@ -26,6 +27,7 @@ use std::fmt;
 use std::ops::AddAssign;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use damage::{Damages, Healed};
 pub use plant::Plant;
 pub use swarm::{Spread, SwarmPlan, Swarmed, swarm};
 

@@ -94,6 +94,7 @@ pub(crate) struct Posted {
 }
 
 /// A line that its author was told is safe.
+#[derive(Clone)]
 pub(crate) struct Accepted {
     pub(crate) ticket: Ticket,
     pub(crate) peer: PeerNo,

@@ -135,6 +135,33 @@ impl SimDisk {
         self.machine().crash(&mut |unsynced| draw.keep(&unsynced));
     }
 
+    /// Disks after a power cut now, one for each way in which it may end: of names and lengths any subset is kept, of the
+    /// bytes of each write nothing, all, or a half in three ways. Of more than `most` ways, so many that are spread evenly.
+    #[must_use]
+    pub fn crashes(&self, most: u64) -> Vec<Self> {
+        let mut all: u64 = 1;
+        self.fork().crash_with(|unsynced| {
+            all = all.saturating_mul(crash::ways(&unsynced));
+            Keep::All
+        });
+        let step = usize::try_from(all.div_ceil(most.max(1))).unwrap_or(usize::MAX);
+        let crashed = |mut way: u64| {
+            let disk = self.fork();
+            disk.crash_with(|unsynced| {
+                let ways = crash::ways(&unsynced);
+                let keep = crash::kept(way % ways, &unsynced);
+                way /= ways;
+                keep
+            });
+            disk
+        };
+        // An odd step, so that what is first is not the same in all.
+        (0..all)
+            .step_by(step | usize::from(step > 1))
+            .map(crashed)
+            .collect()
+    }
+
     fn machine(&self) -> MutexGuard<'_, Machine> {
         // A test that panics while it holds the lock must not hide its own message behind a second one.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

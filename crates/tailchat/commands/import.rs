@@ -1,17 +1,17 @@
 //! `import`: finds the files, hands their messages over in batches, and tells what became of every line. Knows no
-//! format; those are in [`crate::import`].
+//! format; those are in `tailchat-import`.
 
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use fs_err as fs;
+use tailchat_import::lines::Lines;
+use tailchat_import::{Counts, Form, Message, Reader, date_of};
 use tailchat_node::client::Client;
 use tailchat_node::control::{Code, Failure, IMPORT_MAX, Import, Item, Request};
 
 use crate::args::{Everywhere, ImportArgs, ImportFormat};
-use crate::import::lines::Lines;
-use crate::import::{Counts, Form, Reader, date_of};
 use crate::print::{Output, counted};
 use crate::reach::{Online, config, gather_one, with_node};
 
@@ -135,28 +135,10 @@ fn open(path: &Path, format: ImportFormat) -> Result<(Lines<Box<dyn BufRead>>, R
         ImportFormat::Weechat => Form::Weechat,
         ImportFormat::Irssi => Form::Irssi,
         ImportFormat::Irc => {
-            told_form(&lines.first(), day.is_some()).map_err(|why| refused(why.to_owned()))?
+            Form::told(&lines.first(), day.is_some()).map_err(|why| refused(why.to_owned()))?
         }
     };
     Ok((lines, Reader::irc(form, day)))
-}
-
-/// The form of a log that begins with these lines, or why there is none.
-fn told_form(first: &[String], has_day: bool) -> Result<Form, &'static str> {
-    match Form::of(first) {
-        Some(form @ (Form::Weechat | Form::Irssi)) => Ok(form),
-        Some(Form::Channel) | None if has_day => Ok(Form::Channel),
-        Some(Form::Channel) => Err(
-            "a channel's log says the hour only, so its name has to begin with the date, YYYY-MM-DD; nothing of it was \
-             brought in",
-        ),
-        // A log in which nothing was written yet.
-        None if first.iter().all(|line| line.trim().is_empty()) => Ok(Form::Irssi),
-        None => Err(
-            "none of its first lines is one of an IRC log, and its name does not begin with a date; nothing of it was \
-             brought in",
-        ),
-    }
 }
 
 async fn read(
@@ -170,10 +152,20 @@ async fn read(
     let unreadable = || format!("{} cannot be read", path.display());
     while let Some(line) = lines.next().with_context(unreadable)? {
         if let Some(message) = reader.line(line, counts) {
-            batch.push(message, client, counts).await?;
+            batch.push(imported(message), client, counts).await?;
         }
     }
     Ok(())
+}
+
+fn imported(message: Message) -> Import {
+    Import {
+        sent_at_ms: message.sent_at_ms,
+        rank: message.rank,
+        nick: message.nick,
+        action: message.action,
+        text: message.text,
+    }
 }
 
 /// Messages that go together.

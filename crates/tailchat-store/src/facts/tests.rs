@@ -12,14 +12,17 @@ fn a_fact_is_replaced_as_a_whole_whatever_happens() {
         let disk = disk.fork();
         disk.fail(operation..u64::MAX, Fault::Off);
         let written = Facts::new(disk.clone()).write("me", b"new, and longer");
-        for seed in 0..20 {
+        let drawn = (0..20).map(|seed| {
             let crashed = disk.fork();
             crashed.crash(seed);
+            crashed
+        });
+        for (way, crashed) in disk.crashes(u64::MAX).into_iter().chain(drawn).enumerate() {
             let fact = Facts::new(crashed).read("me").unwrap().unwrap();
             let new = fact == b"new, and longer";
             assert!(
                 new || (fact == b"old" && written.is_err()),
-                "operation {operation}, seed {seed}"
+                "operation {operation}, way {way}"
             );
         }
         if written.is_ok() {

@@ -118,6 +118,29 @@ impl Folder {
     }
 }
 
+/// In how many ways a crash may leave it.
+pub(super) fn ways(unsynced: &Unsynced<'_>) -> u64 {
+    match unsynced {
+        Unsynced::Bytes { .. } => 5,
+        Unsynced::Length { .. } | Unsynced::Name { .. } => 2,
+    }
+}
+
+/// The way of that number.
+pub(super) fn kept(way: u64, unsynced: &Unsynced<'_>) -> Keep {
+    let half = match unsynced {
+        Unsynced::Bytes { len, .. } => len / 2,
+        Unsynced::Length { .. } | Unsynced::Name { .. } => 0,
+    };
+    match way {
+        0 => Keep::Nothing,
+        1 => Keep::All,
+        2 => Keep::First(half),
+        3 => Keep::FirstThenZeros(half),
+        _ => Keep::ZerosThenRest(half),
+    }
+}
+
 /// Lots drawn from a seed (splitmix64, <https://prng.di.unimi.it/splitmix64.c>): the store has no generator,
 /// and a test needs no better one.
 pub(super) struct Draw(pub(super) u64);

@@ -120,3 +120,18 @@ fn a_folder_moves_with_all_that_is_in_it() {
     disk.remove_dir(Path::new("e")).unwrap();
     assert_eq!(disk.list(Path::new("")).unwrap(), Vec::<String>::new());
 }
+
+#[test]
+fn a_power_cut_ends_in_every_way() {
+    let mut disk = SimDisk::new();
+    disk.create_dir(Path::new("dir")).unwrap();
+    disk.sync_dir(Path::new("")).unwrap();
+    for name in ["one", "two"] {
+        disk.create(&Path::new("dir").join(name)).unwrap();
+    }
+    disk.append(Path::new("dir/one"), b"four").unwrap();
+    let left: std::collections::BTreeSet<_> = disk.crashes(u64::MAX).iter().map(SimDisk::files).collect();
+    // The second file is there or not; the first is not there, or with nothing, all, and a half in three ways.
+    assert_eq!(left.len(), 2 * (1 + 5));
+    assert!(disk.crashes(5).len() <= 5);
+}

@@ -1,5 +1,7 @@
 //! Whole screens as text, in three sizes, with what is hard to show.
 
+mod any;
+
 use crate::event::Event;
 use crate::stage::{MadeUp, NOON_MS, Stage, message};
 use tailchat_node::control::{

@@ -73,7 +73,10 @@ proptest! {
     }
 }
 
-/// Runs some work with the power going at each of its operations, and crashes in several ways at each.
+/// Ways in which a crash ends that are tried at an operation; few operations have more.
+const WAYS_MAX: u64 = 600;
+
+/// Runs some work with the power going at each of its operations, and crashes in every way at each.
 fn at_every_operation(start: &Witness, work: impl Fn(&mut Witness)) {
     for operation in 0.. {
         let mut witness = start.fork();
@@ -81,9 +84,13 @@ fn at_every_operation(start: &Witness, work: impl Fn(&mut Witness)) {
         witness.disk.fail(operation..u64::MAX, Fault::Off);
         work(&mut witness);
         let finished = witness.disk.counts().all <= before + operation;
-        for seed in 0..12 {
-            let mut crashed = witness.fork();
+        let ways = (0..).zip(witness.crashes(WAYS_MAX));
+        let drawn = (0..12).map(|seed| {
+            let crashed = witness.fork();
             crashed.disk.crash(seed);
+            (seed, crashed)
+        });
+        for (seed, mut crashed) in ways.chain(drawn) {
             crashed.reopen();
             crashed.append(1, 10);
             crashed.seal();
@@ -112,6 +119,48 @@ fn starting_a_tail_survives_a_power_cut_at_every_operation() {
     witness.set_local();
     witness.append(1, LARGE);
     at_every_operation(&witness, |witness| witness.append(2, 10));
+}
+
+#[test]
+fn appending_and_local_facts_survive_a_power_cut_at_every_operation() {
+    let mut witness = Witness::new();
+    witness.set_local();
+    witness.append(2, 10);
+    at_every_operation(&witness, |witness| {
+        witness.append(3, 10);
+        witness.set_local();
+        witness.append(1, 10);
+    });
+}
+
+#[test]
+fn a_tail_that_begins_may_be_torn_at_every_byte() {
+    let mut witness = Witness::new();
+    witness.set_local();
+    witness.append(1, 10);
+    for operation in 2..8 {
+        let mut begun = witness.fork();
+        // A sync that fails ends a tail that is short.
+        begun.disk.fail(1..2, Fault::Io);
+        begun.disk.fail(operation..u64::MAX, Fault::Off);
+        begun.append(2, 10);
+        for len in 0..600 {
+            for keep in [
+                Keep::First(len),
+                Keep::FirstThenZeros(len),
+                Keep::ZerosThenRest(len),
+            ] {
+                let mut crashed = begun.fork();
+                crashed.disk.crash_with(|unsynced| match unsynced {
+                    Unsynced::Bytes { .. } => keep,
+                    Unsynced::Length { .. } | Unsynced::Name { .. } => Keep::All,
+                });
+                crashed.reopen();
+                crashed.append(1, 10);
+                crashed.reopen();
+            }
+        }
+    }
 }
 
 #[test]

@@ -50,6 +50,16 @@ impl Witness {
         }
     }
 
+    /// The same after a power cut now, in every way; of very many so many.
+    pub(super) fn crashes(&self, most: u64) -> impl Iterator<Item = Self> {
+        let disks = self.disk.crashes(most).into_iter();
+        disks.map(|disk| Self {
+            log: None,
+            disk,
+            ..self.fork()
+        })
+    }
+
     /// Appends fresh changes. Refused ones are tried once more, as a person would.
     pub(super) fn append(&mut self, count: u8, len: usize) {
         let Some(log) = &mut self.log else { return };

@@ -4,13 +4,11 @@
 
 use std::io::{self, BufRead, Chain, Cursor, Read};
 
-use anyhow::{Result, bail};
-
 /// Bytes at the beginning of a file by which its encoding and its form are told.
 const HEAD_LEN: usize = 64 * 1024;
 /// Bytes of one line, or units of UTF-16 in it; a longer one is left out and counted. Our own export stays below: a
 /// text of 64 KiB, every byte of it escaped, and who feels what about it.
-pub(crate) const LINE_LEN_MAX: usize = 16 * 1024 * 1024;
+pub const LINE_LEN_MAX: usize = 16 * 1024 * 1024;
 
 /// What Windows-1252 has where Latin-1 has controls; the five places that it leaves open stay controls.
 const WINDOWS_1252: [char; 32] = [
@@ -20,13 +18,30 @@ const WINDOWS_1252: [char; 32] = [
 
 /// A line without its line break.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Line {
+pub enum Line {
     /// As it was written.
     Text(String),
     /// It was no UTF-8 and was read as Windows-1252.
     Guessed(String),
     /// It is longer than [`LINE_LEN_MAX`].
     TooLong,
+}
+
+/// Why a file has no lines that can be read.
+#[derive(Debug, thiserror::Error)]
+pub enum NoText {
+    /// It has a byte that no text has.
+    #[error(
+        "byte {place} is nought, so this is no text that can be read here: a compressed or another binary file, or UTF-16 \
+         without its mark (`iconv -f UTF-16LE -t UTF-8` makes that readable)"
+    )]
+    Nought {
+        /// Where, from 1.
+        place: usize,
+    },
+    /// Its beginning cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +55,7 @@ enum Units {
 }
 
 /// A text's lines, one after the other.
-pub(crate) struct Lines<R> {
+pub struct Lines<R> {
     input: Chain<Cursor<Vec<u8>>, R>,
     units: Units,
 }
@@ -50,7 +65,7 @@ impl<R: BufRead> Lines<R> {
     ///
     /// # Errors
     /// If this is no text, or cannot be read.
-    pub(crate) fn open(mut input: R) -> Result<Self> {
+    pub fn open(mut input: R) -> Result<Self, NoText> {
         let mut head = Vec::new();
         input.by_ref().take(HEAD_LEN as u64).read_to_end(&mut head)?;
         let (units, mark) = match head.as_slice() {
@@ -63,11 +78,7 @@ impl<R: BufRead> Lines<R> {
         if units == Units::Bytes
             && let Some(at) = head.iter().position(|byte| *byte == 0)
         {
-            bail!(
-                "byte {} is nought, so this is no text that can be read here: a compressed or another binary file, \
-                 or UTF-16 without its mark (`iconv -f UTF-16LE -t UTF-8` makes that readable)",
-                at + 1
-            );
+            return Err(NoText::Nought { place: at + 1 });
         }
         let mut head = Cursor::new(head);
         head.set_position(mark);
@@ -76,7 +87,8 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// The lines at the beginning, of which the last may be cut short; the reading begins before them all the same.
-    pub(crate) fn first(&self) -> Vec<String> {
+    #[must_use]
+    pub fn first(&self) -> Vec<String> {
         let (head, _) = self.input.get_ref();
         let units = self.units;
         let mut lines = Lines {
@@ -95,7 +107,11 @@ impl<R: BufRead> Lines<R> {
     ///
     /// # Errors
     /// What the reader fails with.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator would hide that reading can fail for good"
+    )]
+    pub fn next(&mut self) -> io::Result<Option<Line>> {
         match self.units {
             Units::Bytes => self.next_of_bytes(),
             Units::Little | Units::Big => self.next_of_units(),

@@ -1,8 +1,8 @@
-//! Messages from elsewhere, read line by line: IRC logs and JSON lines. Pure: knows text and dates, no files and no
-//! rooms.
+//! Messages from elsewhere, read line by line: IRC logs and JSON lines. Pure: knows readers, text and dates, no files
+//! and no rooms.
 
 mod irc;
-pub(crate) mod lines;
+pub mod lines;
 
 use std::collections::HashMap;
 
@@ -10,39 +10,53 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
-use tailchat_core::limits::{NAME_LEN_MAX, TEXT_LEN_MAX};
-use tailchat_node::control::Import;
+use tailchat_core::limits::{NAME_LEN_MAX, ORDER_MAX, TEXT_LEN_MAX};
 
-pub(crate) use irc::Form;
+pub use irc::Form;
 use irc::Log;
 
 /// What was found, and what became of it; the fields are what `--json` prints.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Counts {
+pub struct Counts {
     /// Files read.
-    pub(crate) files: u64,
+    pub files: u64,
     /// Texts, the empty ones that somebody sent included.
-    pub(crate) messages: u64,
+    pub messages: u64,
     /// Messages in the third person.
-    pub(crate) actions: u64,
+    pub actions: u64,
     /// Lines in which the channel, a notice or the IRC program speaks; left out.
-    pub(crate) channel: u64,
+    pub channel: u64,
     /// Lines without anything, or with a nick and nothing else, and messages that were deleted; left out.
-    pub(crate) blank: u64,
-    /// Lines of another form; left out.
-    pub(crate) unparsable: u64,
+    pub blank: u64,
+    /// Lines of another form, or of a time that no room takes; left out.
+    pub unparsable: u64,
     /// Lines that were not UTF-8 and were read as Windows-1252, the larger Latin-1.
-    pub(crate) latin1: u64,
+    pub latin1: u64,
     /// Messages that are new in the room.
-    pub(crate) added: u64,
+    pub added: u64,
     /// Messages that the room had already.
-    pub(crate) known: u64,
+    pub known: u64,
     /// Messages whose text or nick is longer than a room takes, and lines without an end; left out.
-    pub(crate) too_long: u64,
+    pub too_long: u64,
+}
+
+/// A message as it goes into a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// When it was sent there, in milliseconds since 1970.
+    pub sent_at_ms: i64,
+    /// How many messages of the same file had the same time before it.
+    pub rank: u64,
+    /// Who sent it there.
+    pub nick: String,
+    /// Whether it is an action.
+    pub action: bool,
+    /// What it says.
+    pub text: String,
 }
 
 /// Reads one file's lines, in order.
-pub(crate) struct Reader {
+pub struct Reader {
     source: Source,
     /// How many messages of this file had a time.
     ranks: HashMap<i64, u64>,
@@ -74,12 +88,14 @@ enum Line {
 
 impl Reader {
     /// For a log of that form. `day` is the day of lines that tell none.
-    pub(crate) fn irc(form: Form, day: Option<Date>) -> Self {
+    #[must_use]
+    pub fn irc(form: Form, day: Option<Date>) -> Self {
         Self::new(Source::Irc(Log::new(form, day)))
     }
 
     /// For JSON lines.
-    pub(crate) fn jsonl() -> Self {
+    #[must_use]
+    pub fn jsonl() -> Self {
         Self::new(Source::Jsonl)
     }
 
@@ -91,7 +107,7 @@ impl Reader {
     }
 
     /// Reads a line, and counts it.
-    pub(crate) fn line(&mut self, line: lines::Line, counts: &mut Counts) -> Option<Import> {
+    pub fn line(&mut self, line: lines::Line, counts: &mut Counts) -> Option<Message> {
         let line = match line {
             lines::Line::Text(line) => line,
             lines::Line::Guessed(line) => {
@@ -108,8 +124,7 @@ impl Reader {
             Source::Jsonl => jsonl(&line),
         };
         let said = match read {
-            // Before 1970 nobody chatted, and no room takes it.
-            Line::Said(said) if said.sent_at_ms >= 0 => said,
+            Line::Said(said) => said,
             Line::Channel => {
                 counts.channel += 1;
                 return None;
@@ -118,7 +133,7 @@ impl Reader {
                 counts.blank += 1;
                 return None;
             }
-            Line::Said(_) | Line::Unparsable => {
+            Line::Unparsable => {
                 counts.unparsable += 1;
                 return None;
             }
@@ -126,9 +141,18 @@ impl Reader {
         self.message(said, counts)
     }
 
-    fn message(&mut self, said: Said, counts: &mut Counts) -> Option<Import> {
+    fn message(&mut self, said: Said, counts: &mut Counts) -> Option<Message> {
+        // Before 1970 nobody chatted. Nor after what a room's order can say: such a time was written in another unit.
+        let Some(since_1970) = u64::try_from(said.sent_at_ms).ok().filter(|at| *at <= ORDER_MAX) else {
+            counts.unparsable += 1;
+            return None;
+        };
         let rank = self.ranks.entry(said.sent_at_ms).or_default();
-        let import = Import {
+        if since_1970 + *rank > ORDER_MAX {
+            counts.unparsable += 1;
+            return None;
+        }
+        let message = Message {
             sent_at_ms: said.sent_at_ms,
             rank: *rank,
             nick: said.nick,
@@ -136,21 +160,22 @@ impl Reader {
             text: said.text,
         };
         *rank += 1;
-        if import.nick.len() > NAME_LEN_MAX || import.text.len() > TEXT_LEN_MAX {
+        if message.nick.len() > NAME_LEN_MAX || message.text.len() > TEXT_LEN_MAX {
             counts.too_long += 1;
             return None;
         }
-        if import.action {
+        if message.action {
             counts.actions += 1;
         } else {
             counts.messages += 1;
         }
-        Some(import)
+        Some(message)
     }
 }
 
 /// The date that a log's name begins with, `YYYY-MM-DD`.
-pub(crate) fn date_of(file_name: &str) -> Option<Date> {
+#[must_use]
+pub fn date_of(file_name: &str) -> Option<Date> {
     file_name.get(..10)?.parse().ok()
 }
 
@@ -220,7 +245,7 @@ fn utc_ms(moment: DateTime) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn read(mut reader: Reader, lines: &[&[u8]]) -> (Vec<Import>, Counts) {
+    fn read(mut reader: Reader, lines: &[&[u8]]) -> (Vec<Message>, Counts) {
         let mut counts = Counts::default();
         let file = lines.join(&b'\n');
         let mut lines = lines::Lines::open(file.as_slice()).unwrap();
@@ -297,6 +322,22 @@ mod tests {
         assert_eq!(read(Reader::jsonl(), &[line]).1.unparsable, 1);
         let (imports, counts) = read(day("1970-01-01.txt"), &[b"[00:00] <a> x"]);
         assert_eq!((imports.len(), counts.unparsable), (1, 0));
+    }
+
+    #[test]
+    fn a_time_that_no_room_takes_costs_its_line_and_not_the_file() {
+        let (imports, counts) = read(
+            Reader::jsonl(),
+            &[
+                br#"{"author":"ann","sent_at":1709284500123456789,"text":"in nanoseconds"}"#,
+                br#"{"author":"ann","sent_at":9007199254740992,"text":"the last moment"}"#,
+                br#"{"author":"ann","sent_at":9007199254740992,"text":"and one behind it"}"#,
+                br#"{"author":"ann","sent_at":1709284500123,"text":"in milliseconds"}"#,
+            ],
+        );
+        let said: Vec<_> = imports.iter().map(|message| &*message.text).collect();
+        assert_eq!(said, ["the last moment", "in milliseconds"]);
+        assert_eq!(counts.unparsable, 2);
     }
 
     #[test]

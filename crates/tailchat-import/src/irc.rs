@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 
-use super::{Line, Said, utc_ms};
+use crate::{Line, Said, utc_ms};
 
 /// Signs of rank before a nick: owner, admin, operator, half an operator, voice; a space for none.
 const RANKS: &[char] = &['~', '&', '@', '%', '+', '!', ' '];
@@ -18,7 +18,7 @@ const TELLING_MAX: usize = 256;
 
 /// Who wrote a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub enum Form {
     /// A channel's log of one day; the lines have the hour alone.
     Channel,
     /// WeeChat's logger: time, prefix and text between tabs.
@@ -29,11 +29,33 @@ pub(crate) enum Form {
 
 impl Form {
     /// The form of the first line that tells it.
-    pub(crate) fn of(lines: &[String]) -> Option<Self> {
+    #[must_use]
+    pub fn of(lines: &[String]) -> Option<Self> {
         lines
             .iter()
             .take(TELLING_MAX)
             .find_map(|line| Self::told_by(line))
+    }
+
+    /// The form of a log that begins with these lines; `has_day` is whether its name has the day.
+    ///
+    /// # Errors
+    /// Why there is none, in words.
+    pub fn told(first: &[String], has_day: bool) -> Result<Self, &'static str> {
+        match Self::of(first) {
+            Some(form @ (Self::Weechat | Self::Irssi)) => Ok(form),
+            Some(Self::Channel) | None if has_day => Ok(Self::Channel),
+            Some(Self::Channel) => Err(
+                "a channel's log says the hour only, so its name has to begin with the date, YYYY-MM-DD; nothing of it \
+                 was brought in",
+            ),
+            // A log in which nothing was written yet.
+            None if first.iter().all(|line| line.trim().is_empty()) => Ok(Self::Irssi),
+            None => Err(
+                "none of its first lines is one of an IRC log, and its name does not begin with a date; nothing of it \
+                 was brought in",
+            ),
+        }
     }
 
     fn told_by(line: &str) -> Option<Self> {
