@@ -254,9 +254,22 @@ impl FolderHandle {
         });
     }
 
-    /// Reads a room again that could not be opened; [`Done::RoomReady`] follows. Whether it could be asked for.
-    pub(crate) fn read_again(&self, dir: PathBuf, device: DeviceId, done: mpsc::Sender<Done>) -> bool {
-        self.work.try_send(Work::ReadAgain { dir, device, done }).is_ok()
+    /// Reads a room again that could not be opened, or is being closed; [`Done::RoomReady`] follows once its disk was at
+    /// rest. Nothing is made in its place if it is gone.
+    pub(crate) fn read_again(
+        &self,
+        dir: PathBuf,
+        device: DeviceId,
+        at_rest: Option<oneshot::Receiver<()>>,
+        done: mpsc::Sender<Done>,
+    ) {
+        let work = self.work.clone();
+        tokio::spawn(async move {
+            if let Some(at_rest) = at_rest {
+                let _ = at_rest.await;
+            }
+            let _ = work.send(Work::ReadAgain { dir, device, done }).await;
+        });
     }
 
     /// Waits for a room that is being closed, and deletes it if it is to be forgotten; [`Done::RoomLeft`] follows.

@@ -1,6 +1,7 @@
 //! Which rooms are open: they are opened from what was read of them, closed, and opened anew after the index was lost
 //! or the disk failed. Reads nothing itself.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tailchat_core::engine::Event;
@@ -112,17 +113,25 @@ impl Node {
             .iter()
             .filter(|(_, open)| open.read_only_since.is_some_and(waited));
         let due: Vec<_> = due.map(|(room, _)| *room).collect();
-        due.into_iter().for_each(|room| self.reopen_room(room, None));
+        for room in due {
+            let at_rest = self.close_room(room);
+            self.read_again(room_dir(room), Some(at_rest));
+        }
         if self.closed.is_empty() || self.closed_tried.elapsed() < OPEN_AGAIN_AFTER {
             return;
         }
         self.closed_tried = Instant::now();
-        let device = self.engine.identity().device;
-        for dir in self.closed.keys() {
-            if !self.moving.contains(dir) && self.folder.read_again(dir.clone(), device, self.done.clone()) {
-                self.moving.insert(dir.clone());
-            }
+        let closed = self.closed.keys().filter(|dir| !self.moving.contains(*dir));
+        for dir in closed.cloned().collect::<Vec<_>>() {
+            self.read_again(dir, None);
         }
+    }
+
+    fn read_again(&mut self, dir: PathBuf, at_rest: Option<oneshot::Receiver<()>>) {
+        let device = self.engine.identity().device;
+        self.folder
+            .read_again(dir.clone(), device, at_rest, self.done.clone());
+        self.moving.insert(dir);
     }
 
     /// Closes a room, if it is open, and has it read anew.

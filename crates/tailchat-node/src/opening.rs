@@ -130,7 +130,9 @@ pub(crate) fn read_again(
     index: &IndexHandle,
     device: DeviceId,
 ) -> Result<Loaded, Unread> {
-    if !folder.path().join(dir).is_dir() {
+    let there = folder.path().join(dir);
+    // Somebody removed it, unless all rooms are gone with their disk.
+    if !there.is_dir() && there.parent().is_some_and(Path::is_dir) {
         return Err(Unread::Left);
     }
     begin(folder, dir, index)?;
