@@ -41,7 +41,7 @@ enum Work {
     ReadmeTest,
 }
 
-/// Cheap checks first; one release build serves the last eight.
+/// Cheap checks first; one release build serves the last nine.
 const STEPS: &[Step] = &[
     Step {
         name: "format",
@@ -146,6 +146,44 @@ const STEPS: &[Step] = &[
         work: Work::Cargo {
             env: &[],
             args: &["xtask", "kills", "--rounds", "10"],
+        },
+    },
+    Step {
+        name: "attack",
+        work: Work::Cargo {
+            env: &[],
+            args: &[
+                "xtask",
+                "attack",
+                "--seconds",
+                "1",
+                "--only",
+                "half-open",
+                "--only",
+                "drip",
+                "--only",
+                "connections",
+                "--only",
+                "frames",
+                "--only",
+                "replays",
+                "--only",
+                "long-frames",
+                "--only",
+                "bombs",
+                "--only",
+                "forks",
+                "--only",
+                "gaps",
+                "--only",
+                "clocks",
+                "--only",
+                "signs",
+                "--only",
+                "addresses",
+                "--only",
+                "deaf",
+            ],
         },
     },
     Step {
@@ -320,6 +358,7 @@ mod tests {
                 "cargo run --release -- demo",
                 "cargo xtask converge --peers 3 --kill",
                 "cargo xtask kills --rounds 10",
+                "cargo xtask attack --seconds 1 --only half-open --only drip --only connections --only frames --only replays --only long-frames --only bombs --only forks --only gaps --only clocks --only signs --only addresses --only deaf",
                 "cargo xtask cuts --rounds 5",
                 "cargo xtask lan",
                 "cargo xtask screenshots --check",
