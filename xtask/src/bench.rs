@@ -11,13 +11,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
-use tailchat_node::client::{Client, Config};
-use tailchat_node::control::{LogRequest, Request, Wait};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::corpus::{self, Said};
-use crate::peers::{self, Peer};
+use crate::peers::{self, Peer, client, follow, send};
 
 mod amended;
 mod disk;
@@ -282,45 +280,6 @@ fn settle(peer: &Peer) -> Result<()> {
         before = now;
     }
     bail!("a node that nobody asks anything goes on computing")
-}
-
-/// A connection to a peer's running node.
-async fn client(peer: &Peer) -> Result<Client> {
-    let config = Config {
-        data: peer.data.clone(),
-        listen: None,
-        name: None,
-        default_name: "bench".into(),
-        online: false,
-        discovery: false,
-    };
-    let client = Client::open(config).await?;
-    ensure!(client.is_remote(), "the peer does not answer on its socket");
-    Ok(client)
-}
-
-async fn send(client: &mut Client, room: &str, text: String) -> Result<()> {
-    let request = Request::Send {
-        room: room.to_owned(),
-        texts: vec![text],
-        action: false,
-        reply_to: None,
-        on: 0,
-        wait: Wait::No,
-    };
-    client.ask(request).await?;
-    Ok(())
-}
-
-/// Asks for whatever is shown in a room from now on.
-async fn follow(client: &mut Client, room: &str) -> Result<()> {
-    let request = Request::Log(LogRequest {
-        room: room.to_owned(),
-        last: Some(0),
-        follow: true,
-        ..LogRequest::default()
-    });
-    Ok(client.request(request).await?)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

@@ -46,7 +46,7 @@ enum Work {
     ReadmeTest,
 }
 
-/// Cheap checks first; one release build serves the last ten.
+/// Cheap checks first; one release build serves all from the simulation on.
 const STEPS: &[Step] = &[
     Step {
         name: "format",
@@ -172,6 +172,44 @@ const STEPS: &[Step] = &[
         work: Work::Cargo {
             env: &[],
             args: &["xtask", "kills", "--rounds", "10"],
+        },
+    },
+    Step {
+        name: "attack",
+        work: Work::Cargo {
+            env: &[],
+            args: &[
+                "xtask",
+                "attack",
+                "--seconds",
+                "1",
+                "--only",
+                "half-open",
+                "--only",
+                "drip",
+                "--only",
+                "connections",
+                "--only",
+                "frames",
+                "--only",
+                "replays",
+                "--only",
+                "long-frames",
+                "--only",
+                "bombs",
+                "--only",
+                "forks",
+                "--only",
+                "gaps",
+                "--only",
+                "clocks",
+                "--only",
+                "signs",
+                "--only",
+                "addresses",
+                "--only",
+                "deaf",
+            ],
         },
     },
     Step {
@@ -376,6 +414,7 @@ mod tests {
                 "cargo run --release -- demo",
                 "cargo xtask converge --peers 3 --kill",
                 "cargo xtask kills --rounds 10",
+                "cargo xtask attack --seconds 1 --only half-open --only drip --only connections --only frames --only replays --only long-frames --only bombs --only forks --only gaps --only clocks --only signs --only addresses --only deaf",
                 "cargo xtask cuts --rounds 5",
                 "cargo xtask faults --every 15",
                 "cargo xtask lan",

@@ -9,6 +9,7 @@
     reason = "a chore speaks to the person who started it"
 )]
 
+mod attack;
 mod bench;
 mod ci;
 mod converge;
@@ -52,6 +53,8 @@ enum Chore {
     Converge(converge::Args),
     /// Give any bytes to whatever takes bytes in from elsewhere, and see that nothing breaks
     Fuzz(fuzz::Args),
+    /// Attack a real peer over real sockets while others write through it, and see that they notice nothing
+    Attack(attack::Args),
     /// Put real peers on networks of their own, cut these and heal them, and measure how soon peers meet
     Lan(lan::Args),
     /// Kill real peers while they write to each other, and see that nothing acknowledged is lost
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Chore::Swarm(args) => swarm::run(&args),
         Chore::Converge(args) => converge::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
+        Chore::Attack(args) => attack::run(&args),
         Chore::Lan(args) => lan::run(&args),
         Chore::Kills(args) => kills::run(&args),
         Chore::Cuts(args) => cuts::run(&args),

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+use tailchat_node::client::{Client, Config};
+use tailchat_node::control::{LogRequest, Request, Wait};
 
 use crate::workspace;
 
@@ -262,6 +264,11 @@ impl Process {
         Ok(Cpu { ticks, threads })
     }
 
+    /// How many files and sockets it has open.
+    pub(crate) fn descriptors(self) -> Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.0))?.count())
+    }
+
     fn proc(self, file: &str) -> Result<String> {
         Ok(fs::read_to_string(format!("/proc/{}/{file}", self.0))?)
     }
@@ -292,6 +299,46 @@ impl Cpu {
         // What a thread that ended meanwhile computed stands in the ticks alone.
         exact.max(TICK.saturating_mul(ticks.saturating_sub(1)))
     }
+}
+
+/// A connection to a peer's running node.
+pub(crate) async fn client(peer: &Peer) -> Result<Client> {
+    let config = Config {
+        data: peer.data.clone(),
+        listen: None,
+        name: None,
+        default_name: "chore".into(),
+        online: false,
+        discovery: false,
+    };
+    let client = Client::open(config).await?;
+    ensure!(client.is_remote(), "the peer does not answer on its socket");
+    Ok(client)
+}
+
+/// Sends one message, which is on disk then.
+pub(crate) async fn send(client: &mut Client, room: &str, text: String) -> Result<()> {
+    let request = Request::Send {
+        room: room.to_owned(),
+        texts: vec![text],
+        action: false,
+        reply_to: None,
+        on: 0,
+        wait: Wait::No,
+    };
+    client.ask(request).await?;
+    Ok(())
+}
+
+/// Asks for whatever is shown in a room from now on.
+pub(crate) async fn follow(client: &mut Client, room: &str) -> Result<()> {
+    let request = Request::Log(LogRequest {
+        room: room.to_owned(),
+        last: Some(0),
+        follow: true,
+        ..LogRequest::default()
+    });
+    Ok(client.request(request).await?)
 }
 
 impl Drop for Peer {

@@ -79,9 +79,12 @@ pub const PREVIEW_LINES_MAX: usize = 50;
 /// Bytes of a preview's lines. Those that do not fit are left out from the oldest end; a peer that sends more is
 /// closed.
 pub const PREVIEW_LEN_MAX: usize = 64 * 1024 - 64;
-/// Bytes of vetted changes that wait for the disk in one room. No `Want` is sent and pushed changes are
-/// left to a later `Want` until there is room again.
+/// Bytes of vetted changes that wait for the disk in one room. Pushed changes are left to a later `Want` until there
+/// is room again; no `Want` is sent while more than half of it waits.
 pub const PENDING_LEN_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of changes that one device pushed and that wait for the disk in one room. Further ones are left to a later
+/// `Want`, so that nobody takes the place of the others' news.
+pub const PUSHED_LEN_MAX: usize = 512 * 1024;
 /// Bytes of changes after which one write to the log ends; the rest goes into the next. A log that starts
 /// another file at 512 KiB of changes then seals into blocks that fit a frame.
 pub const APPEND_LEN: usize = 256 * 1024;

@@ -6,6 +6,7 @@
 )]
 
 mod alter;
+pub mod by_hand;
 mod chain;
 mod composer;
 mod disk;

@@ -10,15 +10,15 @@ use serde::Serialize;
 use tailchat_core::block::{Block, SeqRange};
 use tailchat_core::engine::{ConnId, Draft, Effect, Engine, Event, Identity, Now, Opened, Ticket};
 use tailchat_core::entry::{Body, Entry, Stamp, Text};
-use tailchat_core::handshake::{
-    FrameKey, GreetKey, Hello, MAGIC, PROTOCOL_VERSION, Role, Session, Slots, Speaker,
-};
+use tailchat_core::handshake::{FrameKey, Hello, Role, Session, Slots, Speaker};
 use tailchat_core::ids::{ActorId, DeviceId, Instance, MessageId, PersonId, RoomId};
 use tailchat_core::state::{Change, RoomState, Row};
 use tailchat_core::wire::{
     Arrived, Bye, Claim, ConnFrame, Disk, Greet, PeerAt, Presence, PreviewLine, Pushed, RoomFrame, RoomGreet,
     Sign, Told, decode, encode_conn, encode_room, open_room,
 };
+
+use crate::by_hand::{self, Member, conn_frame, room_frame};
 
 const ROOM: RoomId = RoomId([9; 16]);
 const CONN: ConnId = ConnId(1);
@@ -173,26 +173,8 @@ fn encoded<T: Serialize>(frame: &T) -> Vec<u8> {
     postcard::to_allocvec(frame).expect("writing to memory cannot fail")
 }
 
-/// A connection's frame with this body, whatever it is.
-fn conn_frame(body: &[u8]) -> Vec<u8> {
-    let sum = blake3::hash(body);
-    let (code, _) = sum.as_bytes().split_at(16);
-    [&[0], code, body].concat()
-}
-
-/// A room's frame with this body, whatever it is.
-fn room_frame(slot: u16, key: &mut FrameKey, body: &[u8]) -> Vec<u8> {
-    let code = key.code(body);
-    [&[1][..], &slot.to_le_bytes(), &code, body].concat()
-}
-
 fn hello(instance: u8) -> Hello {
-    Hello {
-        magic: MAGIC,
-        version: PROTOCOL_VERSION,
-        nonce: [instance; 32],
-        instance: Instance([instance; 16]),
-    }
+    by_hand::hello([instance; 32], [instance; 16])
 }
 
 fn room_key() -> FrameKey {
@@ -231,13 +213,7 @@ pub(crate) fn frame_seeds() -> Vec<Vec<u8>> {
 
 /// Who says all that is said.
 fn speaker() -> Speaker {
-    Speaker {
-        device: DeviceId([66; 16]),
-        name: "eve".into(),
-        listen_port: 7,
-        program: "by hand".into(),
-        clock_ms: EPOCH_MS,
-    }
+    by_hand::speaker(DeviceId([66; 16]), "eve", 7, EPOCH_MS)
 }
 
 fn conn_frames() -> Vec<ConnFrame> {
@@ -379,65 +355,38 @@ pub(crate) fn handshake_seeds() -> Vec<Vec<u8>> {
     all.chain([whole, waits]).collect()
 }
 
-/// A member whose frames are authentic.
-struct Member {
-    key: FrameKey,
-}
-
-impl Member {
-    /// Meets the host and greets.
-    fn meet(host: &mut Host) -> Self {
-        let ours = hello(6);
-        let first = host.said.pop_front().unwrap_or_default();
-        let Ok(Arrived::Conn(ConnFrame::Hello(theirs))) = decode(&first) else {
-            panic!("no Hello");
-        };
-        let session = Session::new(&ours, &theirs);
-        let tag = session.tag(ROOM, Role::Dialler);
-        for frame in [ConnFrame::Hello(ours), ConnFrame::Offer(vec![tag; 4])] {
-            host.receive(encode_conn(&frame));
-        }
-        // Of a tag offered four times the last slot counts.
-        let slots = Slots {
-            dialler: 3,
-            listener: 0,
-        };
-        host.receive(encode_conn(&ConnFrame::Greet(greeting(&session.greet_key(
-            ROOM,
-            Role::Dialler,
-            slots,
-        )))));
-        Self {
-            key: session.key(ROOM, Role::Dialler, slots),
-        }
-    }
-}
-
-fn greeting(key: &GreetKey) -> Greet {
-    let speaker = speaker();
-    let held = [6; 8];
-    let room = RoomGreet {
-        slot: 3,
-        held,
-        proof: key.proof(held, false, &speaker),
+/// Meets the host and greets.
+fn meet(host: &mut Host) -> Member {
+    let ours = hello(6);
+    let first = host.said.pop_front().unwrap_or_default();
+    let Some(theirs) = by_hand::hello_of(&first) else {
+        panic!("no Hello");
     };
-    Greet {
-        speaker,
-        rooms: vec![room],
-        settled: Vec::new(),
+    let session = Session::new(&ours, &theirs);
+    let tag = session.tag(ROOM, Role::Dialler);
+    // Of a tag offered four times the last slot counts.
+    let slots = Slots {
+        dialler: 3,
+        listener: 0,
+    };
+    let member = Member::new(&session, ROOM, slots);
+    let greeting = member.greet(speaker(), [6; 8]);
+    for frame in [ConnFrame::Hello(ours), ConnFrame::Offer(vec![tag; 4]), greeting] {
+        host.receive(encode_conn(&frame));
     }
+    member
 }
 
 /// A member sends anything.
 pub(crate) fn member(data: &[u8]) {
     let mut host = Host::new();
-    let mut member = Member::meet(&mut host);
+    let mut member = meet(&mut host);
     assert!(host.open, "a member was turned away");
     for (what, body) in steps(data) {
         match what {
             WAITS.. => host.pass(what & 0x1f),
             0 => host.receive(conn_frame(body)),
-            _ => host.receive(room_frame(3, &mut member.key, body)),
+            _ => host.receive(room_frame(member.slot, &mut member.send_key, body)),
         }
         if !host.open {
             break;

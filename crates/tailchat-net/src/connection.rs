@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::event::{CloseReason, ConnId, NetEvent, Role};
@@ -27,6 +27,9 @@ pub(crate) struct Opened {
     /// The frame limit that the engine sets when a room is proved, 0 until then. The connection's task
     /// holds the only lasting reference: whoever else knows it can see that the connection ended.
     pub(crate) raised: Arc<AtomicUsize>,
+    /// Told when the place is needed for somebody else: who has not proved a room by then goes. As with the seat, it
+    /// is held until `Closed` has been told.
+    pub(crate) place: Arc<Notify>,
 }
 
 /// What commands reach a connection by. Dropping it closes the connection in an orderly way.
@@ -66,6 +69,7 @@ pub(crate) async fn serve(wiring: Wiring, opened: Opened) {
         dialed,
         seat,
         raised,
+        place,
     } = opened;
     // Frames are coalesced here already; the kernel should not wait for more.
     if let Err(e) = stream.set_nodelay(true) {
@@ -90,10 +94,10 @@ pub(crate) async fn serve(wiring: Wiring, opened: Opened) {
             dialed,
         })
         .await;
-    let why = connection.run(&wiring.events).await;
+    let why = connection.run(&wiring.events, &place).await;
     tracing::debug!("{conn} with {remote} is over: {why}");
     wiring.tell(NetEvent::Closed { conn, why }).await;
-    drop(seat);
+    drop((seat, place));
 }
 
 fn connect(
@@ -110,11 +114,13 @@ fn connect(
         raised: Arc::downgrade(&raised),
         abort,
     };
+    let proved = Arc::clone(&raised);
     let reader = FrameReader::new(read, limits, raised);
     (
         handle,
         Connection {
             conn,
+            proved,
             reader,
             writer,
             aborted,
@@ -125,6 +131,8 @@ fn connect(
 
 struct Connection {
     conn: ConnId,
+    /// The frame limit that was set, 0 until a room is proved.
+    proved: Arc<AtomicUsize>,
     reader: FrameReader<OwnedReadHalf>,
     writer: FrameWriter<OwnedWriteHalf>,
     aborted: oneshot::Receiver<CloseReason>,
@@ -133,7 +141,7 @@ struct Connection {
 
 impl Connection {
     /// Carries frames both ways until one side ends it. The socket is closed on return.
-    async fn run(mut self, events: &mpsc::Sender<NetEvent>) -> CloseReason {
+    async fn run(mut self, events: &mpsc::Sender<NetEvent>, place: &Notify) -> CloseReason {
         // Our own decision comes first, so that its reason is the one that is told.
         tokio::select! {
             biased;
@@ -142,6 +150,7 @@ impl Connection {
                     return why;
                 }
             }
+            () = is_needed(place, &self.proved) => return CloseReason::MadePlace,
             why = deliver(self.conn, &mut self.reader, events) => return why,
             written = self.writer.run() => {
                 if let Err(why) = written {
@@ -160,6 +169,16 @@ impl Connection {
         let flush = async { self.writer.run().await.is_ok() && self.writer.finish().await.is_ok() };
         if flush.await {
             self.reader.discard().await;
+        }
+    }
+}
+
+/// Waits until the place of a connection is needed that has not proved a room by then.
+async fn is_needed(place: &Notify, proved: &AtomicUsize) {
+    loop {
+        place.notified().await;
+        if proved.load(Ordering::Acquire) == 0 {
+            return;
         }
     }
 }

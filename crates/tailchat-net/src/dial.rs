@@ -46,6 +46,7 @@ async fn open(wiring: &Wiring, addr: &str) -> Result<Opened, String> {
         dialed,
         seat,
         raised: Arc::new(AtomicUsize::new(0)),
+        place: Arc::default(),
     })
 }
 

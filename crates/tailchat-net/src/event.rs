@@ -153,6 +153,8 @@ pub enum CloseReason {
     FrameTooSlow,
     /// The peer took nothing of a write for too long.
     WriteStalled,
+    /// It had not proved a room, and another connection needed its place.
+    MadePlace,
     /// The peer reads more slowly than we send, and the outbox has no place for another frame.
     OutboxFull,
 }
@@ -172,6 +174,7 @@ impl fmt::Display for CloseReason {
             }
             Self::FrameTooSlow => f.write_str("the peer did not complete a frame in time"),
             Self::WriteStalled => f.write_str("the peer stopped reading"),
+            Self::MadePlace => f.write_str("it had not proved a room and made place for another"),
             Self::OutboxFull => f.write_str("the peer reads too slowly, its outbox is full"),
         }
     }

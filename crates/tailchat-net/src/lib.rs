@@ -26,7 +26,7 @@
 //! | newly opened connections, on their way to [`Net`] | `OPENED_CAPACITY` | a further connection waits before it is announced |
 //! | dials at a time | `DIALS_MAX` | a further dial waits its turn |
 //! | connections | [`Limits::connections_max`] | accepted: closed at once; dialed: `DialFailed` |
-//! | accepted connections not proved yet | [`Limits::unproved_max`] and its two companions | closed at once |
+//! | accepted connections not proved yet | [`Limits::unproved_max`] and its two companions | the oldest goes, of the address from which most come; while `LEAVING_MAX` are going the newcomer is closed at once |
 //! | events of mDNS, on their way to its task | 1,000, mdns-sd's; `MDNS_EVENTS_MAX` of them are read in a second | mdns-sd drops us; we ask anew and hear again what holds |
 //! | services on the LAN; addresses of one | `MDNS_SERVICES_MAX`, `MDNS_ADDRS_MAX` | more are left out; of services that is told |
 //! | records, and their expiries, in mdns-sd | `MDNS_RECORDS_MAX`, `MDNS_TIMERS_MAX` | mDNS pauses for `MDNS_PAUSE` and begins with none |

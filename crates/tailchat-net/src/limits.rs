@@ -13,6 +13,10 @@ pub const EVENTS_CAPACITY: usize = 32;
 /// Connections that are open but not yet known to `Net`, which takes them in at each command.
 pub(crate) const OPENED_CAPACITY: usize = 64;
 
+/// Strangers at a time that were told to make place and have not gone yet. While there are so many, whoever comes
+/// beyond the limit is closed at once: a flood of strangers takes no more of the seats.
+pub(crate) const LEAVING_MAX: usize = 8;
+
 /// Frames in one outbox, whatever their length: an entry costs memory even if its frame is tiny.
 pub(crate) const OUTBOX_FRAMES_MAX: usize = 16 * 1024;
 
@@ -152,7 +156,8 @@ pub struct Limits {
     /// Connections at a time, dialed and accepted. 256.
     pub connections_max: usize,
     /// Accepted connections from other machines that [`Net::raise_limit`](crate::Net::raise_limit) has
-    /// not named yet, so that strangers cannot take all seats. 8.
+    /// not named yet, so that strangers cannot take all seats. Of one more the oldest goes, of the address from which
+    /// most come: who is silent keeps nobody out. 8.
     pub unproved_max: usize,
     /// As many of [`Limits::unproved_max`] may come from one IP address. 2.
     pub unproved_per_ip_max: usize,

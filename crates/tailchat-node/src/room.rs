@@ -2,7 +2,7 @@
 //! asked for first is durable first. A thread and not a task, since between a write and its outcome every
 //! hand-over would count. Sealing runs beside it. Decides nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -154,7 +154,8 @@ struct Worker {
 impl Worker {
     fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         self.seal_next();
-        while let Some(job) = jobs.blocking_recv() {
+        let mut waiting = VecDeque::new();
+        while let Some(job) = next(&mut jobs, &mut waiting) {
             if let Job::Close { done } = job {
                 if let Some(sealing) = self.sealing.take() {
                     let _ = sealing.join();
@@ -292,6 +293,21 @@ impl Worker {
     }
 }
 
+/// The job to do next: a write goes before what was asked earlier. Peers' questions may be many, and what is new
+/// would otherwise wait behind all of them. There is one write at a time at most, so nothing waits for ever.
+fn next(jobs: &mut mpsc::Receiver<Job>, waiting: &mut VecDeque<Job>) -> Option<Job> {
+    if waiting.is_empty() {
+        waiting.push_back(jobs.blocking_recv()?);
+    }
+    while waiting.len() < JOBS_MAX
+        && let Ok(job) = jobs.try_recv()
+    {
+        waiting.push_back(job);
+    }
+    let write = waiting.iter().position(|job| matches!(job, Job::Append { .. }));
+    waiting.remove(write.unwrap_or(0))
+}
+
 fn check(journal: &mut Journal<RealDisk>, repair: bool) -> Result<(Checked, usize), JournalError> {
     let checked = journal.check()?;
     let retired = if repair { journal.retire_damaged()? } else { 0 };
@@ -305,4 +321,31 @@ fn disk_bytes(journal: &Journal<RealDisk>) -> u64 {
 
 fn in_words<T>(result: Result<T, JournalError>) -> Result<T, String> {
     result.map_err(|err| err.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_goes_before_what_was_asked_earlier_and_the_rest_stays_in_order() {
+        let (sender, mut jobs) = mpsc::channel(JOBS_MAX);
+        let asked = |n: u8| Job::SetFacts {
+            facts: vec![n],
+            session: None,
+        };
+        let (batch, changes) = (Batch(7), Arc::from([]));
+        for job in [asked(1), asked(2), Job::Append { batch, changes }, asked(3)] {
+            assert!(sender.try_send(job).is_ok());
+        }
+        drop(sender);
+        let mut waiting = VecDeque::new();
+        let done = std::iter::from_fn(|| next(&mut jobs, &mut waiting));
+        let done = done.map(|job| match job {
+            Job::Append { .. } => 0,
+            Job::SetFacts { facts, .. } => facts.first().copied().unwrap_or(u8::MAX),
+            _ => u8::MAX,
+        });
+        assert_eq!(done.collect::<Vec<_>>(), [0, 1, 2, 3]);
+    }
 }

@@ -146,6 +146,7 @@ const LADDER: &[Rung] = &[
         rule: "fuzz gives any bytes to what takes bytes in: it knows what reads them and no fuzzer but behind a feature",
         may_know: MayKnow::Only(&[
             "blake3",
+            "flate2",
             "fs-err",
             "libfuzzer-sys",
             "postcard",

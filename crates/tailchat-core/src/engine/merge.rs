@@ -46,7 +46,7 @@ impl Engine {
     pub fn is_crowded(&self, room: RoomId) -> bool {
         self.rooms
             .get(&room)
-            .is_some_and(|room| room.pending_len > PENDING_LEN_MAX)
+            .is_some_and(|room| room.pending.len() > PENDING_LEN_MAX)
     }
 
     /// The maker of a bundle says what its disk held: counted as if another member had passed it on.

@@ -15,6 +15,7 @@ mod link;
 mod merge;
 mod offers;
 mod overlay;
+mod pending;
 mod presence;
 mod preview;
 mod promise;

@@ -9,6 +9,7 @@ use super::disks::Disk;
 use super::fork::ForkSearch;
 use super::greet::Standing;
 use super::merge::Merging;
+use super::pending::Pending;
 use super::presence::Beings;
 use super::preview::Preview;
 use super::tree::{Awaited, Route};
@@ -39,8 +40,7 @@ pub(super) struct Room {
     posts: VecDeque<Post>,
     posts_len: usize,
     /// Vetted and authored changes that wait for the disk.
-    pub(super) pending: VecDeque<ArrivedChange>,
-    pub(super) pending_len: usize,
+    pub(super) pending: Pending,
     in_flight: Option<InFlight>,
     /// Posts that became entries which are not durable yet.
     authored: VecDeque<Authored>,
@@ -167,7 +167,7 @@ impl Engine {
             return;
         }
         room.author_posts(&self.identity, t);
-        let changes = room.next_batch();
+        let changes: Arc<[_]> = room.pending.take(APPEND_LEN).into();
         if changes.is_empty() {
             room.confirm_posts(t);
             return room.confirm_merged(t);
@@ -233,7 +233,6 @@ impl Engine {
         }
         room.accepted = room.durable.clone();
         room.pending.clear();
-        room.pending_len = 0;
         // A part of the write may have reached the disk: to go on with this actor could fork it.
         room.mine = None;
         room.settled.clear();
@@ -318,25 +317,11 @@ impl Room {
         self.posts_len = 0;
     }
 
-    /// The changes of the next write: what waits, up to a length.
-    fn next_batch(&mut self) -> Arc<[ArrivedChange]> {
-        let mut len = 0;
-        let mut changes = Vec::new();
-        while len < APPEND_LEN
-            && let Some(change) = self.pending.pop_front()
-        {
-            len += change.change.encoded.bytes.len();
-            changes.push(change);
-        }
-        self.pending_len -= len;
-        changes.into()
-    }
-
     /// Turns the posts that wait into changes, as few as the limits allow.
     fn author_posts(&mut self, identity: &Identity, t: &mut Turn<'_>) {
         let mut entries = Vec::new();
         let mut len = 0;
-        while self.pending_len <= PENDING_LEN_MAX && !self.posts.is_empty() {
+        while self.pending.len() <= PENDING_LEN_MAX && !self.posts.is_empty() {
             let drafts = self.posts.front().map_or(0, |post| post.drafts.len());
             let actor = self.actor(identity, drafts, &mut entries, t);
             let Some(post) = self.posts.pop_front() else { break };
@@ -407,12 +392,11 @@ impl Room {
     fn author(&mut self, actor: ActorId, entries: &mut Vec<Vec<u8>>, t: &Turn<'_>) {
         if !entries.is_empty() {
             let change = self.accepted.author(actor, std::mem::take(entries));
-            self.pending_len += change.encoded.bytes.len();
             let arrival = Arrival {
                 at_ms: t.now.wall_ms,
                 via: DeviceId::NONE,
             };
-            self.pending.push_back(ArrivedChange { change, arrival });
+            self.pending.push(ArrivedChange { change, arrival });
         }
     }
 }

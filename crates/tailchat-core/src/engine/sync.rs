@@ -8,7 +8,9 @@ use super::link::{Link, raise};
 use super::room::Room;
 use super::{Arrival, ArrivedChange, ConnId, Effect, Engine, LoadFor, Turn};
 use crate::ids::{DeviceId, RoomId};
-use crate::limits::{ACTORS_MAX, BLOCK_CHANGES_LEN, PENDING_LEN_MAX, STALLED_TIME, STEPS_SENT_MAX};
+use crate::limits::{
+    ACTORS_MAX, BLOCK_CHANGES_LEN, PENDING_LEN_MAX, PUSHED_LEN_MAX, STALLED_TIME, STEPS_SENT_MAX,
+};
 use crate::state::{Change, Refusal, Row, Vetted};
 use crate::wire::{Bye, Claim, Pushed, RoomFrame, Told};
 
@@ -106,7 +108,9 @@ impl Engine {
             if link.forked.contains(&actor) {
                 continue;
             }
-            let crowded = state.pending_len > PENDING_LEN_MAX || state.failing.is_some();
+            let crowded = state.pending.len() > PENDING_LEN_MAX
+                || state.pending.len_of(via) > PUSHED_LEN_MAX
+                || state.failing.is_some();
             match if crowded {
                 Ok(Vetted::Gap)
             } else {
@@ -267,9 +271,10 @@ impl Room {
         self.asking.is_none() && self.has_place()
     }
 
-    /// Whether the disk takes more.
+    /// Whether the disk takes more of what is asked for. Half of the place is kept for what peers send unasked: who has
+    /// much to give would otherwise keep the others' news from being taken in as it comes.
     pub(super) fn has_place(&self) -> bool {
-        self.failing.is_none() && self.pending_len <= PENDING_LEN_MAX
+        self.failing.is_none() && self.pending.len() <= PENDING_LEN_MAX / 2
     }
 
     pub(super) fn take_in(&mut self, changes: Vec<Change>, via: DeviceId, t: &Turn<'_>) {
@@ -278,8 +283,7 @@ impl Room {
             via,
         };
         for change in changes {
-            self.pending_len += change.encoded.bytes.len();
-            self.pending.push_back(ArrivedChange { change, arrival });
+            self.pending.push(ArrivedChange { change, arrival });
         }
     }
 }

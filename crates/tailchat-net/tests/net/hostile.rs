@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tailchat_net::{CloseReason, Limits};
+use tailchat_net::{CloseReason, Limits, NetEvent};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
@@ -94,19 +94,22 @@ async fn who_takes_nothing_for_long_is_given_up() {
 }
 
 #[tokio::test]
-async fn strangers_beyond_the_limit_are_closed_until_one_proves_a_room() {
+async fn strangers_beyond_the_limit_make_place_and_whoever_proved_a_room_does_not() {
     let mut peer = Peer::with(Limits {
         unproved_loopback_max: 2,
         ..Limits::default()
     });
-    let _first = peer.raw().await;
+    let mut silent = peer.raw().await;
+    let first = peer.connected().await;
+    let _proving = peer.raw().await;
     let proving = peer.connected().await;
-    let second = peer.raw().await;
-    peer.connected().await;
 
-    let mut third = peer.raw().await;
+    let _third = peer.raw().await;
+    let two = [peer.next().await, peer.next().await];
+    let made_place = |event: &NetEvent| matches!(event, NetEvent::Closed { conn, why: CloseReason::MadePlace } if *conn == first);
+    assert_eq!(two.iter().filter(|event| made_place(event)).count(), 1, "{two:?}");
     assert_eq!(
-        timeout(PATIENCE, third.read(&mut [0]))
+        timeout(PATIENCE, silent.read(&mut [0]))
             .await
             .expect("in time")
             .ok(),
@@ -114,10 +117,9 @@ async fn strangers_beyond_the_limit_are_closed_until_one_proves_a_room() {
     );
 
     peer.net.raise_limit(proving, RAISED);
-    let _fourth = peer.raw().await;
+    let fourth = peer.raw().await;
     peer.connected().await;
-
-    drop(second);
+    drop(fourth);
     assert_eq!(peer.closed().await.1, CloseReason::PeerClosed);
     let _fifth = peer.raw().await;
     peer.connected().await;

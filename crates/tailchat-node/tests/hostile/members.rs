@@ -67,20 +67,14 @@ async fn huge_claims_are_not_believed_and_keep_nobody_from_the_rest() {
 async fn who_claims_much_and_serves_little_is_asked_last() {
     let mut ann = Ann::with_a_room().await;
     let mut mallory = Mallory::member(&ann).await;
-    let hers = chain(
-        ActorId(random()),
-        (0..50).map(|n| vec![text(n, "drip")]).collect(),
-    );
+    let hers = chain(ActorId(random()), (0..50).map(|n| vec![text(n, "drip")]));
     mallory.claim(&hers).await;
     assert!(matches!(
         mallory.asked().await[..],
         [SeqRange { from: 1, to: 50, .. }]
     ));
     let mut bob = Mallory::member(&ann).await;
-    let his = chain(
-        ActorId(random()),
-        (0..5).map(|n| vec![text(n, "bob's")]).collect(),
-    );
+    let his = chain(ActorId(random()), (0..5).map(|n| vec![text(n, "bob's")]));
     bob.claim(&his).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     mallory.serve(&hers[..1]).await;
@@ -238,7 +232,7 @@ async fn who_wants_too_much_is_cut_off() {
 async fn a_name_beyond_the_limit_ends_the_connection() {
     let mut ann = Ann::with_a_room().await;
     let mut mallory = Mallory::proved(&ann).await;
-    mallory.greet_as("\u{1b}]0;pwned\u{7}".repeat(10_000), 0).await;
+    mallory.greet_as(&"\u{1b}]0;pwned\u{7}".repeat(10_000), 0).await;
     assert_eq!(mallory.closed().await, Some(Bye::Protocol));
     ann.is_well().await;
 }

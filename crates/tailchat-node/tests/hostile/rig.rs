@@ -3,17 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tailchat_core::block::{Block, SeqRange};
-use tailchat_core::entry::{Body, Entry, Stamp, Text};
-use tailchat_core::handshake::{
-    FrameKey, GreetKey, Hello, MAGIC, PROTOCOL_VERSION, Role, Session, Slots, Speaker, Tag,
-};
-use tailchat_core::ids::{ActorId, ChangeHash, DeviceId, Instance, RoomId};
-use tailchat_core::state::{Change, Row, Tip};
-use tailchat_core::wire::{
-    Arrived, Bye, Claim, ConnFrame, Greet, Pushed, RoomFrame, RoomGreet, decode, encode_conn, encode_room,
-    open_room,
-};
+use tailchat_core::block::SeqRange;
+use tailchat_core::handshake::{Hello, Role, Session, Slots, Tag};
+use tailchat_core::ids::{ActorId, ChangeHash, DeviceId, RoomId};
+use tailchat_core::state::{Change, Row};
+use tailchat_core::wire::{Arrived, Bye, Claim, ConnFrame, RoomFrame, decode, encode_conn};
+use tailchat_fuzz::by_hand::{self, Member};
+pub(crate) use tailchat_fuzz::by_hand::{block, chain, hello_of, push, text, vector};
 use tailchat_node::client::{Client, Config};
 use tailchat_node::control::{Item, LogRequest, MessageItem, Request, RoomItem, StatusItem, Wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -156,11 +152,6 @@ pub(crate) async fn serve(data: &Path, name: &str) -> Client {
     Client::serve(config).await.unwrap()
 }
 
-/// A peer's word of what its disk holds, without a question.
-pub(crate) fn vector(claims: Vec<Claim>) -> RoomFrame {
-    RoomFrame::Vector { claims, asks: false }
-}
-
 /// Random enough for nonces and names.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
@@ -169,12 +160,7 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
 }
 
 pub(crate) fn hello() -> Hello {
-    Hello {
-        magic: MAGIC,
-        version: PROTOCOL_VERSION,
-        nonce: random(),
-        instance: Instance(random()),
-    }
+    by_hand::hello(random(), random())
 }
 
 /// A peer that says what a test wants, and nothing by itself.
@@ -191,14 +177,6 @@ const SLOTS: Slots = Slots {
     dialler: 1,
     listener: 0,
 };
-
-/// What a peer is by knowing the room's ID.
-pub(crate) struct Member {
-    pub(crate) send_key: FrameKey,
-    pub(crate) receive_key: FrameKey,
-    pub(crate) greet_key: GreetKey,
-    pub(crate) slot: u16,
-}
 
 impl Mallory {
     pub(crate) async fn dial(ann: &Ann) -> Self {
@@ -231,13 +209,13 @@ impl Mallory {
         let Some(frame) = self.frame().await else {
             return false;
         };
-        self.session = Some(Session::new(&ours, &hello_of(&frame)));
+        self.session = Some(Session::new(&ours, &hello_of(&frame).unwrap()));
         true
     }
 
     pub(crate) async fn their_hello(&mut self) -> Hello {
         let frame = self.frame().await.unwrap();
-        hello_of(&frame)
+        hello_of(&frame).unwrap()
     }
 
     /// A member of ann's room that has greeted and was greeted; what it holds is said to be nothing.
@@ -263,12 +241,7 @@ impl Mallory {
         let session = self.session.unwrap();
         let tag = session.tag(room, Role::Dialler);
         self.offer(vec![random(), tag, random(), random()]).await;
-        self.member = Some(Member {
-            send_key: session.key(room, Role::Dialler, SLOTS),
-            receive_key: session.key(room, Role::Listener, SLOTS),
-            greet_key: session.greet_key(room, Role::Dialler, SLOTS),
-            slot: SLOTS.dialler,
-        });
+        self.member = Some(Member::new(&session, room, SLOTS));
     }
 
     /// A member, unless the node has no place for one more connection now.
@@ -283,30 +256,13 @@ impl Mallory {
     }
 
     pub(crate) async fn greet(&mut self, listen_port: u16) {
-        self.greet_as("mallory".into(), listen_port).await;
+        self.greet_as("mallory", listen_port).await;
     }
 
-    pub(crate) async fn greet_as(&mut self, name: String, listen_port: u16) {
-        let (device, held) = (DeviceId(random()), [0; 8]);
-        let member = self.member.as_ref().unwrap();
-        let speaker = Speaker {
-            device,
-            name,
-            listen_port,
-            program: "by hand".into(),
-            clock_ms: 0,
-        };
-        let room = RoomGreet {
-            slot: member.slot,
-            held,
-            proof: member.greet_key.proof(held, false, &speaker),
-        };
-        let greet = Greet {
-            speaker,
-            rooms: vec![room],
-            settled: vec![],
-        };
-        self.conn(&ConnFrame::Greet(greet)).await;
+    pub(crate) async fn greet_as(&mut self, name: &str, listen_port: u16) {
+        let speaker = by_hand::speaker(DeviceId(random()), name, listen_port, 0);
+        let greeting = self.member.as_ref().unwrap().greet(speaker, [0; 8]);
+        self.conn(&greeting).await;
     }
 
     /// Says that these changes are on its disk.
@@ -317,8 +273,7 @@ impl Mallory {
     }
 
     pub(crate) async fn serve(&mut self, changes: &[Change]) {
-        let block = Block::of(changes.iter().map(|change| (&change.parts, change.encoded.hash)));
-        self.room(&RoomFrame::Block(block.encode())).await;
+        self.room(&block(changes)).await;
     }
 
     /// Waits until it is asked for changes by name; for whatever it has, it has nothing.
@@ -366,14 +321,12 @@ impl Mallory {
 
     pub(crate) async fn room(&mut self, frame: &RoomFrame) {
         let member = self.member.as_mut().unwrap();
-        let bytes = encode_room(member.slot, &mut member.send_key, frame);
+        let bytes = member.seal(frame);
         self.framed(&bytes).await;
     }
 
     pub(crate) async fn framed(&mut self, frame: &[u8]) {
-        let mut bytes = u32::try_from(frame.len()).unwrap().to_be_bytes().to_vec();
-        bytes.extend(frame);
-        self.raw(&bytes).await;
+        self.raw(&by_hand::framed(frame)).await;
     }
 
     /// A closed connection is what some of these are for.
@@ -399,7 +352,7 @@ impl Mallory {
             match decode(&frame).unwrap() {
                 Arrived::Conn(frame) => self.heard.push(frame),
                 Arrived::Room { sealed, .. } => {
-                    return Some(open_room(sealed, &mut self.member.as_mut().unwrap().receive_key).unwrap());
+                    return Some(self.member.as_mut().unwrap().open(sealed).unwrap());
                 }
             }
         }
@@ -430,40 +383,6 @@ impl Mallory {
     }
 }
 
-pub(crate) fn hello_of(frame: &[u8]) -> Hello {
-    match decode(frame) {
-        Ok(Arrived::Conn(ConnFrame::Hello(hello))) => hello,
-        other => panic!("{other:?}"),
-    }
-}
-
-pub(crate) fn text(order: u64, words: &str) -> Vec<u8> {
-    let text = Text {
-        text: words.into(),
-        reply_to: None,
-    };
-    let stamp = Stamp {
-        order,
-        sent_at_ms: order.cast_signed(),
-    };
-    Entry {
-        stamp,
-        body: Body::Text(text),
-    }
-    .encode()
-}
-
-/// A chain of mallory's own, a change for each list of entries.
-pub(crate) fn chain(actor: ActorId, entries: Vec<Vec<Vec<u8>>>) -> Vec<Change> {
-    let mut tip = Tip::START;
-    let extend = |entries| {
-        let (next, change) = tip.extend(actor, entries);
-        tip = next;
-        change
-    };
-    entries.into_iter().map(extend).collect()
-}
-
 pub(crate) fn row(seq: u64, entries: Vec<Vec<u8>>) -> Row {
     Row {
         actor: ActorId(random()),
@@ -471,10 +390,4 @@ pub(crate) fn row(seq: u64, entries: Vec<Vec<u8>>) -> Row {
         hash: ChangeHash(random()),
         entries,
     }
-}
-
-/// These changes, sent as their author does.
-pub(crate) fn push(rows: impl IntoIterator<Item = Row>) -> RoomFrame {
-    let pushed = rows.into_iter().map(|row| Pushed { steps: 0, row });
-    RoomFrame::Push(pushed.collect())
 }
