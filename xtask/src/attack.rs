@@ -217,10 +217,21 @@ impl Attack {
             .victim
             .run(&["check", &scene.room])
             .context("the victim's room is damaged")?;
-        let status = scene.victim.status()?;
-        let forks = status["forks"].as_array().map_or(0, Vec::len);
+        let named = |peer: &Peer| -> Result<usize> {
+            let status = peer.status()?;
+            Ok(status["forks"].as_array().map_or(0, Vec::len))
+        };
+        let forks = named(&scene.victim)?;
         match self {
-            Self::Impostor | Self::Forks => ensure!(forks > 0, "the victim's status names no fork"),
+            // Whoever is robbed of an actor before it wrote more with it knows alone.
+            Self::Impostor => {
+                let robbed = named(&scene.honest[0])?;
+                ensure!(
+                    forks + robbed > 0,
+                    "neither the victim nor the impersonated name it"
+                );
+            }
+            Self::Forks => ensure!(forks > 0, "the victim's status names no fork"),
             Self::Clocks => sorted(&scene.victim, &scene.room)?,
             _ => ensure!(forks == 0, "the victim's status names {forks} forks"),
         }

@@ -405,6 +405,14 @@ impl<'a> View<'a> {
                 "actor {actor} has two chains, which part at change {seq}: its folder was copied or restored while in use"
             )
         };
+        let continued = |(actor, seq): (_, u64)| {
+            format!(
+                "somebody else went on with this device's actor {actor} after change {seq}: this folder was restored or copied, \
+                 or a member writes in your name; what you write now stands apart from it"
+            )
+        };
+        let forks = status.forks.iter().map(fork);
+        let forks = forks.chain(status.continued.map(continued)).collect();
         Some(StatusItem {
             room: self.id.to_string(),
             name: room_name(self.id, self.room),
@@ -413,7 +421,7 @@ impl<'a> View<'a> {
             heads: status.durable.heads().iter().map(ToString::to_string).collect(),
             disk_bytes: self.room.disk_bytes,
             failing: status.failing.clone(),
-            forks: status.forks.iter().map(fork).collect(),
+            forks,
             findings: self.room.findings.clone(),
             peers: status.peers.iter().map(peer).chain(self.absent(&seen)).collect(),
             fingerprint: Fingerprint::of(self.id, &status.durable.digest()).to_string(),

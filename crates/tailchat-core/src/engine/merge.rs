@@ -95,9 +95,6 @@ impl Engine {
             Err(err) => return t.emit(rejected(err.to_string())),
         };
         let merging = room.merging(ticket, &block, &taken);
-        // Whoever has more of our own chain than we had has a part of our past, or another copy of us wrote it.
-        let ours = |mine: &mut ActorId| taken.changes.iter().any(|new| new.parts.actor == *mine);
-        room.mine.take_if(ours);
         room.take_in(std::mem::take(&mut taken.changes), via, t);
         let forked = merging.merged.forked.clone();
         room.merging.push(merging);

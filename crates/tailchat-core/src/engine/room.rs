@@ -77,6 +77,8 @@ pub(super) struct Room {
     pub(super) healed: VecDeque<(Duration, ActorId)>,
     /// Forked actors of ours that are dealt with, as far as the peers met so far go.
     pub(super) settled: BTreeMap<ActorId, u64>,
+    /// An actor of ours with which somebody else went on, and our last change with it.
+    pub(super) continued: Option<(ActorId, u64)>,
     /// Of forked actors of ours, the first entry that another copy posted again.
     pub(super) told: BTreeMap<ActorId, u64>,
     /// What was posted again, by ID and sum.

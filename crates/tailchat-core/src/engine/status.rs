@@ -25,6 +25,8 @@ pub struct RoomStatus {
     pub failing: Option<String>,
     /// Actors with two chains, and the first change known to differ.
     pub forks: Vec<(ActorId, u64)>,
+    /// An actor of ours with which somebody else went on, and our last change with it: since then we write with another.
+    pub continued: Option<(ActorId, u64)>,
 }
 
 /// How far a room has to go: `durable.messages()` of that and `missing.messages` together are here.
@@ -125,6 +127,7 @@ impl Engine {
             catching_up: self.catching_up(id),
             failing: room.failing.as_ref().map(|(_, why)| why.clone()),
             forks: room.forks.iter().map(|(actor, seq)| (*actor, *seq)).collect(),
+            continued: room.continued,
         })
     }
 

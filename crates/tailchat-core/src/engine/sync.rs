@@ -260,10 +260,22 @@ impl Room {
     /// restored one ourselves.
     pub(super) fn give_up_continued(&mut self, claims: &[Claim]) {
         let accepted = &self.accepted;
-        self.mine.take_if(|mine| {
+        let given_up = self.mine.take_if(|mine| {
             let further = |claim: &Claim| claim.actor == *mine && claim.seq > accepted.tip(*mine).seq;
             claims.iter().any(further)
         });
+        let last = given_up.map(|actor| (actor, accepted.tip(actor).seq));
+        self.continued = last.or(self.continued);
+    }
+
+    /// The same of changes that came: whoever has more of our own chain than we had has a part of our past, or another
+    /// copy of us wrote it, or somebody who pretends to be us.
+    fn give_up_brought(&mut self, changes: &[Change]) {
+        let ours = |change: &&Change| Some(change.parts.actor) == self.mine;
+        if let Some(first) = changes.iter().find(ours) {
+            self.continued = Some((first.parts.actor, first.parts.seq.saturating_sub(1)));
+            self.mine = None;
+        }
     }
 
     /// Whether nobody is being asked for changes, and there is room for them.
@@ -282,6 +294,7 @@ impl Room {
             at_ms: t.now.wall_ms,
             via,
         };
+        self.give_up_brought(&changes);
         for change in changes {
             self.pending.push(ArrivedChange { change, arrival });
         }

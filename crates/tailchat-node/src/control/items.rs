@@ -464,7 +464,7 @@ pub struct StatusItem {
     pub disk_bytes: u64,
     /// Why nothing can be written, if so.
     pub failing: Option<String>,
-    /// Actors with two chains, in words.
+    /// Actors with two chains, and one of ours with which somebody else went on, in words.
     pub forks: Vec<String>,
     /// What was found wrong when the room was opened, in words.
     pub findings: Vec<String>,
