@@ -41,7 +41,7 @@ enum Work {
     ReadmeTest,
 }
 
-/// Cheap checks first; one release build serves the last eight.
+/// Cheap checks first; one release build serves the last ten.
 const STEPS: &[Step] = &[
     Step {
         name: "format",
@@ -146,6 +146,13 @@ const STEPS: &[Step] = &[
         work: Work::Cargo {
             env: &[],
             args: &["xtask", "kills", "--rounds", "10"],
+        },
+    },
+    Step {
+        name: "soak",
+        work: Work::Cargo {
+            env: &[],
+            args: &["xtask", "soak", "--minutes", "0.4"],
         },
     },
     Step {
@@ -320,6 +327,7 @@ mod tests {
                 "cargo run --release -- demo",
                 "cargo xtask converge --peers 3 --kill",
                 "cargo xtask kills --rounds 10",
+                "cargo xtask soak --minutes 0.4",
                 "cargo xtask cuts --rounds 5",
                 "cargo xtask lan",
                 "cargo xtask screenshots --check",

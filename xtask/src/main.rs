@@ -19,8 +19,10 @@ mod kills;
 mod lan;
 mod peers;
 mod pty;
+mod room;
 mod screenshots;
 mod sim;
+mod soak;
 mod swarm;
 mod tidy;
 mod workspace;
@@ -54,6 +56,8 @@ enum Chore {
     Lan(lan::Args),
     /// Kill real peers while they write to each other, and see that nothing acknowledged is lost
     Kills(kills::Args),
+    /// Let real peers write for a long time while some come and go, and see that the others' memory stays as it is
+    Soak(soak::Args),
     /// Cut the power of real file systems while a real peer writes, and see that nothing acknowledged is lost
     Cuts(cuts::Args),
     /// Measure what the documents claim, and write docs/BENCHMARKS.md
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Lan(args) => lan::run(&args),
         Chore::Kills(args) => kills::run(&args),
+        Chore::Soak(args) => soak::run(&args),
         Chore::Cuts(args) => cuts::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Screenshots(args) => screenshots::run(&args),

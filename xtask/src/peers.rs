@@ -262,6 +262,22 @@ impl Process {
         Ok(Cpu { ticks, threads })
     }
 
+    /// What its open descriptors lead to.
+    pub(crate) fn descriptors(self) -> Result<Vec<PathBuf>> {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.0))?;
+        let mut lead_to = Vec::new();
+        for one in open {
+            // It may have been closed since.
+            lead_to.extend(fs::read_link(one?.path()));
+        }
+        lead_to.sort_unstable();
+        Ok(lead_to)
+    }
+
+    pub(crate) fn threads(self) -> Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/task", self.0))?.count())
+    }
+
     fn proc(self, file: &str) -> Result<String> {
         Ok(fs::read_to_string(format!("/proc/{}/{file}", self.0))?)
     }
