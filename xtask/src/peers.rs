@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -173,6 +173,21 @@ impl Peer {
             bail!("`tailchat {}` ended with {}: {said}", args.join(" "), done.status);
         }
         Ok(done.stdout)
+    }
+
+    /// Posts many messages by one command.
+    pub(crate) fn send_lines(&self, room: &str, texts: &[String]) -> Result<()> {
+        let mut sends = self
+            .command(&["send", room, "--lines", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()?;
+        let mut input = sends.stdin.take().context("the command takes nothing")?;
+        input.write_all((texts.join("\n") + "\n").as_bytes())?;
+        drop(input);
+        let status = sends.wait()?;
+        ensure!(status.success(), "`tailchat send --lines` ended with {status}");
+        Ok(())
     }
 
     /// Starts a command beside the peer.

@@ -35,7 +35,7 @@ const READ_EVERY: Duration = Duration::from_secs(5);
 /// Between two lines that say how it stands.
 const SAY_EVERY: Duration = Duration::from_secs(300);
 /// How long the follower may take to print what its peer has.
-const FOLLOWS_WITHIN: Duration = Duration::from_secs(10);
+const FOLLOWS_WITHIN: Duration = Duration::from_secs(30);
 /// Where ports are chosen. Not where the system takes one for who dials: who is away has to find its own free again.
 const PORTS: std::ops::Range<u16> = 21_000..31_000;
 
@@ -44,6 +44,9 @@ pub(crate) struct Args {
     /// How long
     #[arg(long, default_value_t = 2.0, value_parser = minutes)]
     minutes: f64,
+    /// How many messages are there before: with more than some 40,000 the index's cache is full, and grows no more
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    history: u32,
     /// How many messages a second, of all together
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
     rate: u32,
@@ -80,7 +83,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         stops: 0,
         kills: 0,
     };
-    soak.begin(&follower)?;
+    soak.begin(args.history, &follower)?;
     let mut watched = vec![
         Watched::new("a peer with a follower", soak.peer(0)?.process()?)?,
         Watched::new("a peer", soak.peer(1)?.process()?)?,
@@ -183,7 +186,12 @@ struct Soak {
 
 impl Soak {
     /// Has everything done once, so that all is open that stays open.
-    fn begin(&mut self, follower: &Follower) -> Result<()> {
+    fn begin(&mut self, history: u32, follower: &Follower) -> Result<()> {
+        if history > 0 {
+            let texts: Vec<_> = (0..history).map(|_| self.text(0)).collect();
+            self.peer(0)?.send_lines(&self.room, &texts)?;
+            self.written.acknowledged.extend(texts);
+        }
         self.write()?;
         for n in 0..STAY {
             self.read(n)?;
