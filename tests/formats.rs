@@ -1,9 +1,5 @@
 //! What was written by versions that people have used: their folders and bundles are opened by this one and say the
 //! same. A format that is left needs a folder of its own beside `tests/fixtures/format-1`, which stays as it is.
-#![expect(
-    clippy::indexing_slicing,
-    reason = "a test that finds something else has failed"
-)]
 
 #[expect(dead_code, reason = "other tests use more of it")]
 mod rig;

@@ -134,7 +134,7 @@ impl Attack {
         let watch = Watch::start(&scene).await?;
         let part = Duration::from_secs(args.seconds);
         tokio::time::sleep(part).await;
-        let (links, before) = (scene.links()?, scene.victim.process()?.descriptors()?);
+        let (links, before) = (scene.links()?, scene.victim.process()?.descriptors()?.len());
         let cpu = scene.victim.cpu()?;
         let began = Instant::now();
         let target = Target {
@@ -290,7 +290,7 @@ impl Attack {
 async fn most_descriptors(victim: peers::Process, target: Target) -> Result<usize> {
     let mut most = 0;
     while !target.over() {
-        most = most.max(victim.descriptors()?);
+        most = most.max(victim.descriptors()?.len());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(most)

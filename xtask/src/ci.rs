@@ -213,6 +213,13 @@ const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "soak",
+        work: Work::Cargo {
+            env: &[],
+            args: &["xtask", "soak", "--minutes", "0.4"],
+        },
+    },
+    Step {
         name: "power cuts",
         work: Work::Cargo {
             env: &[],
@@ -415,6 +422,7 @@ mod tests {
                 "cargo xtask converge --peers 3 --kill",
                 "cargo xtask kills --rounds 10",
                 "cargo xtask attack --seconds 1 --only half-open --only drip --only connections --only frames --only replays --only long-frames --only bombs --only forks --only gaps --only clocks --only signs --only addresses --only deaf",
+                "cargo xtask soak --minutes 0.4",
                 "cargo xtask cuts --rounds 5",
                 "cargo xtask faults --every 15",
                 "cargo xtask lan",

@@ -4,6 +4,7 @@
 mod checks;
 mod figures;
 mod network;
+mod poor;
 
 use std::fs;
 use std::io::Read;
@@ -47,6 +48,15 @@ pub(crate) struct Args {
     /// How often a peer changes its address, and how often three peers and many addresses are tried
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1000))]
     rounds: u32,
+    /// How often two peers that lose a fifth of all packets are to be equal
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    losses: u32,
+    /// How many newcomers catch up over a thin cable
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    thin: u32,
+    /// How many messages those lack
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    backlog: u32,
     /// Fail where networks cannot be made, instead of leaving it out
     #[arg(long)]
     must: bool,
@@ -77,6 +87,9 @@ fn enter(args: &Args) -> Result<()> {
         .args(["--cuts", &args.cuts.to_string()])
         .args(["--cut", &args.cut.to_string()])
         .args(["--rounds", &args.rounds.to_string()])
+        .args(["--losses", &args.losses.to_string()])
+        .args(["--thin", &args.thin.to_string()])
+        .args(["--backlog", &args.backlog.to_string()])
         .arg("--inside")
         .arg(program)
         .env_remove("TAILCHAT_LISTEN")
@@ -103,16 +116,16 @@ fn possible() -> Result<()> {
     if uid.stdout.trim_ascii() != b"0" {
         bail!("that needs root");
     }
-    if !Command::new("ip")
-        .arg("-V")
-        .output()
-        .is_ok_and(|ran| ran.status.success())
-    {
-        bail!("there is no `ip`; install iproute2");
+    for (tool, package) in [("ip", "iproute2"), ("tc", "iproute2"), ("nft", "nftables")] {
+        let there = Command::new(tool).arg("-V").output();
+        if !there.is_ok_and(|ran| ran.status.success()) {
+            bail!("there is no `{tool}`; install {package}");
+        }
     }
     let script = format!(
         "mount -t tmpfs none {SCRATCH} && ip netns add one && ip link add name switch type bridge && \
-         ip link add name port type veth peer name eth0 netns one"
+         ip link add name port type veth peer name eth0 netns one && nft add table netdev cable && \
+         tc qdisc add dev port root tbf rate 64kbit burst 4096 latency 500ms"
     );
     let tried = Command::new("unshare")
         .args(UNSHARE)
@@ -163,7 +176,21 @@ fn check(place: &checks::Place, args: &Args, figures: &mut Figures) -> Result<()
         checks::told_by_others(place, figures)?;
         checks::many_addresses(place, figures)?;
     }
-    checks::cuts(place, args.cuts, Duration::from_secs(args.cut), figures)
+    // On networks of their own, at the same time: a long cut is waiting most of all.
+    thread::scope(|scope| {
+        let beside = scope.spawn(|| {
+            let mut figures = Figures::default();
+            let done = poor::losses(place, args.losses, &mut figures)
+                .and_then(|()| poor::thin(place, args.thin, args.backlog, &mut figures));
+            (figures, done)
+        });
+        let cut = checks::cuts(place, args.cuts, Duration::from_secs(args.cut), figures);
+        let Ok((measured, done)) = beside.join() else {
+            bail!("what was tried on poor cables panicked")
+        };
+        figures.join(measured);
+        cut.and(done)
+    })
 }
 
 /// Ends this process, and with it the networks and all peers, when the process that wants to know is gone, or when
@@ -171,6 +198,8 @@ fn check(place: &checks::Place, args: &Args, figures: &mut Figures) -> Result<()
 fn end_with_whoever_started_us(args: &Args) {
     let each = 60 + args.cut;
     let most = 60 + 20 * u64::from(args.meetings) + 60 * u64::from(args.rounds) + each * u64::from(args.cuts);
+    let thin = 120 + u64::from(args.backlog) / 20;
+    let most = most + 50 * u64::from(args.losses) + thin * u64::from(args.thin);
     thread::spawn(move || {
         thread::sleep(Duration::from_secs(most));
         eprintln!("lan: not done after {most} s");

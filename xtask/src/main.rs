@@ -22,8 +22,10 @@ mod kills;
 mod lan;
 mod peers;
 mod pty;
+mod room;
 mod screenshots;
 mod sim;
+mod soak;
 mod swarm;
 mod tidy;
 mod workspace;
@@ -59,6 +61,8 @@ enum Chore {
     Lan(lan::Args),
     /// Kill real peers while they write to each other, and see that nothing acknowledged is lost
     Kills(kills::Args),
+    /// Let real peers write for a long time while some come and go, and see that the others' memory stays as it is
+    Soak(soak::Args),
     /// Cut the power of real file systems while a real peer writes, and see that nothing acknowledged is lost
     Cuts(cuts::Args),
     /// Let each file call of a real peer fail in turn, and see that it refuses, loses nothing and goes on
@@ -82,6 +86,7 @@ fn main() -> ExitCode {
         Chore::Attack(args) => attack::run(&args),
         Chore::Lan(args) => lan::run(&args),
         Chore::Kills(args) => kills::run(&args),
+        Chore::Soak(args) => soak::run(&args),
         Chore::Cuts(args) => cuts::run(&args),
         Chore::Faults(args) => faults::run(&args),
         Chore::Damage(args) => damage::run(&args),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -177,6 +177,21 @@ impl Peer {
         Ok(done.stdout)
     }
 
+    /// Posts many messages by one command.
+    pub(crate) fn send_lines(&self, room: &str, texts: &[String]) -> Result<()> {
+        let mut sends = self
+            .command(&["send", room, "--lines", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()?;
+        let mut input = sends.stdin.take().context("the command takes nothing")?;
+        input.write_all((texts.join("\n") + "\n").as_bytes())?;
+        drop(input);
+        let status = sends.wait()?;
+        ensure!(status.success(), "`tailchat send --lines` ended with {status}");
+        Ok(())
+    }
+
     /// Starts a command beside the peer.
     pub(crate) fn spawn(&self, args: &[&str]) -> Result<Child> {
         Ok(self
@@ -264,9 +279,20 @@ impl Process {
         Ok(Cpu { ticks, threads })
     }
 
-    /// How many files and sockets it has open.
-    pub(crate) fn descriptors(self) -> Result<usize> {
-        Ok(fs::read_dir(format!("/proc/{}/fd", self.0))?.count())
+    /// What its open descriptors lead to.
+    pub(crate) fn descriptors(self) -> Result<Vec<PathBuf>> {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.0))?;
+        let mut lead_to = Vec::new();
+        for one in open {
+            // It may have been closed since.
+            lead_to.extend(fs::read_link(one?.path()));
+        }
+        lead_to.sort_unstable();
+        Ok(lead_to)
+    }
+
+    pub(crate) fn threads(self) -> Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/task", self.0))?.count())
     }
 
     fn proc(self, file: &str) -> Result<String> {

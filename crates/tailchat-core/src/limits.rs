@@ -166,6 +166,8 @@ pub const PING_AFTER: Duration = Duration::from_secs(15);
 pub const DEAD_AFTER: Duration = Duration::from_secs(45);
 /// A `Want` without an answer for this long goes to another peer.
 pub const WANT_TIME: Duration = Duration::from_secs(5);
+/// A `Want` whose answer is seen to arrive keeps others from being asked for this long, and [`WANT_TIME`] more.
+pub const ANSWER_TIME: Duration = Duration::from_secs(20);
 /// A connection on which a peer owes a sign for this long may be dead: it is dialled again beside it.
 pub const DOUBT_AFTER: Duration = Duration::from_secs(3);
 /// A peer that has what we lack and is not asked for this long is no longer passed over for others' word that they are

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::event::{CloseReason, ConnId, NetEvent, Role};
-use crate::framing::FrameReader;
+use crate::framing::{Arrived, FrameReader};
 use crate::limits::Limits;
 use crate::net::Wiring;
 use crate::outbox::{FrameWriter, Full, Outbox, outbox};
@@ -191,13 +191,13 @@ async fn deliver(
     events: &mpsc::Sender<NetEvent>,
 ) -> CloseReason {
     loop {
-        match reader.next().await {
-            Ok(bytes) => {
-                if events.send(NetEvent::Frame { conn, bytes }).await.is_err() {
-                    return CloseReason::ClosedByUs;
-                }
-            }
+        let event = match reader.next().await {
+            Ok(Arrived::Frame(bytes)) => NetEvent::Frame { conn, bytes },
+            Ok(Arrived::Piece) => NetEvent::Piece { conn },
             Err(why) => return why,
+        };
+        if events.send(event).await.is_err() {
+            return CloseReason::ClosedByUs;
         }
     }
 }

@@ -55,6 +55,11 @@ pub enum NetEvent {
         /// The payload without its length; never empty.
         bytes: Vec<u8>,
     },
+    /// Of a frame that takes its time, at least 16 KiB more arrived.
+    Piece {
+        /// Where.
+        conn: ConnId,
+    },
     /// A connection is over. Nothing more will be heard of it.
     Closed {
         /// Which one.
@@ -106,6 +111,7 @@ impl fmt::Debug for NetEvent {
                 .field("conn", conn)
                 .field("len", &bytes.len())
                 .finish(),
+            Self::Piece { conn } => f.debug_struct("Piece").field("conn", conn).finish(),
             Self::Closed { conn, why } => f
                 .debug_struct("Closed")
                 .field("conn", conn)

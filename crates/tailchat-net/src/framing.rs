@@ -12,10 +12,18 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::bytes::{Buf, BytesMut};
 
 use crate::event::CloseReason;
-use crate::limits::{Limits, READ_BYTES_MIN};
+use crate::limits::{Limits, PIECE_LEN, READ_BYTES_MIN};
 
 /// The bytes before each payload: its length, big-endian.
 pub(crate) const HEADER_LEN: usize = 4;
+
+/// What a connection brought.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Arrived {
+    Frame(Vec<u8>),
+    /// A piece of a frame that has been under way for some time, and is not complete.
+    Piece,
+}
 
 /// Reads frames from one connection.
 pub(crate) struct FrameReader<R> {
@@ -32,6 +40,10 @@ pub(crate) struct FrameReader<R> {
     /// When the frame that has begun must be complete. Only runs while we read: the time that a reader
     /// waits for the engine is not the peer's fault.
     deadline: Option<Instant>,
+    /// How much of the frame that has begun was there when its deadline was set.
+    counted: usize,
+    /// When a piece of it is told next; none before it has begun.
+    tell_at: Option<Instant>,
     delivered_any: bool,
 }
 
@@ -44,18 +56,38 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             buffer: BytesMut::new(),
             announced: None,
             deadline: None,
+            counted: 0,
+            tell_at: None,
             delivered_any: false,
         }
     }
 
-    /// The next whole frame, or why there will be none. Cancel-safe.
-    pub(crate) async fn next(&mut self) -> Result<Vec<u8>, CloseReason> {
+    /// The next whole frame or a piece of it, or why there will be none. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Result<Arrived, CloseReason> {
         loop {
             if let Some(frame) = self.take_frame()? {
-                return Ok(frame);
+                return Ok(Arrived::Frame(frame));
+            }
+            if self.take_piece() {
+                return Ok(Arrived::Piece);
             }
             self.fill().await?;
         }
+    }
+
+    /// Whether another piece has come since the last one. Gives the next one its time, and says whether to tell it.
+    fn take_piece(&mut self) -> bool {
+        if self.announced.is_none() || self.buffer.len() < self.counted + PIECE_LEN {
+            return false;
+        }
+        self.counted = self.buffer.len();
+        let now = Instant::now();
+        self.deadline = Some(now + self.limits.frame_complete_within);
+        let due = self.tell_at.is_some_and(|at| now >= at);
+        if due {
+            self.tell_at = Some(now + self.limits.piece_told_after);
+        }
+        due
     }
 
     /// Reads and forgets until the peer closes or the connection breaks.
@@ -89,6 +121,8 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         }
         self.announced = None;
         self.deadline = None;
+        self.counted = 0;
+        self.tell_at = None;
         self.delivered_any = true;
         Ok(Some(frame))
     }
@@ -110,7 +144,9 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
     async fn fill(&mut self) -> Result<(), CloseReason> {
         let begun = self.announced.is_some() || !self.buffer.is_empty();
         if begun && self.deadline.is_none() {
-            self.deadline = Some(Instant::now() + self.limits.frame_complete_within);
+            let now = Instant::now();
+            self.deadline = Some(now + self.limits.frame_complete_within);
+            self.tell_at = Some(now + self.limits.piece_told_after);
         }
         let missing = self
             .announced
@@ -185,7 +221,7 @@ mod tests {
             assert!(timeout(Duration::from_millis(5), reader.next()).await.is_err());
         }
         peer.write_u8(9).await.expect("the pipe has room");
-        assert_eq!(reader.next().await, Ok(vec![7, 8, 9]));
+        assert_eq!(reader.next().await, Ok(Arrived::Frame(vec![7, 8, 9])));
     }
 
     #[tokio::test]
@@ -193,12 +229,12 @@ mod tests {
         let (mut peer, mut reader, raised) = pair(Limits::default());
         write(&mut peer, 256, &[1; 256]).await;
         write(&mut peer, 8192, &[2; 8192]).await;
-        assert_eq!(reader.next().await, Ok(vec![1; 256]));
-        assert_eq!(reader.next().await, Ok(vec![2; 8192]));
+        assert_eq!(reader.next().await, Ok(Arrived::Frame(vec![1; 256])));
+        assert_eq!(reader.next().await, Ok(Arrived::Frame(vec![2; 8192])));
         raised.store(10_000, Ordering::Release);
         write(&mut peer, 10_000, &[3; 10_000]).await;
         write(&mut peer, 10_001, &[]).await;
-        assert_eq!(reader.next().await, Ok(vec![3; 10_000]));
+        assert_eq!(reader.next().await, Ok(Arrived::Frame(vec![3; 10_000])));
         let refusal = CloseReason::FrameTooLong {
             len: 10_001,
             max: 10_000,
@@ -229,7 +265,7 @@ mod tests {
         });
         assert!(timeout(Duration::from_millis(120), reader.next()).await.is_err());
         write(&mut peer, 1, &[5]).await;
-        assert_eq!(reader.next().await, Ok(vec![5]));
+        assert_eq!(reader.next().await, Ok(Arrived::Frame(vec![5])));
         assert!(timeout(Duration::from_millis(120), reader.next()).await.is_err());
         write(&mut peer, 2, &[5]).await;
         assert_eq!(reader.next().await, Err(CloseReason::FrameTooSlow));
@@ -240,8 +276,56 @@ mod tests {
         let (mut peer, mut reader, raised) = pair(Limits::default());
         raised.store(1024 * 1024, Ordering::Release);
         write(&mut peer, 1024 * 1024, &vec![1; 1024 * 1024]).await;
-        assert_eq!(reader.next().await.map(|frame| frame.len()), Ok(1024 * 1024));
+        assert_eq!(reader.next().await, Ok(Arrived::Frame(vec![1; 1024 * 1024])));
         assert!(timeout(Duration::from_millis(20), reader.next()).await.is_err());
         assert_eq!(reader.buffer.capacity(), READ_BYTES_MIN);
+    }
+
+    /// Writes a frame in parts, with a pause of 100 ms before each; what the reader says of it, with 600 ms for each piece.
+    async fn in_parts(part: usize) -> (usize, Result<Arrived, CloseReason>) {
+        let (mut peer, mut reader, raised) = pair(Limits {
+            frame_complete_within: Duration::from_millis(600),
+            piece_told_after: Duration::ZERO,
+            ..Limits::default()
+        });
+        raised.store(1024 * 1024, Ordering::Release);
+        let writer = tokio::spawn(async move {
+            let frame = vec![1; 8 * PIECE_LEN];
+            peer.write_u32(8 * 16 * 1024).await.expect("the pipe has room");
+            for part in frame.chunks(part) {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                peer.write_all(part).await.expect("the pipe has room");
+            }
+            peer
+        });
+        let mut pieces = 0;
+        let end = loop {
+            match reader.next().await {
+                Ok(Arrived::Piece) => pieces += 1,
+                end => break end,
+            }
+        };
+        writer.abort();
+        (pieces, end)
+    }
+
+    #[tokio::test]
+    async fn a_long_frame_has_the_time_anew_for_each_piece() {
+        let (pieces, end) = in_parts(PIECE_LEN).await;
+        assert_eq!((pieces, end), (7, Ok(Arrived::Frame(vec![1; 8 * PIECE_LEN]))));
+    }
+
+    #[tokio::test]
+    async fn less_than_a_piece_wins_no_time() {
+        let (pieces, end) = in_parts(PIECE_LEN / 8).await;
+        assert_eq!((pieces, end), (0, Err(CloseReason::FrameTooSlow)));
+    }
+
+    #[tokio::test]
+    async fn nobody_is_told_of_pieces_of_a_frame_that_comes_at_once() {
+        let (mut peer, mut reader, raised) = pair(Limits::default());
+        raised.store(1024 * 1024, Ordering::Release);
+        write(&mut peer, 1024 * 1024, &vec![1; 1024 * 1024]).await;
+        assert!(matches!(reader.next().await, Ok(Arrived::Frame(_))));
     }
 }

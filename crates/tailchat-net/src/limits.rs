@@ -29,6 +29,10 @@ pub(crate) const DIAL_ADDRS_MAX: usize = 8;
 /// What the kernel may hold of connections that we have not accepted yet.
 pub(crate) const LISTEN_BACKLOG: u32 = 128;
 
+/// Bytes of a frame that count as a piece of it. More than a frame before a room is proved, which has to be complete
+/// in time as a whole.
+pub(crate) const PIECE_LEN: usize = 16 * 1024;
+
 /// Beyond this many bytes no further frame is added to one write, and the memory of a longer one is not
 /// kept for the next.
 pub(crate) const COALESCE_BYTES: usize = 64 * 1024;
@@ -169,8 +173,11 @@ pub struct Limits {
     pub first_frame_len_max: usize,
     /// The length in bytes of every later frame, at most, until it is raised. 8 KiB.
     pub early_frame_len_max: usize,
-    /// The time from the first byte of a frame to its last. 20 s.
+    /// The time from the first byte of a frame to its last, or to its next piece: 16 KiB, the last bytes
+    /// of a frame alone. A thin line takes longer for the longest frame than anybody may drip. 20 s.
     pub frame_complete_within: Duration,
+    /// While a frame arrives it is told that pieces of it do, at most so often. 1 s.
+    pub piece_told_after: Duration,
     /// The bytes that wait for one slow peer, four more for each frame. The longest frame must fit. 4 MiB.
     pub outbox_bytes_max: usize,
     /// The time without one byte of progress after which a write is given up. 45 s, as for a peer that
@@ -197,6 +204,7 @@ impl Default for Limits {
             first_frame_len_max: 256,
             early_frame_len_max: 8 * 1024,
             frame_complete_within: Duration::from_secs(20),
+            piece_told_after: Duration::from_secs(1),
             outbox_bytes_max: 4 * 1024 * 1024,
             write_stalled_after: Duration::from_secs(45),
             flush_within: Duration::from_secs(1),

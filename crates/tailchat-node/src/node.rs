@@ -345,6 +345,7 @@ impl Node {
                 conn: ConnId(conn.0),
                 frame: bytes,
             },
+            NetEvent::Piece { conn } => Event::Receiving { conn: ConnId(conn.0) },
             NetEvent::Closed { conn, why } => Event::Disconnected {
                 conn: ConnId(conn.0),
                 why: why.to_string(),

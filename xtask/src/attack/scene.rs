@@ -70,7 +70,7 @@ impl Scene {
     pub(super) fn settled(&self, before: usize) -> Result<usize> {
         let began = Instant::now();
         loop {
-            let now = self.victim.process()?.descriptors()?;
+            let now = self.victim.process()?.descriptors()?.len();
             if now <= before {
                 return Ok(now);
             }

@@ -15,11 +15,11 @@ use super::network::{Cut, Host, Lan};
 use crate::peers::Peer;
 
 /// Whatever takes longer than this has failed, and is not waited for.
-const GIVE_UP: Duration = Duration::from_secs(40);
+pub(super) const GIVE_UP: Duration = Duration::from_secs(40);
 /// Between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A peer that was started so long ago has done all that it does at the start.
-const STARTED: Duration = Duration::from_secs(3);
+pub(super) const STARTED: Duration = Duration::from_secs(3);
 /// How long many ways to one peer are watched, longer than any of them may be tried again after.
 const WATCHED: Duration = Duration::from_secs(6);
 /// The length of a short cut. TCP by itself sends again only later.
@@ -39,14 +39,14 @@ pub(super) struct Place {
 }
 
 /// A peer on a host.
-struct Member {
-    peer: Peer,
+pub(super) struct Member {
+    pub(super) peer: Peer,
     host: Host,
 }
 
 impl Place {
     /// A peer that has nothing yet and does not run.
-    fn member(&self, name: &str, host: &Host) -> Result<Member> {
+    pub(super) fn member(&self, name: &str, host: &Host) -> Result<Member> {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let folder = format!("{name}{}", MADE.fetch_add(1, Ordering::Relaxed));
         let peer = Peer::new(&self.program, self.scratch.join(folder));
@@ -58,7 +58,7 @@ impl Place {
     }
 
     /// A peer that serves a new room and knows no address, and one that has joined it by its ID and does not run.
-    fn two(&self, one: &Host, other: &Host) -> Result<(Member, Member)> {
+    pub(super) fn two(&self, one: &Host, other: &Host) -> Result<(Member, Member)> {
         let mut ann = self.member("ann", one)?;
         let room = ann.new_room()?;
         ann.serve(&[])?;
@@ -70,14 +70,20 @@ impl Place {
 }
 
 impl Member {
-    fn new_room(&self) -> Result<String> {
+    pub(super) fn new_room(&self) -> Result<String> {
         let made = self.peer.json(&["new", "lan"])?;
         let room = made.first().and_then(|room| room["room"].as_str());
         Ok(room.context("no room was made")?.to_owned())
     }
 
+    pub(super) fn room(&self) -> Result<String> {
+        let rooms = self.peer.json(&["rooms"])?;
+        let room = rooms.first().and_then(|room| room["room"].as_str());
+        Ok(room.context("no room")?.to_owned())
+    }
+
     /// Joins a room where there is no network at all.
-    fn join(&self, room: &str) -> Result<()> {
+    pub(super) fn join(&self, room: &str) -> Result<()> {
         let args = ["join", room, "--wait", "0.05", "--no-discovery"];
         let ran = self.peer.command(&args).output()?;
         ensure!(
@@ -88,13 +94,13 @@ impl Member {
         Ok(())
     }
 
-    fn serve(&mut self, options: &[&str]) -> Result<()> {
+    pub(super) fn serve(&mut self, options: &[&str]) -> Result<()> {
         let args = [&["serve", "--json", "--quiet"], options].concat();
         let command = self.host.run(&self.peer.command(&args));
         self.peer.serve_by(command)
     }
 
-    fn send(&self, text: &str) -> Result<()> {
+    pub(super) fn send(&self, text: &str) -> Result<()> {
         self.peer.run(&["send", "lan", text]).map(|_| ())
     }
 
@@ -108,13 +114,17 @@ impl Member {
             .collect())
     }
 
-    fn has(&self, messages: u64) -> Result<bool> {
+    pub(super) fn has(&self, messages: u64) -> Result<bool> {
         Ok(self.peer.status()?["messages"] == messages)
+    }
+
+    pub(super) fn heads(&self) -> Result<Value> {
+        Ok(self.peer.status()?["heads"].clone())
     }
 }
 
 /// How long it takes from a moment on until something holds.
-fn until(began: Instant, what: &str, holds: impl Fn() -> Result<bool>) -> Result<Duration> {
+pub(super) fn until(began: Instant, what: &str, holds: impl Fn() -> Result<bool>) -> Result<Duration> {
     while !holds()? {
         ensure!(began.elapsed() < GIVE_UP, "{what}: not within {GIVE_UP:?}");
         thread::sleep(LOOK_EVERY);
@@ -122,7 +132,7 @@ fn until(began: Instant, what: &str, holds: impl Fn() -> Result<bool>) -> Result
     Ok(began.elapsed())
 }
 
-fn both_connected(one: &Member, other: &Member) -> Result<bool> {
+pub(super) fn both_connected(one: &Member, other: &Member) -> Result<bool> {
     Ok(one.connected()?.len() == 1 && other.connected()?.len() == 1)
 }
 
@@ -211,9 +221,8 @@ fn cut(place: &Place, kind: Cut, long: Duration) -> Result<(Duration, Duration)>
         let all = 4 * (at + 1);
         *took = until(healed, "equal after a cut", || Ok(ann.has(all)? && bob.has(all)?))?;
         until(healed, "connected after a cut", || both_connected(&ann, &bob))?;
-        let heads = |member: &Member| Ok::<_, anyhow::Error>(member.peer.status()?["heads"].clone());
         ensure!(
-            heads(&ann)? == heads(&bob)?,
+            ann.heads()? == bob.heads()?,
             "{kind:?}: the same number, and not the same"
         );
         thread::sleep(STARTED);

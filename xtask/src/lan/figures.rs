@@ -14,17 +14,34 @@ pub(super) struct Figures {
 #[derive(Debug)]
 struct Times {
     most: Duration,
+    /// Of a hundred, so many have to keep to it.
+    share: usize,
     taken: Vec<Duration>,
 }
 
 impl Figures {
     /// Takes in what one run took. `place` is where it stands in the list.
     pub(super) fn add(&mut self, place: u8, what: &'static str, most: Duration, took: Duration) {
+        self.add_share(place, what, most, 100, took);
+    }
+
+    /// The same, where 95 of 100 runs keep to `most`: chance has a part in it.
+    pub(super) fn add_by_chance(&mut self, place: u8, what: &'static str, most: Duration, took: Duration) {
+        self.add_share(place, what, most, 95, took);
+    }
+
+    fn add_share(&mut self, place: u8, what: &'static str, most: Duration, share: usize, took: Duration) {
         let times = self.all.entry((place, what)).or_insert_with(|| Times {
             most,
+            share,
             taken: Vec::new(),
         });
         times.taken.push(took);
+    }
+
+    /// Takes in what was measured beside.
+    pub(super) fn join(&mut self, others: Self) {
+        self.all.extend(others.all);
     }
 
     /// Prints one line for each, and fails if any took too long.
@@ -36,14 +53,21 @@ impl Figures {
             else {
                 continue;
             };
+            let count = (times.taken.len() * times.share).div_ceil(100);
+            let bound = times.taken.get(count.saturating_sub(1)).unwrap_or(max);
+            let within = if times.share == 100 {
+                String::new()
+            } else {
+                format!(", {:.2} s at {} of 100", bound.as_secs_f64(), times.share)
+            };
             println!(
-                "lan: {what}: median {:.2} s, at most {:.2} s of {} (may be {:.0} s)",
+                "lan: {what}: median {:.2} s{within}, at most {:.2} s of {} (may be {:.0} s)",
                 median.as_secs_f64(),
                 max.as_secs_f64(),
                 times.taken.len(),
                 times.most.as_secs_f64()
             );
-            if *max > times.most {
+            if *bound > times.most {
                 missed.push(*what);
             }
         }
@@ -63,6 +87,19 @@ mod tests {
         figures.add(0, "meeting", 2 * second, second);
         assert!(figures.print().is_ok());
         figures.add(0, "meeting", 2 * second, 3 * second);
+        assert!(figures.print().is_err());
+    }
+
+    #[test]
+    fn by_chance_five_of_a_hundred_may_be_too_long_and_not_six() {
+        let second = Duration::from_secs(1);
+        let mut figures = Figures::default();
+        for n in 0..100 {
+            let took = if n < 5 { 9 * second } else { second };
+            figures.add_by_chance(0, "by chance", 2 * second, took);
+        }
+        assert!(figures.print().is_ok());
+        figures.add_by_chance(0, "by chance", 2 * second, 9 * second);
         assert!(figures.print().is_err());
     }
 }

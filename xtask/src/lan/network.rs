@@ -1,5 +1,5 @@
-//! Networks of this machine's kernel: hosts as namespaces, a switch between them, cables that are cut. Knows `ip`;
-//! nothing of peers. Who makes one is in a namespace of its own already, so there is nothing to remove.
+//! Networks of this machine's kernel: hosts as namespaces, a switch between them, cables that are cut, lose packets or
+//! are thin. Knows `ip`, `nft` and `tc`; nothing of peers. Who makes one is in a namespace of its own already, so there is nothing to remove.
 
 use std::path::Path;
 use std::process::Command;
@@ -24,6 +24,11 @@ pub(super) enum Cut {
     /// It is heard by all and hears nobody.
     Deaf,
 }
+
+/// The longest packet on a thin cable, in bytes with some to spare: the kernel cuts longer ones.
+const BURST_LEN: u32 = 4096;
+/// How long a packet waits before a thin cable until there is no more place, as at a cheap router.
+const QUEUE: &str = "500ms";
 
 /// Some hosts on one switch, and nobody else.
 #[derive(Debug)]
@@ -134,6 +139,53 @@ impl Host {
              bcast_flood {word} fdb_flush",
             self.switch, self.port
         ))
+    }
+
+    /// Of what this host sends so many of a hundred packets are lost from now on, whatever they are.
+    pub(super) fn lose(&self, percent: u8) -> Result<()> {
+        let Self { switch, port, .. } = self;
+        let nft = format!("netns exec {switch} nft add");
+        let chain = format!("netdev {port} cable");
+        ip(&format!("{nft} table netdev {port}"))?;
+        // By the name of the port: that stays, whatever its cable is plugged into.
+        ip(&format!(
+            "{nft} chain {chain} {{ type filter hook ingress device \"{port}\" priority 0 ; }}"
+        ))?;
+        ip(&format!(
+            "{nft} rule {chain} numgen random mod 100 < {percent} counter drop"
+        ))
+    }
+
+    /// How many packets were lost.
+    pub(super) fn lost(&self) -> Result<u64> {
+        let Self { switch, port, .. } = self;
+        let rules = said(&format!("netns exec {switch} nft list table netdev {port}"))?;
+        let counted = rules.split_once("counter packets ").map(|(_, rest)| rest);
+        let counted = counted.and_then(|rest| rest.split(' ').next());
+        counted
+            .and_then(|packets| packets.parse().ok())
+            .with_context(|| format!("nft does not count: {rules}"))
+    }
+
+    /// So many kilobits a second is what its cable takes from now on, in each direction.
+    pub(super) fn thin(&self, kbit: u32) -> Result<()> {
+        let shape = format!("tbf rate {kbit}kbit burst {BURST_LEN} latency {QUEUE}");
+        self.at_both_ends("add", &shape)
+    }
+
+    /// As much as anybody may want. What waits is not lost by that.
+    pub(super) fn thick(&self) -> Result<()> {
+        self.at_both_ends("change", &format!("tbf rate 1gbit burst 1mb latency {QUEUE}"))
+    }
+
+    /// What leaves the host, and what leaves the switch towards it.
+    fn at_both_ends(&self, what: &str, shape: &str) -> Result<()> {
+        for (namespace, device) in [(&self.namespace, INTERFACE), (&self.switch, self.port.as_str())] {
+            ip(&format!(
+                "netns exec {namespace} tc qdisc {what} dev {device} root {shape}"
+            ))?;
+        }
+        Ok(())
     }
 
     /// A program on this host.

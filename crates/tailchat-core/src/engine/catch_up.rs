@@ -14,7 +14,7 @@ use super::room::Room;
 use super::{ConnId, Engine, LoadFor, Turn};
 use crate::block::{Block, SeqRange, Taken};
 use crate::ids::{ActorId, RoomId};
-use crate::limits::{STALLED_TIME, TURN_WAIT, WANT_RANGES_MAX, WANT_TIME};
+use crate::limits::{ANSWER_TIME, STALLED_TIME, TURN_WAIT, WANT_RANGES_MAX, WANT_TIME};
 use crate::wire::{Bye, RoomFrame};
 
 /// Changes a second below which a peer's word for being near to an author counts for less than another's pace.
@@ -113,7 +113,11 @@ impl Engine {
     pub(super) fn give_up_stalled(&mut self, room: RoomId, t: &mut Turn<'_>) {
         let now = t.now.uptime;
         let asking = self.rooms.get(&room).and_then(|state| state.asking);
-        if let Some((id, _)) = asking.filter(|(_, since)| now.saturating_sub(*since) > WANT_TIME) {
+        let stalls = |(id, since): &(ConnId, Duration)| {
+            let moved = self.answer_moved(*id, room, *since);
+            now.saturating_sub(moved) > WANT_TIME
+        };
+        if let Some((id, _)) = asking.filter(stalls) {
             if let Some(link) = self.link(id, room) {
                 link.stalled_until = now + STALLED_TIME;
             }
@@ -123,6 +127,19 @@ impl Engine {
             }
         }
         self.catch_up(room, t);
+    }
+
+    /// When something was last seen of the answer to a question, at the latest when it was asked. Where others could be
+    /// asked, a slow one does not keep them waiting for long; asking nobody else twice would only make its line thinner.
+    fn answer_moved(&self, id: ConnId, room: RoomId, since: Duration) -> Duration {
+        let receiving = self.conns.get(&id).map_or(since, |conn| conn.receiving_at);
+        let mut others = self.conns.iter().filter(|(other, _)| **other != id);
+        let most = if others.any(|(_, conn)| conn.links.contains_key(&room)) {
+            since + ANSWER_TIME
+        } else {
+            Duration::MAX
+        };
+        since.max(receiving.min(most))
     }
 
     fn ask(&mut self, id: ConnId, room: RoomId, asked: Asked, wanted: Vec<SeqRange>, t: &mut Turn<'_>) {

@@ -86,6 +86,8 @@ pub(super) struct Conn {
     pub(super) allowance: Allowance,
     opened_at: Duration,
     heard_at: Duration,
+    /// When a part of a long frame last arrived.
+    pub(super) receiving_at: Duration,
     pinged: bool,
     /// Since when the peer owes us a sign: for a ping, or for what is new.
     owes_since: Option<Duration>,
@@ -110,6 +112,13 @@ impl Conn {
     /// Whether the peer was asked for a sign and has not given it yet.
     pub(super) fn owes_a_sign(&self) -> bool {
         self.owes_since.is_some()
+    }
+
+    fn gave_a_sign(&mut self, now: Duration) {
+        self.heard_at = now;
+        self.pinged = false;
+        self.owes_since = None;
+        self.prove_alive_by = None;
     }
 
     /// Whether nothing is heard where something should be: the connection may be dead and not know it.
@@ -212,6 +221,7 @@ impl Engine {
             allowance: Allowance::default(),
             opened_at: t.now.uptime,
             heard_at: t.now.uptime,
+            receiving_at: Duration::ZERO,
             pinged: false,
             owes_since: None,
             prove_alive_by: None,
@@ -222,14 +232,19 @@ impl Engine {
         self.conns.insert(id, conn);
     }
 
+    /// What a peer sends is under way: it lives, and what was asked of it may be what comes.
+    pub(super) fn receiving(&mut self, id: ConnId, t: &Turn<'_>) {
+        if let Some(conn) = self.conns.get_mut(&id) {
+            conn.gave_a_sign(t.now.uptime);
+            conn.receiving_at = t.now.uptime;
+        }
+    }
+
     pub(super) fn received(&mut self, id: ConnId, frame: &[u8], t: &mut Turn<'_>) {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
-        conn.heard_at = t.now.uptime;
-        conn.pinged = false;
-        conn.owes_since = None;
-        conn.prove_alive_by = None;
+        conn.gave_a_sign(t.now.uptime);
         match decode(frame) {
             Ok(Arrived::Conn(frame)) => self.conn_frame(id, frame, t),
             Ok(Arrived::Room { slot, sealed }) => self.room_frame(id, slot, sealed, t),

@@ -251,6 +251,11 @@ pub enum Event {
         /// The frame, without its length.
         frame: Vec<u8>,
     },
+    /// A frame is arriving, as fast as a thin line takes it.
+    Receiving {
+        /// Whence.
+        conn: ConnId,
+    },
     /// A connection is gone.
     Disconnected {
         /// Which.
@@ -520,6 +525,7 @@ impl Engine {
                 dialled,
             } => self.connected(conn, role, host, dialled, t),
             Event::Received { conn, frame } => self.received(conn, &frame, t),
+            Event::Receiving { conn } => self.receiving(conn, t),
             Event::Disconnected { conn, why } => self.disconnected(conn, &why, t),
             Event::DialFailed { addr, why } => self.book.failed(&addr, why, t),
             Event::Ticked => self.tick(t),

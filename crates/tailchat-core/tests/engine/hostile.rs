@@ -7,7 +7,7 @@ use tailchat_core::block::{Block, SeqRange};
 use tailchat_core::engine::{ConnId, Event, Fares, Source};
 use tailchat_core::handshake::Role;
 use tailchat_core::ids::{ActorId, DeviceId, RoomId};
-use tailchat_core::limits::{DEVICES_MAX, TICK};
+use tailchat_core::limits::{ANSWER_TIME, DEVICES_MAX, TICK, WANT_TIME};
 use tailchat_core::wire::{Claim, Disk, PeerAt, RoomFrame, Told};
 
 use super::rig::{Peer, ROOM, Scripted, meet, talk, vector};
@@ -59,6 +59,25 @@ fn who_comes_again_and_again_to_let_questions_stall_keeps_nobody_from_the_others
         talk(&mut ann, &mut bob, ANN);
     }
     assert_eq!(bob.texts().len(), 6001);
+}
+
+#[test]
+fn whose_answer_never_ends_keeps_nobody_from_the_others_for_long() {
+    let (mut ann, mut bob) = ann_with_a_history();
+    let eve = ConnId(100);
+    let mut scripted = Scripted::meet_as(&mut bob, eve, 100);
+    scripted.say(&mut bob, &vector(vec![much(1)]));
+    scripted.hears(&mut bob);
+    meet(&mut ann, &mut bob, ANN);
+    let began = bob.uptime;
+    while bob.texts().len() < 6001 {
+        bob.feed(Event::Receiving { conn: eve });
+        bob.tick_for(TICK);
+        talk(&mut ann, &mut bob, ANN);
+        let waited = bob.uptime - began;
+        assert!(waited <= ANSWER_TIME + WANT_TIME + 4 * TICK, "after {waited:?}");
+    }
+    assert!(bob.uptime - began > ANSWER_TIME, "she was asked first");
 }
 
 #[test]
