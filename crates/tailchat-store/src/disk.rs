@@ -169,16 +169,19 @@ impl Disk for RealDisk {
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        fs::read(self.place(path))
+        let path = self.place(path);
+        std::fs::read(&path).map_err(|cause| named("read file", &path, cause))
     }
 
     fn read_at(&self, path: &Path, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-        let mut file = fs::File::open(self.place(path))?;
+        let path = self.place(path);
+        let file = std::fs::File::open(&path).map_err(|cause| named("open file", &path, cause))?;
+        let mut file = fs::File::from_parts(file, &path);
         file.seek(SeekFrom::Start(offset))?;
         let mut bytes = Vec::with_capacity(len.min(READ_CAPACITY_MAX));
         let read = file.take(len as u64).read_to_end(&mut bytes)?;
         if read < len {
-            let short = format!("{} ends within the bytes to be read", self.place(path).display());
+            let short = format!("{} ends within the bytes to be read", path.display());
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, short));
         }
         Ok(bytes)
@@ -231,17 +234,35 @@ pub(crate) fn private() -> fs::OpenOptions {
     options
 }
 
+/// What the system said of a path, with its own number below it: fs-err keeps that to itself.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {what} `{}`: {cause}", path.display())]
+struct OfPath {
+    what: &'static str,
+    path: PathBuf,
+    cause: io::Error,
+}
+
+fn named(what: &'static str, path: &Path, cause: io::Error) -> io::Error {
+    let (kind, path) = (cause.kind(), path.to_owned());
+    io::Error::new(kind, OfPath { what, path, cause })
+}
+
+/// The system's number for an error, also of one that names the path.
+pub(crate) fn system_number(error: &io::Error) -> Option<i32> {
+    let of_path = error.get_ref().and_then(|inner| inner.downcast_ref::<OfPath>());
+    of_path.map_or(error, |of_path| &of_path.cause).raw_os_error()
+}
+
 /// Makes a folder that only its owner may enter, and its parents; it may exist already.
 pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    let named = |error: io::Error| {
-        let text = format!("failed to create folder `{}`: {error}", dir.display());
-        io::Error::new(error.kind(), text)
-    };
-    builder.create(dir).map_err(named)
+    builder
+        .create(dir)
+        .map_err(|cause| named("create folder", dir, cause))
 }
 
 /// Makes the names in a folder durable. Only Unix lets a folder be opened for that; elsewhere the journal of

@@ -8,7 +8,7 @@ use tailchat_core::ids::RoomId;
 
 use crate::block::{Block, BlockFault};
 use crate::change::StretchNumber;
-use crate::disk::Disk;
+use crate::disk::{Disk, system_number};
 use crate::error::{Damage, Finding, StoreError};
 use crate::head::{FORMAT_MAJOR, FileHead, FileKind, HEAD_LEN, HeadFault};
 use crate::tail::{Content, Name, block_path, kept_path, tail_path};
@@ -42,14 +42,7 @@ fn is_of_the_system(cause: &io::Error) -> bool {
     matches!(
         cause.kind(),
         io::ErrorKind::PermissionDenied | io::ErrorKind::OutOfMemory
-    ) || number_of(cause).is_some_and(|number| TOO_MANY_OPEN.contains(&number))
-}
-
-/// The system's number for an error, also of one that names the path.
-fn number_of(cause: &io::Error) -> Option<i32> {
-    let inner = cause.get_ref().and_then(|named| named.source());
-    let plain = inner.and_then(|inner| inner.downcast_ref::<io::Error>());
-    plain.unwrap_or(cause).raw_os_error()
+    ) || system_number(cause).is_some_and(|number| TOO_MANY_OPEN.contains(&number))
 }
 
 /// A survey while it is made.
@@ -308,7 +301,12 @@ mod tests {
         assert!(is_of_the_system(&plain), "too many open files");
         let lost = io::Error::from_raw_os_error(5);
         assert!(!is_of_the_system(&lost), "the bytes cannot be read");
-        let named = fs_err::read("x".repeat(5000)).unwrap_err();
-        assert_eq!((named.raw_os_error(), number_of(&named)), (None, Some(36)));
+        let disk = crate::disk::RealDisk::new(Path::new("/"));
+        let too_long = disk.read(Path::new(&"x".repeat(5000))).unwrap_err();
+        assert_eq!(
+            (too_long.raw_os_error(), system_number(&too_long)),
+            (None, Some(36))
+        );
+        assert!(too_long.to_string().contains("xxx"), "and names the path");
     }
 }
