@@ -176,7 +176,8 @@ fn all(calls: &BTreeMap<&'static str, usize>) -> Vec<Fault> {
 
 impl Stage {
     fn new(scratch: &Path) -> Result<Self> {
-        let before = Peer::new(&peers::build()?, scratch.join("before"));
+        let program = peers::build()?;
+        let before = Peer::new(&program, scratch.join("before"));
         let rooms = before.json(&["new", "faults"])?;
         let room = rooms.first().and_then(|room| room["room"].as_str());
         let room = room.context("no room was made")?.to_owned();
@@ -195,7 +196,7 @@ impl Stage {
         before.run(&["import", &room, "--format", "irc", lines])?;
         before.run(&["send", &room, "before"])?;
         Ok(Self {
-            program: peers::build()?,
+            program,
             before: before.data.clone(),
             data: scratch.join("data"),
             scratch: scratch.to_owned(),

@@ -11,35 +11,6 @@ const STEP_LEN: usize = 1_000;
 /// Bytes of a paste that is repeated: more than a message holds.
 const PASTED_LEN: usize = TEXT_LEN_MAX + 500;
 
-const EDITS: [Edit; 26] = [
-    Edit::Left,
-    Edit::Right,
-    Edit::WordLeft,
-    Edit::WordRight,
-    Edit::LineStart,
-    Edit::LineEnd,
-    Edit::Up,
-    Edit::Down,
-    Edit::HistoryOlder,
-    Edit::HistoryNewer,
-    Edit::Newline,
-    Edit::DeleteLeft,
-    Edit::DeleteRight,
-    Edit::KillWordLeft,
-    Edit::KillLettersLeft,
-    Edit::KillWordRight,
-    Edit::KillToStart,
-    Edit::KillToEnd,
-    Edit::Yank,
-    Edit::YankOlder,
-    Edit::Transpose,
-    Edit::TransposeWords,
-    Edit::Undo,
-    Edit::Redo,
-    Edit::Left,
-    Edit::DeleteLeft,
-];
-
 /// Pieces of text in which widths and borders of characters are hard to tell.
 const PIECES: [&str; 16] = [
     "a",
@@ -79,7 +50,7 @@ fn take(composer: &mut Composer, step: u8, bytes: &mut impl Iterator<Item = u8>,
     let before = composer.text().to_owned();
     let done = match step {
         0..100 => {
-            let edit = EDITS.get(usize::from(step) % EDITS.len()).copied();
+            let edit = Edit::ALL.get(usize::from(step) % Edit::ALL.len()).copied();
             composer.apply(edit.unwrap_or(Edit::Left), *width).map(|applied| {
                 let changed = composer.text() != before;
                 // What puts the same in the place of the same changes nothing, and says at most that it tried.

@@ -51,7 +51,7 @@ impl<D: Disk> Log<D> {
     ///
     /// # Errors
     /// `Newer`: nothing was touched; of the blocks the last one alone is asked. `NoLog`: no file says which room it is. `Io`: the folder cannot be
-    /// listed. A damaged file is no error but a finding.
+    /// listed, or the system refuses a file. A damaged file is no error but a finding.
     pub fn open(disk: D, dir: &Path, seed: [u8; 32]) -> Result<(Self, Opened), StoreError> {
         let mut survey = Survey::take(&disk, dir)?;
         let blocks = std::mem::take(&mut survey.blocks);

@@ -57,7 +57,8 @@ impl Survey {
     /// those whose tail is there too.
     ///
     /// # Errors
-    /// `Newer` if anything that is read is, `NoLog` if none says which room it is, `Io` if the folder cannot be listed.
+    /// `Newer` if anything that is read is, `NoLog` if none says which room it is, `Io` if the folder cannot be listed or the
+    /// system refuses a file.
     pub(super) fn take<D: Disk>(disk: &D, dir: &Path) -> Result<Self, StoreError> {
         let failed = |cause| StoreError::Io {
             path: disk.shown(dir),

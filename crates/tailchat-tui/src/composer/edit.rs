@@ -53,3 +53,33 @@ pub enum Edit {
     /// Make the last change that was taken back again.
     Redo,
 }
+
+impl Edit {
+    /// Every one of them.
+    pub const ALL: [Self; 24] = [
+        Self::Left,
+        Self::Right,
+        Self::WordLeft,
+        Self::WordRight,
+        Self::LineStart,
+        Self::LineEnd,
+        Self::Up,
+        Self::Down,
+        Self::HistoryOlder,
+        Self::HistoryNewer,
+        Self::Newline,
+        Self::DeleteLeft,
+        Self::DeleteRight,
+        Self::KillWordLeft,
+        Self::KillLettersLeft,
+        Self::KillWordRight,
+        Self::KillToStart,
+        Self::KillToEnd,
+        Self::Yank,
+        Self::YankOlder,
+        Self::Transpose,
+        Self::TransposeWords,
+        Self::Undo,
+        Self::Redo,
+    ];
+}

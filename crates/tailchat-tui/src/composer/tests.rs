@@ -233,33 +233,6 @@ fn an_editor_s_text_can_be_undone() {
     assert_eq!(composer.text(), "short");
 }
 
-const EDITS: [Edit; 24] = [
-    Edit::Left,
-    Edit::Right,
-    Edit::WordLeft,
-    Edit::WordRight,
-    Edit::LineStart,
-    Edit::LineEnd,
-    Edit::Up,
-    Edit::Down,
-    Edit::HistoryOlder,
-    Edit::HistoryNewer,
-    Edit::Newline,
-    Edit::DeleteLeft,
-    Edit::DeleteRight,
-    Edit::KillWordLeft,
-    Edit::KillLettersLeft,
-    Edit::KillWordRight,
-    Edit::KillToStart,
-    Edit::KillToEnd,
-    Edit::Yank,
-    Edit::YankOlder,
-    Edit::Transpose,
-    Edit::TransposeWords,
-    Edit::Undo,
-    Edit::Redo,
-];
-
 #[derive(Clone, Debug)]
 enum Step {
     Edit(Edit),
@@ -278,7 +251,7 @@ fn pieces() -> impl Strategy<Value = String> {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        6 => prop::sample::select(EDITS.to_vec()).prop_map(Step::Edit),
+        6 => prop::sample::select(Edit::ALL.to_vec()).prop_map(Step::Edit),
         4 => pieces().prop_map(Step::Insert),
         1 => pieces().prop_map(Step::Word),
         1 => Just(Step::Take),
