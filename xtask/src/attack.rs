@@ -170,13 +170,15 @@ impl Attack {
             );
         }
         let after = scene.settled(before)?;
+        // Before `check`, which builds the room's whole document for whoever asks.
+        let memory = scene.victim.memory()?;
         self.look_afterwards(&scene)?;
         self.judge(&Figures {
             did,
             calm,
             attacked,
             newcomer,
-            memory: scene.victim.memory()?,
+            memory,
             cpu: cpu.as_secs_f64() / took.as_secs_f64(),
             descriptors: (before, sampled.await??, after),
         })

@@ -83,7 +83,8 @@ pub const PREVIEW_LEN_MAX: usize = 64 * 1024 - 64;
 /// is room again; no `Want` is sent while more than half of it waits.
 pub const PENDING_LEN_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of changes that one device pushed and that wait for the disk in one room. Further ones are left to a later
-/// `Want`, so that nobody takes the place of the others' news.
+/// `Want`, so that nobody takes the place of the others' news; of actors of whom nothing waits yet, from twice as many
+/// on: a device that passes on what somebody writes who writes much passes on the others' news, too.
 pub const PUSHED_LEN_MAX: usize = 512 * 1024;
 /// Bytes of changes after which one write to the log ends; the rest goes into the next. A log that starts
 /// another file at 512 KiB of changes then seals into blocks that fit a frame.

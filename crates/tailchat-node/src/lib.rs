@@ -14,6 +14,7 @@ mod doctor;
 mod facts;
 mod finding;
 mod folder;
+mod following;
 mod heard;
 mod identity;
 mod indexer;

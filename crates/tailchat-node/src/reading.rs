@@ -9,7 +9,7 @@ use crate::indexing::{AskedIndex, Question};
 use crate::node::Node;
 use crate::requests::left;
 use crate::room::Job;
-use crate::session::{AfterDisk, FOLLOW_MAX, Lines, PAGE_LEN, Page, Pending, SessionId};
+use crate::session::{AfterDisk, Lines, PAGE_LEN, Page, Pending, SessionId};
 
 /// Hexadecimal digits of a file in one item.
 const BYTES_ITEM_LEN: usize = 64 * 1024;
@@ -21,18 +21,11 @@ impl Node {
             let Pending::Lines(lines) = &mut session.state else {
                 continue;
             };
-            let Some(queue) = lines.follow.as_mut().filter(|_| lines.room == room) else {
+            let reading = lines.reading();
+            let Some(following) = lines.follow.as_mut().filter(|_| lines.room == room) else {
                 continue;
             };
-            // What will be met behind the place reached so far is not told twice. A page that is under way reflects
-            // what was shown before it was asked for, so everything counts until it is here.
-            let missed = |place: &Place| match lines.from {
-                _ if lines.caught_up || lines.asked.is_some() => true,
-                From::After(after) => *place <= after,
-                From::Start | From::Newest(_) => false,
-            };
-            queue.extend(shown.iter().filter(|(place, _)| missed(place)).cloned());
-            if queue.len() > FOLLOW_MAX {
+            if !shown.iter().all(|line| following.push(line, reading)) {
                 session.state = Pending::failed(
                     Code::Failed,
                     "this client reads too slowly to follow; start it again",
@@ -67,10 +60,16 @@ impl Node {
                 return page;
             }
         }
-        let Some(queue) = &mut lines.follow else {
+        let Some(following) = &mut lines.follow else {
             return vec![Answer::Done];
         };
-        let shown: Vec<_> = queue.drain(..PAGE_LEN.min(queue.len())).collect();
+        let shown = following.take(PAGE_LEN, lines.asked.is_some());
+        if lines.asked.is_none()
+            && let Some(after) = following.left_after()
+        {
+            let question = lines_from(lines, From::After(after));
+            lines.asked = self.ask_index(session, lines.room, question);
+        }
         self.messages(lines, &shown)
     }
 
@@ -83,13 +82,7 @@ impl Node {
             let reader = self.reader_of(lines.room)?;
             return Some(Question::Unread(after, PAGE_LEN, reader));
         }
-        Some(Question::Lines(Asked {
-            from: lines.from,
-            since_ms: lines.since_ms,
-            until_ms: lines.until_ms,
-            known_ms: lines.known_ms,
-            limit: PAGE_LEN,
-        }))
+        Some(lines_from(lines, lines.from))
     }
 
     /// A page of lines came from the index.
@@ -101,15 +94,19 @@ impl Node {
             && lines.asked == Some(asked)
         {
             lines.asked = None;
-            lines.ready = self.messages(lines, found);
-            lines.caught_up = found.len() < PAGE_LEN;
-            if let Some((last, _)) = found.last() {
-                lines.from = From::After(*last);
-            }
-            if let (Some(queue), From::After(last), false) = (&mut lines.follow, lines.from, lines.caught_up)
-            {
-                queue.retain(|(place, _)| *place <= last);
-            }
+            let ended = found.len() < PAGE_LEN;
+            let mut from = lines.reading().from;
+            let told = match &mut lines.follow {
+                Some(following) => &following.read(&mut from, found, ended),
+                None => {
+                    let last = found.last().map(|(place, _)| From::After(*place));
+                    from = last.or(from).filter(|_| !ended);
+                    found
+                }
+            };
+            lines.caught_up = from.is_none();
+            lines.from = from.unwrap_or(lines.from);
+            lines.ready = self.messages(lines, told);
         }
         self.sessions.insert(id, session);
     }
@@ -168,6 +165,16 @@ impl Node {
 pub(crate) fn file_items(bytes: &[u8]) -> impl Iterator<Item = Item> {
     let pieces = bytes.chunks(BYTES_ITEM_LEN / 2);
     pieces.map(|piece| Item::Bytes(hex::encode(piece)))
+}
+
+fn lines_from(lines: &Lines, from: From) -> Question {
+    Question::Lines(Asked {
+        from,
+        since_ms: lines.since_ms,
+        until_ms: lines.until_ms,
+        known_ms: lines.known_ms,
+        limit: PAGE_LEN,
+    })
 }
 
 fn is_within(line: &Line, since_ms: Option<i64>, until_ms: Option<i64>) -> bool {

@@ -10,6 +10,7 @@ use tailchat_index::From;
 
 use crate::answers::View;
 use crate::control::{Answer, Code, Failure, Item, NodeItem, Request, RoomItem, StatusItem};
+use crate::following::{FOLLOW_MAX, Following};
 use crate::invite::{self};
 use crate::node::Node;
 use crate::session::{
@@ -192,7 +193,7 @@ impl Node {
                     since_ms: log.since_ms,
                     until_ms: log.until_ms,
                     unread: log.unread,
-                    follow: log.follow.then(VecDeque::new),
+                    follow: log.follow.then(|| Following::new(FOLLOW_MAX)),
                     preview: if log.preview { newest } else { 0 },
                     ..Lines::all(room, from)
                 }))

@@ -6,19 +6,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tailchat_core::ids::{MessageId, RoomId};
-use tailchat_core::timeline::{Line, Place};
+use tailchat_core::timeline::Place;
 use tailchat_index::From;
 use tokio::sync::oneshot;
 
 use crate::bundling::{Brought, Bundling};
 use crate::control::{Amending, Answer, Code, Failure, Import, Item, Request, RoomItem, Wait};
+use crate::following::{Following, Reading};
 use crate::indexing::AskedIndex;
 use crate::watching::Watching;
 
 /// Answers in one page; the client asks for the next.
 pub(crate) const PAGE_LEN: usize = 512;
-/// Lines that a following client may be behind; one that falls further behind is told so and ended.
-pub(crate) const FOLLOW_MAX: usize = 65_536;
 
 /// One client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -221,7 +220,7 @@ pub(crate) struct Lines {
     /// Whether the past is told.
     pub(crate) caught_up: bool,
     /// What was shown since, if it is to be told.
-    pub(crate) follow: Option<VecDeque<(Place, Line)>>,
+    pub(crate) follow: Option<Following>,
 }
 
 impl Lines {
@@ -240,6 +239,14 @@ impl Lines {
             preview: 0,
             caught_up: false,
             follow: None,
+        }
+    }
+
+    /// How far they were read.
+    pub(crate) fn reading(&self) -> Reading {
+        Reading {
+            from: (!self.caught_up).then_some(self.from),
+            asked: self.asked.is_some(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What members do to chains, their own and others': forged changes, forks, gaps, times that cannot be.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail};
@@ -7,7 +8,7 @@ use tailchat_core::block::{Block, SeqRange};
 use tailchat_core::ids::ActorId;
 use tailchat_core::limits::ORDER_MAX;
 use tailchat_core::state::{Change, RoomState, Row};
-use tailchat_core::wire::{Claim, ConnFrame, RoomFrame, Told};
+use tailchat_core::wire::{Claim, ConnFrame, RoomFrame};
 use tailchat_fuzz::by_hand::{self, text, text_at};
 use tokio::time::{Duration, sleep};
 
@@ -22,6 +23,8 @@ const YEAR_MS: u64 = 365 * 24 * 60 * 60 * 1000;
 struct Reader {
     mallory: Mallory,
     state: RoomState,
+    /// How far the victim says that its chains go.
+    told: BTreeMap<ActorId, u64>,
 }
 
 impl Reader {
@@ -29,6 +32,7 @@ impl Reader {
         let mut own = Self {
             mallory: Mallory::member(target).await?,
             state: RoomState::default(),
+            told: BTreeMap::new(),
         };
         let all = RoomFrame::Vector {
             claims: Vec::new(),
@@ -39,12 +43,14 @@ impl Reader {
         Ok(own)
     }
 
-    /// Hears until a ping is answered; takes in what is sent and told meanwhile.
+    /// Hears until a ping is answered and all that the victim told of is here.
     async fn catch_up(&mut self) -> Result<()> {
         self.mallory.mouth.conn(&ConnFrame::Ping).await?;
-        loop {
+        let mut answered = false;
+        while !answered || self.lacks() {
             match self.mallory.ear.heard().await? {
-                Heard::Conn(ConnFrame::Pong) => return Ok(()),
+                Heard::Conn(ConnFrame::Pong) => answered = true,
+                Heard::Room(RoomFrame::Vector { claims, .. }) => self.note(&claims),
                 Heard::Room(RoomFrame::Block(bytes)) if !bytes.is_empty() => {
                     self.state.take(&Block::decode(&bytes)?)?;
                 }
@@ -53,17 +59,34 @@ impl Reader {
                         let _ = self.state.vet(pushed.row);
                     }
                 }
-                Heard::Room(RoomFrame::Have(told)) => self.want(&told).await?,
+                Heard::Room(RoomFrame::Have(told)) => {
+                    let claims: Vec<_> = told.iter().map(|told| told.claim).collect();
+                    self.note(&claims);
+                    self.want(&claims).await?;
+                }
                 Heard::End => bail!("the reader is cut off"),
                 _ => {}
             }
         }
+        Ok(())
     }
 
-    async fn want(&mut self, told: &[Told]) -> Result<()> {
-        let lacking = told.iter().filter_map(|told| {
-            let (actor, from) = (told.claim.actor, self.state.tip(told.claim.actor).seq + 1);
-            let to = told.claim.seq;
+    fn note(&mut self, claims: &[Claim]) {
+        for claim in claims {
+            let told = self.told.entry(claim.actor).or_default();
+            *told = claim.seq.max(*told);
+        }
+    }
+
+    fn lacks(&self) -> bool {
+        let mut told = self.told.iter();
+        told.any(|(actor, seq)| self.state.tip(*actor).seq < *seq)
+    }
+
+    async fn want(&mut self, claims: &[Claim]) -> Result<()> {
+        let lacking = claims.iter().filter_map(|claim| {
+            let (actor, from) = (claim.actor, self.state.tip(claim.actor).seq + 1);
+            let to = claim.seq;
             (from <= to).then_some(SeqRange { actor, from, to })
         });
         let wanted: Vec<_> = lacking.collect();

@@ -1,9 +1,9 @@
 //! Changes that wait for the disk, in a queue for each device that brought them. Knows lengths and turns; knows nothing of
 //! what changes say.
 //!
-//! Writes take from the queues in turn, by bytes: whoever brings much waits behind itself, and a message of somebody
-//! else goes with the next write. An actor's changes stay in their order, so they wait in one queue, whoever brings
-//! the further ones.
+//! Writes take from the queues in turn, by bytes, and of each queue from its actors in turn: whoever brings or writes
+//! much waits behind itself, and a message of somebody else goes with the next write. An actor's changes stay in their
+//! order, so they wait in one queue, whoever brings the further ones.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -14,14 +14,17 @@ use crate::ids::{ActorId, DeviceId};
 pub(super) struct Pending {
     /// None of them empty.
     queues: BTreeMap<DeviceId, Queue>,
-    /// In whose queue an actor's changes wait, and how many.
-    places: BTreeMap<ActorId, (DeviceId, usize)>,
+    /// In whose queue an actor's changes wait.
+    places: BTreeMap<ActorId, DeviceId>,
     len: usize,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    changes: VecDeque<ArrivedChange>,
+    /// None of them empty.
+    chains: BTreeMap<ActorId, VecDeque<ArrivedChange>>,
+    /// Whose turn it is.
+    turns: VecDeque<ActorId>,
     len: usize,
 }
 
@@ -36,6 +39,11 @@ impl Pending {
         self.queues.get(&via).map_or(0, |queue| queue.len)
     }
 
+    /// Whether something of this actor waits.
+    pub(super) fn holds(&self, actor: ActorId) -> bool {
+        self.places.contains_key(&actor)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.queues.is_empty()
     }
@@ -45,13 +53,16 @@ impl Pending {
     }
 
     pub(super) fn push(&mut self, change: ArrivedChange) {
-        let via = change.arrival.via;
-        let (place, count) = self.places.entry(change.change.parts.actor).or_insert((via, 0));
-        *count += 1;
+        let (via, actor) = (change.arrival.via, change.change.parts.actor);
+        let place = *self.places.entry(actor).or_insert(via);
+        let queue = self.queues.entry(place).or_default();
         self.len += length(&change);
-        let queue = self.queues.entry(*place).or_default();
         queue.len += length(&change);
-        queue.changes.push_back(change);
+        let chain = queue.chains.entry(actor).or_default();
+        if chain.is_empty() {
+            queue.turns.push_back(actor);
+        }
+        chain.push_back(change);
     }
 
     /// The changes of one write, which ends with the change that makes it as long as this.
@@ -75,17 +86,18 @@ impl Pending {
 
     fn pop(&mut self, place: DeviceId) -> Option<ArrivedChange> {
         let queue = self.queues.get_mut(&place)?;
-        let change = queue.changes.pop_front()?;
+        let actor = queue.turns.pop_front()?;
+        let chain = queue.chains.get_mut(&actor)?;
+        let change = chain.pop_front()?;
         queue.len -= length(&change);
-        if queue.changes.is_empty() {
-            self.queues.remove(&place);
+        if chain.is_empty() {
+            queue.chains.remove(&actor);
+            self.places.remove(&actor);
+        } else {
+            queue.turns.push_back(actor);
         }
-        let actor = change.change.parts.actor;
-        if let Some((_, count)) = self.places.get_mut(&actor) {
-            *count -= 1;
-            if *count == 0 {
-                self.places.remove(&actor);
-            }
+        if queue.chains.is_empty() {
+            self.queues.remove(&place);
         }
         Some(change)
     }
@@ -137,6 +149,17 @@ mod tests {
         assert_eq!((of(2), of(3)), (2, 1));
         assert!(of(1) > 0, "and does not wait for ever");
         assert!(actors(&pending.take(8_000)).iter().all(|actor| *actor == 1));
+    }
+
+    #[test]
+    fn who_writes_much_waits_behind_itself_whoever_brings_it() {
+        let mut pending = Pending::default();
+        bring(&mut pending, 1, 1, 0..1000);
+        bring(&mut pending, 2, 1, 0..2);
+        assert!(pending.holds(ActorId([2; 16])) && !pending.holds(ActorId([3; 16])));
+        let first = actors(&pending.take(8_000));
+        assert_eq!(first.iter().filter(|actor| **actor == 2).count(), 2);
+        assert!(!pending.holds(ActorId([2; 16])) && pending.holds(ActorId([1; 16])));
     }
 
     #[test]

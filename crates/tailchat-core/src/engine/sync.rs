@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::link::{Link, raise};
 use super::room::Room;
 use super::{Arrival, ArrivedChange, ConnId, Effect, Engine, LoadFor, Turn};
-use crate::ids::{DeviceId, RoomId};
+use crate::ids::{ActorId, DeviceId, RoomId};
 use crate::limits::{
     ACTORS_MAX, BLOCK_CHANGES_LEN, PENDING_LEN_MAX, PUSHED_LEN_MAX, STALLED_TIME, STEPS_SENT_MAX,
 };
@@ -108,10 +108,7 @@ impl Engine {
             if link.forked.contains(&actor) {
                 continue;
             }
-            let crowded = state.pending.len() > PENDING_LEN_MAX
-                || state.pending.len_of(via) > PUSHED_LEN_MAX
-                || state.failing.is_some();
-            match if crowded {
+            match if state.is_crowded(via, actor) {
                 Ok(Vetted::Gap)
             } else {
                 state.accepted.vet(row)
@@ -287,6 +284,17 @@ impl Room {
     /// much to give would otherwise keep the others' news from being taken in as it comes.
     pub(super) fn has_place(&self) -> bool {
         self.failing.is_none() && self.pending.len() <= PENDING_LEN_MAX / 2
+    }
+
+    /// Whether what a device sends unasked has to be asked for later. Of who writes much that is so sooner than of an
+    /// actor of whom nothing waits.
+    fn is_crowded(&self, via: DeviceId, actor: ActorId) -> bool {
+        let most = if self.pending.holds(actor) {
+            PUSHED_LEN_MAX
+        } else {
+            2 * PUSHED_LEN_MAX
+        };
+        self.pending.len() > PENDING_LEN_MAX || self.pending.len_of(via) > most || self.failing.is_some()
     }
 
     pub(super) fn take_in(&mut self, changes: Vec<Change>, via: DeviceId, t: &Turn<'_>) {
