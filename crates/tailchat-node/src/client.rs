@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::control::{Answer, Code, Failure, Item, NodeItem, Request};
+use crate::control::{Answer, CONTROL_VERSION, Code, Failure, Item, NodeItem, Request};
 use crate::finding;
 use crate::folder;
 use crate::node::{ASKS_MAX, Node};
@@ -232,6 +232,17 @@ impl Client {
     /// Brings a running node and this command's options together.
     async fn agree(&mut self, config: &Config) -> Result<(), Failure> {
         let node = self.hello().await?;
+        if node.control != CONTROL_VERSION {
+            let why = format!(
+                "the tailchat that runs for this folder is another version ({}, control protocol {}; this is {}, {}); stop \
+                 that one and start this one",
+                node.version,
+                node.control,
+                env!("CARGO_PKG_VERSION"),
+                CONTROL_VERSION
+            );
+            return Err(Failure::new(Code::Failed, why));
+        }
         if let Listen::At(wanted) = listen_spec(config.listen.as_deref())? {
             // Port 0 asks for any port, so any will do.
             let runs_there = |addr: &SocketAddr| {

@@ -19,6 +19,11 @@ pub use items::{
 };
 pub use query::{QUERY_PART_LEN_MAX, QUERY_PARTS_MAX, Query, QueryError, ReadTime, Sought};
 
+/// The version of this protocol. What is added to it leaves the number as it is: programs pass over fields that they do
+/// not know, and a node answers a request that it does not know with [`Code::Usage`]. What is changed or taken away
+/// raises it.
+pub const CONTROL_VERSION: u32 = 1;
+
 /// What a node is asked to do. `room` is a name, a unique beginning of one, or an ID.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]

@@ -9,7 +9,7 @@ use tailchat_core::ids::RoomId;
 use tailchat_index::From;
 
 use crate::answers::View;
-use crate::control::{Answer, Code, Failure, Item, NodeItem, Request, RoomItem, StatusItem};
+use crate::control::{Answer, CONTROL_VERSION, Code, Failure, Item, NodeItem, Request, RoomItem, StatusItem};
 use crate::following::{FOLLOW_MAX, Following};
 use crate::invite::{self};
 use crate::node::Node;
@@ -226,6 +226,7 @@ impl Node {
     fn hello(&self) -> NodeItem {
         NodeItem {
             version: env!("CARGO_PKG_VERSION").into(),
+            control: CONTROL_VERSION,
             name: self.engine.identity().name.clone(),
             listening: self.listening.iter().map(ToString::to_string).collect(),
             serving: self.serving,

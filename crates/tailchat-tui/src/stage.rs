@@ -8,9 +8,9 @@ use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use tailchat_node::control::{
-    Amending, At, Code, Describing, Failure, FoundItem, Item, MemberItem, MessageItem, MessageKind, NodeItem,
-    PageItem, PeerItem, Query, Reading, Remaining, Request, RoomItem, SearchedItem, ShownItem, Standing,
-    StatusItem,
+    Amending, At, CONTROL_VERSION, Code, Describing, Failure, FoundItem, Item, MemberItem, MessageItem,
+    MessageKind, NodeItem, PageItem, PeerItem, Query, Reading, Remaining, Request, RoomItem, SearchedItem,
+    ShownItem, Standing, StatusItem,
 };
 
 use crate::command::{Command, Question};
@@ -471,6 +471,7 @@ impl MadeUp {
 fn node() -> NodeItem {
     NodeItem {
         version: "0".into(),
+        control: CONTROL_VERSION,
         name: "ann".into(),
         listening: Vec::new(),
         serving: false,

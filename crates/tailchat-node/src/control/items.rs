@@ -111,6 +111,9 @@ pub enum Item {
 pub struct NodeItem {
     /// The program's version.
     pub version: String,
+    /// The version of this protocol, [`super::CONTROL_VERSION`]; none where it had no number yet.
+    #[serde(default)]
+    pub control: u32,
     /// The person's name.
     pub name: String,
     /// Where it listens.
