@@ -1,10 +1,16 @@
 //! What can be typed. Knows names, forms and help texts, not what a command does.
 
+mod files;
+mod machine;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use tailchat_node::control::Wait;
+
+pub(crate) use files::{BundleArgs, ExportArgs, ExportFormat, ImportArgs, ImportFormat, MergeArgs};
+pub(crate) use machine::{CompletionsArgs, ManArgs, ServeArgs, ServiceArgs, ServiceCommand, Shell};
 
 /// Group chat for the terminal that needs no server
 ///
@@ -27,7 +33,7 @@ pub(crate) struct Cli {
 }
 
 /// Options of every command.
-#[derive(Args)]
+#[derive(Args, Default)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Everywhere {
     /// The data folder [default: tailchat in the XDG data folder]
@@ -222,7 +228,13 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Run a peer without a screen until it is told to stop
     #[command(after_help = "Example: tailchat serve --listen 100.101.102.103")]
-    Serve,
+    Serve(ServeArgs),
+    /// Keep a peer without a screen running on this machine, from each login on
+    #[command(
+        after_help = "A user service of systemd, or an agent of launchd on macOS. It needs no root and touches nothing of others.\n\n\
+                      Example: tailchat service install && tailchat service status"
+    )]
+    Service(ServiceArgs),
     /// Say what is wrong, and the command that mends it; exit 1 if something is
     #[command(
         after_help = "Looks at the tailchat that runs, its port and who came in by it, firewalls, addresses, peers, rooms, the disk\n\
@@ -245,6 +257,16 @@ pub(crate) enum Command {
                       tailchat link tailchat-link:link1..."
     )]
     Link(LinkArgs),
+    /// Print what a shell needs to complete commands, options and names of rooms
+    #[command(after_help = "Rooms come with what is unread where the shell shows it.\n\n\
+                      Examples: source <(tailchat completions bash)\n          \
+                      tailchat completions fish > ~/.config/fish/completions/tailchat.fish")]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    #[command(
+        after_help = "Examples: tailchat man | man -l -\n          tailchat man ~/.local/share/man/man1"
+    )]
+    Man(ManArgs),
     /// Print or set your name
     #[command(after_help = "Example: tailchat name ann")]
     Name(NameArgs),
@@ -453,75 +475,6 @@ pub(crate) struct SearchArgs {
     /// So many at most, the newest
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub(crate) limit: u32,
-}
-
-#[derive(Args)]
-pub(crate) struct ImportArgs {
-    /// A room's name, the beginning of one, or its ID
-    pub(crate) room: String,
-    /// Files, or folders of them
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-    /// What the files are
-    #[arg(long)]
-    pub(crate) format: ImportFormat,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ImportFormat {
-    /// An IRC log of any of these forms, told by its first lines
-    Irc,
-    /// A log of WeeChat's
-    Weechat,
-    /// A log of irssi's
-    Irssi,
-    /// One JSON object a line
-    Jsonl,
-}
-
-#[derive(Args)]
-pub(crate) struct ExportArgs {
-    /// A room's name, the beginning of one, or its ID
-    pub(crate) room: String,
-    /// What to write
-    #[arg(long)]
-    pub(crate) format: ExportFormat,
-    /// Where to; standard output if not given, or `-`
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-}
-
-#[derive(Args)]
-pub(crate) struct BundleArgs {
-    /// A room's name, the beginning of one, or its ID
-    pub(crate) room: String,
-    /// Only what this member's disks are not known to have
-    #[arg(long = "for", value_name = "PEER", conflicts_with = "since")]
-    pub(crate) member: Option<String>,
-    /// Only what arrived here, or was sent, at that time or later
-    #[arg(long, value_name = "T")]
-    pub(crate) since: Option<String>,
-    /// Where to; standard output if not given, or `-`
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-}
-
-#[derive(Args)]
-pub(crate) struct MergeArgs {
-    /// A bundle; `-` reads it from standard input
-    pub(crate) file: PathBuf,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExportFormat {
-    /// Markdown, for people
-    Md,
-    /// One JSON object a line
-    Jsonl,
-    /// One page for a browser that needs nothing else
-    Html,
-    /// The room's Automerge document
-    Automerge,
 }
 
 #[derive(Args)]

@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod editor;
 mod export;
+mod logging;
 mod print;
 mod qr;
 mod reach;
@@ -15,19 +16,16 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use tailchat_node::control::{Failure, Request};
-use tracing_subscriber::EnvFilter;
 
 use args::{Cli, Command, Everywhere, PeersCommand};
 use print::{Output, ReaderGone, Told};
 use reach::Stopped;
 
 fn main() -> ExitCode {
+    commands::shell::complete();
     let cli = Cli::parse();
-    if cli.command.is_some() || !commands::ui::has_terminal() {
-        log_to_stderr(&cli.everywhere);
-    }
     let mut out = Output::new(cli.everywhere.json, cli.everywhere.quiet);
-    let done = run(cli, &mut out);
+    let done = begin_log(&cli).and_then(|()| run(cli, &mut out));
     // What was printed before a failure is true, too.
     let done = done.and(out.flush());
     match done {
@@ -54,18 +52,14 @@ fn ended(error: &anyhow::Error, out: &Output) -> ExitCode {
     }
 }
 
-/// Nothing is logged unless somebody wants it: what a person needs to know is said in words.
-fn log_to_stderr(everywhere: &Everywhere) {
-    let filter = match (std::env::var("TAILCHAT_LOG"), everywhere.verbose) {
-        (Ok(filter), _) => EnvFilter::new(filter),
-        (Err(_), 0) => return,
-        (Err(_), 1) => EnvFilter::new("info"),
-        (Err(_), _) => EnvFilter::new("debug"),
+/// The screen is no place for a log.
+fn begin_log(cli: &Cli) -> Result<()> {
+    let file = match &cli.command {
+        Some(Command::Serve(args)) => args.log.as_deref(),
+        None if commands::ui::has_terminal() => return Ok(()),
+        _ => None,
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    logging::begin(&cli.everywhere, file)
 }
 
 fn run(cli: Cli, out: &mut Output) -> Result<()> {
@@ -134,7 +128,10 @@ async fn dispatch(command: Command, everywhere: &Everywhere, out: &mut Output) -
         },
         Command::Status(args) => commands::status::status(args, everywhere, out).await,
         Command::Doctor => commands::doctor::doctor(everywhere, out).await,
-        Command::Serve => commands::serve::serve(everywhere, out).await,
+        Command::Serve(_) => commands::serve::serve(everywhere, out).await,
+        Command::Service(args) => commands::service::service(&args.command, everywhere, out),
+        Command::Completions(args) => commands::shell::completions(&args, out),
+        Command::Man(args) => commands::shell::man(&args, out),
         Command::Check(args) => commands::check::check(args, everywhere, out).await,
         Command::Demo => commands::demo::demo(out).await,
         Command::Link(args) => commands::link::link(args, everywhere, out).await,

@@ -7,6 +7,7 @@ use serde_json::json;
 use tailchat_node::client::Client;
 use tailchat_node::control::{Code, Failure};
 
+use super::hooks::Hooks;
 use crate::args::Everywhere;
 use crate::print::Output;
 use crate::reach::{Online, Stopped, config, with_client};
@@ -16,6 +17,7 @@ const ALIVE_EVERY: Duration = Duration::from_secs(5);
 
 /// `tailchat serve`.
 pub(crate) async fn serve(everywhere: &Everywhere, out: &mut Output) -> Result<()> {
+    let hooks = Hooks::read()?;
     let opening = Client::serve(config(everywhere, Online::Yes)?);
     let done = with_client(opening, async |client| {
         let node = client.hello().await?;
@@ -31,17 +33,30 @@ pub(crate) async fn serve(everywhere: &Everywhere, out: &mut Output) -> Result<(
             node.name,
             node.listening.join(", ")
         ));
-        loop {
-            tokio::time::sleep(ALIVE_EVERY).await;
-            client.hello().await?;
+        tracing::info!("online as {:?} at {}", node.name, node.listening.join(", "));
+        if hooks.is_empty() {
+            return until_it_ends(client).await;
+        }
+        let (watching, asked) = (client.another().await?, client.another().await?);
+        tokio::select! {
+            ended = until_it_ends(client) => ended,
+            ended = hooks.run(watching, asked) => Ok(ended?),
         }
     })
     .await;
     match done {
         Err(error) if error.downcast_ref().is_some_and(Stopped::is_first) => {
+            tracing::info!("stopped");
             out.note("Stopped; everything is on disk.");
             Ok(())
         }
         done => done,
+    }
+}
+
+async fn until_it_ends(client: &mut Client) -> Result<()> {
+    loop {
+        tokio::time::sleep(ALIVE_EVERY).await;
+        client.hello().await?;
     }
 }

@@ -1,0 +1,117 @@
+//! Where the program's own log goes: to standard error, or to a file that never becomes large. Knows not what is logged.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use anyhow::{Context as _, Result};
+use fs_err as fs;
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::Everywhere;
+
+/// Bytes of a log file; then it takes the place of the one before, and a fresh one begins.
+const LOG_LEN_MAX: u64 = 8 * 1024 * 1024;
+
+/// Begins to log. To standard error nothing is logged unless somebody wants it: what a person needs to know is said in
+/// words.
+///
+/// # Errors
+/// If the file cannot be opened.
+pub(crate) fn begin(everywhere: &Everywhere, file: Option<&Path>) -> Result<()> {
+    let filter = match (std::env::var("TAILCHAT_LOG"), everywhere.verbose, file) {
+        (Ok(filter), ..) => EnvFilter::new(filter),
+        (Err(_), 0, None) => return Ok(()),
+        (Err(_), 0 | 1, _) => EnvFilter::new("info"),
+        (Err(_), ..) => EnvFilter::new("debug"),
+    };
+    let log = tracing_subscriber::fmt().with_env_filter(filter);
+    match file {
+        None => log.with_writer(io::stderr).init(),
+        Some(path) => {
+            let file =
+                LogFile::open(path, LOG_LEN_MAX).context("no log can be written; give another --log")?;
+            log.with_ansi(false).with_writer(Mutex::new(file)).init();
+        }
+    }
+    Ok(())
+}
+
+/// A file, and how long it is.
+struct LogFile {
+    path: PathBuf,
+    file: fs::File,
+    len: u64,
+    len_max: u64,
+}
+
+impl LogFile {
+    fn open(path: &Path, len_max: u64) -> io::Result<Self> {
+        let file = append(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            len: file.metadata()?.len(),
+            file,
+            len_max,
+        })
+    }
+
+    /// Goes on in a fresh file; in this one, if that cannot be.
+    fn turn(&mut self) {
+        let mut before = self.path.clone().into_os_string();
+        before.push(".1");
+        if fs::rename(&self.path, before).is_ok()
+            && let Ok(file) = append(&self.path)
+        {
+            (self.file, self.len) = (file, 0);
+        }
+    }
+}
+
+impl Write for LogFile {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.len > 0 && self.len + line.len() as u64 > self.len_max {
+            self.turn();
+        }
+        let written = self.file.write(line)?;
+        self.len += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// For the owner alone: it has addresses of others.
+fn append(path: &Path) -> io::Result<fs::File> {
+    fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_never_longer_than_twice_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a log");
+        let mut log = LogFile::open(&path, 100).unwrap();
+        for n in 0..50 {
+            log.write_all(format!("line {n:05}\n").as_bytes()).unwrap();
+        }
+        drop(log);
+        let mut log = LogFile::open(&path, 100).unwrap();
+        log.write_all(b"the last\n").unwrap();
+        let now = fs::read_to_string(&path).unwrap();
+        let before = fs::read_to_string(folder.path().join("a log.1")).unwrap();
+        assert!(now.len() <= 100 && before.len() <= 100);
+        assert!(now.ends_with("line 00049\nthe last\n") && before.starts_with("line "));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+}
