@@ -56,6 +56,10 @@ enum Way {
 struct Remote {
     lines: socket::Lines,
     path: PathBuf,
+    /// How to find the next node when this one stops; not known before both have agreed.
+    config: Option<Config>,
+    /// What was asked, as long as nothing of an answer came and it may be asked again.
+    asked: Option<Request>,
 }
 
 struct Local {
@@ -67,7 +71,15 @@ struct Local {
     /// The page that is under way.
     next: Option<oneshot::Receiver<Page>>,
     /// The node, if it lives as long as this client.
-    node: Option<(JoinHandle<()>, DropGuard)>,
+    node: Option<Own>,
+}
+
+/// A node of this process.
+struct Own {
+    node: JoinHandle<()>,
+    /// What serves other programs, if it does.
+    socket: Option<JoinHandle<()>>,
+    stop: DropGuard,
 }
 
 impl Client {
@@ -88,7 +100,13 @@ impl Client {
                         tokio::time::sleep(Duration::from_millis(50)).await;
                         continue;
                     }
-                    agreed => return agreed.map(|()| client),
+                    Err(failure) => return Err(failure),
+                    Ok(()) => {
+                        if let Way::Remote(remote) = &mut client.way {
+                            remote.config = Some(config);
+                        }
+                        return Ok(client);
+                    }
                 }
             }
             match Self::start(&config, false).await {
@@ -168,16 +186,13 @@ impl Client {
         let (asks, asked) = mpsc::channel(ASKS_MAX);
         let sessions = Arc::new(Sessions::default());
         let stop = CancellationToken::new();
+        let mut serving_socket = None;
         if config.online {
             let path = socket::path_of(&config.data);
             match socket::listen(&path) {
                 Ok(listener) => {
-                    tokio::spawn(socket::serve(
-                        listener,
-                        asks.clone(),
-                        sessions.clone(),
-                        stop.clone(),
-                    ));
+                    let served = socket::serve(listener, asks.clone(), sessions.clone(), stop.clone());
+                    serving_socket = Some(tokio::spawn(served));
                 }
                 Err(err) => start.warnings.push(format!(
                     "other commands cannot reach this one ({err}); make {} a folder that is yours alone",
@@ -187,20 +202,26 @@ impl Client {
         }
         let (node, wakes) = Node::new(start, net, net_events, asked, config.online);
         let node = tokio::spawn(node.run(wakes, stop.clone()));
-        Ok(Self::local(asks, sessions, Some((node, stop.drop_guard()))))
+        let own = Own {
+            node,
+            socket: serving_socket,
+            stop: stop.drop_guard(),
+        };
+        Ok(Self::local(asks, sessions, Some(own)))
     }
 
     fn remote(lines: socket::Lines, path: PathBuf) -> Self {
         Self {
-            way: Way::Remote(Box::new(Remote { lines, path })),
+            way: Way::Remote(Box::new(Remote {
+                lines,
+                path,
+                config: None,
+                asked: None,
+            })),
         }
     }
 
-    fn local(
-        asks: mpsc::Sender<Ask>,
-        sessions: Arc<Sessions>,
-        node: Option<(JoinHandle<()>, DropGuard)>,
-    ) -> Self {
+    fn local(asks: mpsc::Sender<Ask>, sessions: Arc<Sessions>, node: Option<Own>) -> Self {
         let session = sessions.next();
         let local = Local {
             asks,
@@ -223,7 +244,11 @@ impl Client {
         match &self.way {
             Way::Remote(remote) => {
                 let lines = socket::connect(&remote.path).await.ok_or_else(gone)?;
-                Ok(Self::remote(lines, remote.path.clone()))
+                let mut client = Self::remote(lines, remote.path.clone());
+                if let Way::Remote(another) = &mut client.way {
+                    another.config = remote.config.clone();
+                }
+                Ok(client)
             }
             Way::Local(local) => Ok(Self::local(local.asks.clone(), local.sessions.clone(), None)),
         }
@@ -314,7 +339,10 @@ impl Client {
             Way::Remote(remote) => {
                 let line = serde_json::to_string(&request)
                     .map_err(|err| Failure::new(Code::Failed, err.to_string()))?;
-                remote.lines.send(line).await.map_err(|_| gone())
+                remote.asked = Some(request).filter(may_be_asked_again);
+                // If the node stops, it has said so, and [`Client::next`] reads that.
+                let _ = remote.lines.send(line).await;
+                Ok(())
             }
             Way::Local(local) => {
                 let (page, next) = oneshot::channel();
@@ -335,12 +363,19 @@ impl Client {
 
     /// The next line of the answer. Cancel-safe.
     ///
+    /// A node that stops in good order says so, and that it did nothing of what it did not answer: then the next node
+    /// is asked, or this process becomes it.
+    ///
     /// # Errors
     /// [`Failure`] if the node is gone.
     pub async fn next(&mut self) -> Result<Answer, Failure> {
         match &mut self.way {
             Way::Remote(remote) => {
                 let line = remote.lines.next().await.ok_or_else(gone)?.map_err(|_| gone())?;
+                if line == socket::STOPPING {
+                    return Box::pin(self.ask_the_next()).await;
+                }
+                remote.asked = None;
                 serde_json::from_str(&line).map_err(|err| {
                     Failure::new(
                         Code::Failed,
@@ -352,6 +387,18 @@ impl Client {
         }
     }
 
+    async fn ask_the_next(&mut self) -> Result<Answer, Failure> {
+        let Way::Remote(remote) = &mut self.way else {
+            return Err(gone());
+        };
+        let (Some(config), Some(request)) = (remote.config.take(), remote.asked.take()) else {
+            return Err(gone());
+        };
+        *self = Self::open(config).await?;
+        self.request(request).await?;
+        self.next().await
+    }
+
     /// Ends the connection; a node of our own stops cleanly: peers are told, the log is closed, the marker is written.
     ///
     /// # Errors
@@ -360,12 +407,16 @@ impl Client {
         let Way::Local(mut local) = self.way else {
             return Ok(());
         };
-        let Some((node, stop)) = local.node.take() else {
+        let Some(Own { node, socket, stop }) = local.node.take() else {
             return Ok(());
         };
         drop(stop);
-        node.await
-            .map_err(|err| Failure::new(Code::Failed, format!("the node ended badly: {err}")))
+        let ended = node.await;
+        if let Some(socket) = socket {
+            // What it did with each program does not change how the node ended.
+            let _ = socket.await;
+        }
+        ended.map_err(|err| Failure::new(Code::Failed, format!("the node ended badly: {err}")))
     }
 }
 
@@ -409,7 +460,16 @@ enum Started {
     Failed(Failure),
 }
 
-fn gone() -> Failure {
+/// Not what goes on until it is ended: whoever asked that notices the change, and decides.
+fn may_be_asked_again(request: &Request) -> bool {
+    match request {
+        Request::Watch => false,
+        Request::Log(log) => !log.follow,
+        _ => true,
+    }
+}
+
+pub(crate) fn gone() -> Failure {
     Failure::new(
         Code::Failed,
         "the node is gone; what it acknowledged is safe, the rest may not have been done",

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use fs_err as fs;
 use futures_util::{SinkExt, StreamExt};
@@ -19,6 +20,10 @@ use crate::session::{Ask, SessionId, Sessions};
 
 /// Bytes of one line, either way. A longer request ends the connection with a word.
 const LINE_LEN_MAX: usize = 16 * 1024 * 1024;
+/// What a node says on each connection before it stops: no answer, so what was asked and has none was not done.
+pub(crate) const STOPPING: &str = "\"stopping\"";
+/// How long a node that stops waits until a client has heard so; one that does not listen does not keep it.
+const TOLD_WITHIN: Duration = Duration::from_millis(300);
 /// Clients at once; a further one waits until another leaves.
 const CLIENTS_MAX: usize = 256;
 
@@ -93,28 +98,39 @@ pub(crate) async fn serve(
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept(), if clients.len() < CLIENTS_MAX => accepted,
-            () = tokio::time::sleep(std::time::Duration::from_millis(100)), if clients.len() >= CLIENTS_MAX => continue,
-            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_millis(100)), if clients.len() >= CLIENTS_MAX => continue,
+            () = stop.cancelled() => break,
         };
         match accepted {
             Ok((stream, _)) => {
                 let session = sessions.next();
                 let lines = Framed::new(stream, LinesCodec::new_with_max_length(LINE_LEN_MAX));
-                clients.spawn(serve_client(lines, session, asks.clone()));
+                clients.spawn(serve_client(lines, session, asks.clone(), stop.clone()));
             }
             // Too many open files, say: a moment later there may be room.
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
+    // Whoever comes now finds no socket, and waits for the folder.
+    drop((listener, asks));
+    clients.close();
+    let _ = tokio::time::timeout(2 * TOLD_WITHIN, clients.wait()).await;
 }
 
-async fn serve_client(mut lines: Lines, session: SessionId, asks: mpsc::Sender<Ask>) {
-    while let Some(line) = lines.next().await {
-        let request = match line.map_err(|err| err.to_string()) {
-            Ok(line) => serde_json::from_str::<Request>(&line).map_err(|err| err.to_string()),
-            Err(err) => Err(err),
+async fn serve_client(
+    mut lines: Lines,
+    session: SessionId,
+    asks: mpsc::Sender<Ask>,
+    stop: CancellationToken,
+) {
+    loop {
+        let line = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            Some(line) = lines.next() => line.map_err(|err| err.to_string()),
+            else => break,
         };
-        let served = match request {
+        let served = match line.and_then(|line| serde_json::from_str(&line).map_err(|err| err.to_string())) {
             Ok(request) => answer(&mut lines, session, request, &asks).await,
             Err(err) => {
                 let why =
@@ -127,6 +143,15 @@ async fn serve_client(mut lines: Lines, session: SessionId, asks: mpsc::Sender<A
         }
     }
     let _ = asks.send(Ask::End { session }).await;
+    if stop.is_cancelled() {
+        let told = async {
+            lines.send(STOPPING).await.ok()?;
+            // What it asks now is not done; closing before it was read would take the word from it.
+            while lines.next().await.is_some_and(|line| line.is_ok()) {}
+            Some(())
+        };
+        let _ = tokio::time::timeout(TOLD_WITHIN, told).await;
+    }
 }
 
 /// Answers one request, page by page; none if the client or the node is gone.

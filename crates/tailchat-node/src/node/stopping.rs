@@ -6,6 +6,9 @@ use tailchat_core::engine::Event;
 use tailchat_store::marker::{CleanRoom, CleanStop};
 
 use super::{Node, Wakes};
+use crate::client::gone;
+use crate::control::Answer;
+use crate::session::Pending;
 
 /// How long a clean stop waits for writes under way.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -25,6 +28,7 @@ impl Node {
         }
         let clean = !self.engine.is_writing();
         self.serve_sessions();
+        self.end_sessions();
         self.feed(Event::Stopping);
         if let Some(net) = self.net.take() {
             // Its events are of no use any more, but a full channel would hold it up.
@@ -46,6 +50,26 @@ impl Node {
         if clean && let Err(err) = self.folder.mark_clean_stop(stop, wall_ms).await {
             // Nothing is lost by that: the next posts take fresh actors, as after a crash.
             tracing::warn!("the mark of a clean stop is not written: {err}");
+        }
+    }
+
+    /// Tells whoever asked for something that may have been done in part. Who is not told hears from the socket that
+    /// nothing was done.
+    fn end_sessions(&mut self) {
+        for (_, mut session) in std::mem::take(&mut self.sessions) {
+            let nothing_done = matches!(
+                session.state,
+                Pending::Opening(_)
+                    | Pending::Index(..)
+                    | Pending::Turn(..)
+                    | Pending::Lines(_)
+                    | Pending::Rooms(_)
+                    | Pending::Watch(_)
+                    | Pending::Equal { .. }
+            );
+            if !nothing_done {
+                session.turn(vec![Answer::Failed(gone())]);
+            }
         }
     }
 
