@@ -23,8 +23,8 @@ const WITHIN: Duration = Duration::from_secs(25);
 
 fn hooks(machine: &Machine, text: &str) {
     let folder = machine.path(".config/tailchat");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("hooks.toml"), text).unwrap();
+    fs::create_dir_all(&folder).expect("it can be done");
+    fs::write(folder.join("hooks.toml"), text).expect("it can be done");
 }
 
 #[track_caller]

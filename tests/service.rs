@@ -31,9 +31,9 @@ const NO_MANAGER: &str = "#!/bin/sh\necho 'Failed to connect to bus' >&2\nexit 1
 fn managed(script: &str) -> Machine {
     let machine = Machine::new("ann");
     let program = machine.path("bin/systemctl");
-    fs::create_dir_all(machine.path("bin")).unwrap();
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir_all(machine.path("bin")).expect("it can be done");
+    fs::write(&program, script).expect("it can be done");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it can be done");
     machine
 }
 

@@ -169,6 +169,7 @@ const LADDER: &[Rung] = &[
             "anyhow",
             "clap",
             "clap_complete",
+            "clap_mangen",
             "etcetera",
             "fs-err",
             "jiff",

@@ -111,10 +111,10 @@ mod tests {
     fn service() -> Service {
         Service {
             program: "/opt/my \"chat\"/tail$chat".into(),
-            args: ["serve", "--data", "/home/ann/50% & <more>\\x"]
+            args: ["serve", "--data", "/srv/ann/50% & <more>\\x"]
                 .map(Into::into)
                 .to_vec(),
-            variables: vec![("XDG_CONFIG_HOME", "/home/ann/my config".into())],
+            variables: vec![("XDG_CONFIG_HOME", "/srv/ann/my config".into())],
         }
     }
 
@@ -122,11 +122,11 @@ mod tests {
     fn a_unit_names_each_path_as_it_is() {
         let unit = unit(&service()).unwrap();
         let line = |begins: &str| unit.lines().find(|line| line.starts_with(begins)).unwrap();
-        let runs = r#"ExecStart="/opt/my \"chat\"/tail$$chat" "serve" "--data" "/home/ann/50%% & <more>\\x""#;
+        let runs = r#"ExecStart="/opt/my \"chat\"/tail$$chat" "serve" "--data" "/srv/ann/50%% & <more>\\x""#;
         assert_eq!(line("ExecStart="), runs);
         assert_eq!(
             line("Environment="),
-            "Environment=\"XDG_CONFIG_HOME=/home/ann/my config\""
+            "Environment=\"XDG_CONFIG_HOME=/srv/ann/my config\""
         );
         assert!(unit.starts_with(&format!("# {OURS}")));
     }
@@ -135,10 +135,10 @@ mod tests {
     fn an_agent_names_each_path_as_it_is() {
         let plist = plist(&service()).unwrap();
         assert!(
-            plist.contains("<string>/home/ann/50% &amp; &lt;more&gt;\\x</string>"),
+            plist.contains("<string>/srv/ann/50% &amp; &lt;more&gt;\\x</string>"),
             "{plist}"
         );
-        assert!(plist.contains("<key>XDG_CONFIG_HOME</key><string>/home/ann/my config</string>"));
+        assert!(plist.contains("<key>XDG_CONFIG_HOME</key><string>/srv/ann/my config</string>"));
         assert!(plist.contains(OURS));
     }
 }
