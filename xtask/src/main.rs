@@ -18,6 +18,7 @@ mod cuts;
 mod damage;
 mod faults;
 mod fuzz;
+mod hands;
 mod kills;
 mod lan;
 mod peers;
@@ -55,6 +56,8 @@ enum Chore {
     Converge(converge::Args),
     /// Give any bytes to whatever takes bytes in from elsewhere, and see that nothing breaks
     Fuzz(fuzz::Args),
+    /// Have many programs at one node, and say what that takes
+    Hands(hands::Args),
     /// Attack a real peer over real sockets while others write through it, and see that they notice nothing
     Attack(attack::Args),
     /// Put real peers on networks of their own, cut these and heal them, and measure how soon peers meet
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Chore::Swarm(args) => swarm::run(&args),
         Chore::Converge(args) => converge::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
+        Chore::Hands(args) => hands::run(&args),
         Chore::Attack(args) => attack::run(&args),
         Chore::Lan(args) => lan::run(&args),
         Chore::Kills(args) => kills::run(&args),
