@@ -4,8 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fs_err::os::unix::fs::OpenOptionsExt as _;
-use fs_err::{File, OpenOptions};
+use fs_err::File;
+
+use crate::private;
 
 /// Bytes of what comes back; the input refuses less.
 const TEXT_LEN_MAX: u64 = 1 << 20;
@@ -47,11 +48,7 @@ impl Temporary {
         let path = std::env::temp_dir().join(format!("tailchat-{}.md", std::process::id()));
         // One that is left of an earlier process with this number, and of nobody else: the folder may be shared.
         let _ = fs_err::remove_file(&path);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
+        let mut file = private::file().write(true).create_new(true).open(&path)?;
         let temporary = Self { path };
         file.write_all(text.as_bytes())?;
         Ok(temporary)

@@ -6,10 +6,10 @@ use std::sync::Mutex;
 
 use anyhow::{Context as _, Result};
 use fs_err as fs;
-use fs_err::os::unix::fs::OpenOptionsExt as _;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::Everywhere;
+use crate::private;
 
 /// Bytes of a log file; then it takes the place of the one before, and a fresh one begins.
 const LOG_LEN_MAX: u64 = 8 * 1024 * 1024;
@@ -86,11 +86,9 @@ impl Write for LogFile {
 
 /// For the owner alone: it has addresses of others.
 fn append(path: &Path) -> io::Result<fs::File> {
-    fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
+    let file = private::file().create(true).append(true).open(path);
+    let named = |err: io::Error| io::Error::new(err.kind(), format!("{}: {err}", path.display()));
+    Ok(fs::File::from_parts(file.map_err(named)?, path))
 }
 
 #[cfg(test)]

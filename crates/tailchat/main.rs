@@ -7,6 +7,7 @@ mod editor;
 mod export;
 mod logging;
 mod print;
+mod private;
 mod qr;
 mod reach;
 mod time;

@@ -14,10 +14,15 @@ use tailchat_core::limits::NAME_LEN_MAX;
 use tailchat_core::text;
 use tailchat_node::client::{Client, Config};
 use tailchat_node::control::{Answer, Code, Failure, Item, Request};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Everywhere;
 use crate::print::{Output, warn};
+
+#[cfg_attr(unix, path = "reach/unix.rs")]
+#[cfg_attr(windows, path = "reach/windows.rs")]
+mod stops;
+
+pub(crate) use stops::Stops;
 
 /// Whether a node of our own goes online.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,33 +65,6 @@ impl fmt::Display for Stopped {
 }
 
 impl Error for Stopped {}
-
-/// The signals that ask a program to end.
-pub(crate) struct Stops {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
-}
-
-impl Stops {
-    pub(crate) fn watch() -> Result<Self> {
-        let watch = |kind| signal(kind).context("signals cannot be watched");
-        Ok(Self {
-            interrupt: watch(SignalKind::interrupt())?,
-            terminate: watch(SignalKind::terminate())?,
-            hang_up: watch(SignalKind::hangup())?,
-        })
-    }
-
-    pub(crate) async fn next(&mut self) -> Stopped {
-        let number = tokio::select! {
-            _ = self.interrupt.recv() => 2,
-            _ = self.terminate.recv() => 15,
-            _ = self.hang_up.recv() => 1,
-        };
-        Stopped { number, again: false }
-    }
-}
 
 /// How the command line asks for a node.
 pub(crate) fn config(everywhere: &Everywhere, online: Online) -> Result<Config> {

@@ -1,19 +1,22 @@
 //! The local socket: where it is, who may use it, and the two ends of a connection on it. Knows lines and
 //! pages, nothing of what they say.
 
-use std::fs::Permissions;
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+#[cfg_attr(unix, path = "socket/unix.rs")]
+#[cfg_attr(windows, path = "socket/windows.rs")]
+mod place;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use fs_err as fs;
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::codec::{Framed, LinesCodec};
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use place::{Listener, listen};
+use place::{Stream, place_of};
 
 use crate::control::{Answer, Code, Failure, Request};
 use crate::session::{Ask, SessionId, Sessions};
@@ -27,7 +30,7 @@ const TOLD_WITHIN: Duration = Duration::from_millis(300);
 /// Clients at once; a further one waits until another leaves.
 const CLIENTS_MAX: usize = 256;
 
-pub(crate) type Lines = Framed<UnixStream, LinesCodec>;
+pub(crate) type Lines = Framed<Stream, LinesCodec>;
 
 /// Where the node of a data folder listens for programs: a short path, since sockets' stop at 108 bytes.
 pub(crate) fn path_of(data: &Path) -> PathBuf {
@@ -41,55 +44,18 @@ pub(crate) fn path_of(data: &Path) -> PathBuf {
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let folder = match std::env::var_os("XDG_RUNTIME_DIR")
-        .map(PathBuf::from)
-        .filter(|dir| dir.is_absolute())
-    {
-        Some(runtime) => runtime.join("tailchat"),
-        None => std::env::temp_dir().join(format!("tailchat-{}", user())),
-    };
-    folder.join(format!("{name}.sock"))
-}
-
-/// A number that tells users of this machine apart, so that each has a folder of their own.
-fn user() -> u32 {
-    fs::metadata("/proc/self").map_or(0, |meta| meta.uid())
+    place_of(&name)
 }
 
 /// Connects to the node that listens there, if there is one.
 pub(crate) async fn connect(path: &Path) -> Option<Lines> {
-    let stream = UnixStream::connect(path).await.ok()?;
+    let stream = place::connect(path).await.ok()?;
     Some(Framed::new(stream, LinesCodec::new_with_max_length(LINE_LEN_MAX)))
-}
-
-/// Listens; what a dead node left there is replaced, since we hold the folder's lock.
-pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
-    if let Some(folder) = path.parent() {
-        std::fs::DirBuilder::new()
-            .mode(0o700)
-            .recursive(true)
-            .create(folder)?;
-        let meta = fs::metadata(folder)?;
-        if meta.uid() != user() || meta.mode() & 0o077 != 0 {
-            let why = format!(
-                "{} belongs to somebody else or is open to others",
-                folder.display()
-            );
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
-        }
-    }
-    match fs::remove_file(path) {
-        Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    Ok(listener)
 }
 
 /// Serves programs until `stop`.
 pub(crate) async fn serve(
-    listener: UnixListener,
+    mut listener: Listener,
     asks: mpsc::Sender<Ask>,
     sessions: Arc<Sessions>,
     stop: CancellationToken,
@@ -97,12 +63,12 @@ pub(crate) async fn serve(
     let clients = tokio_util::task::TaskTracker::new();
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept(), if clients.len() < CLIENTS_MAX => accepted,
+            accepted = place::accept(&mut listener), if clients.len() < CLIENTS_MAX => accepted,
             () = tokio::time::sleep(Duration::from_millis(100)), if clients.len() >= CLIENTS_MAX => continue,
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok(stream) => {
                 let session = sessions.next();
                 let lines = Framed::new(stream, LinesCodec::new_with_max_length(LINE_LEN_MAX));
                 clients.spawn(serve_client(lines, session, asks.clone(), stop.clone()));
@@ -145,7 +111,7 @@ async fn serve_client(
     let _ = asks.send(Ask::End { session }).await;
     if stop.is_cancelled() {
         let told = async {
-            lines.send(STOPPING).await.ok()?;
+            SinkExt::<&str>::send(&mut lines, STOPPING).await.ok()?;
             // What it asks now is not done; closing before it was read would take the word from it.
             while lines.next().await.is_some_and(|line| line.is_ok()) {}
             Some(())

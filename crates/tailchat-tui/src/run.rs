@@ -2,6 +2,7 @@
 //! key never waits for the node.
 
 mod asking;
+#[cfg_attr(windows, path = "run/ctrl_c.rs")]
 mod signals;
 mod watch;
 

@@ -19,6 +19,7 @@ use crossterm::{execute, queue};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Frame, TerminalOptions, Viewport};
+#[cfg(unix)]
 use rustix::process::{Signal, kill_current_process_group};
 
 use crate::notice::{TITLE_KEEP, TITLE_RESTORE};
@@ -112,9 +113,16 @@ impl Terminal {
     }
 
     /// Gives the terminal back and stops until the shell lets the program go on.
+    #[cfg(unix)]
     pub(crate) fn suspend(&mut self) -> io::Result<()> {
         let stopped = self.lend(|| kill_current_process_group(Signal::STOP))?;
         stopped.map_err(io::Error::from)
+    }
+
+    /// No shell stops programs here.
+    #[cfg(not(unix))]
+    pub(crate) fn suspend(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -2,7 +2,6 @@
 //! could ask of a node.
 
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use tailchat_node::control::{Code, Failure, Item, LogRequest, MessageItem, Reque
 use super::log::said;
 use super::rooms::room_item;
 use crate::print::Output;
+use crate::private;
 use crate::reach::{Stops, gather, gather_one};
 
 /// The two have to converge in this time.
@@ -217,7 +217,7 @@ impl Folder {
         loop {
             let name = format!("tailchat-demo-{}-{number}", std::process::id());
             let path = std::env::temp_dir().join(name);
-            match std::fs::DirBuilder::new().mode(0o700).create(&path) {
+            match private::folder().create(&path) {
                 Ok(()) => return Ok(Self { path }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
                 Err(error) => {

@@ -1,12 +1,13 @@
 //! A file that a command writes: there whole, or not at all. Knows nothing of what is in it.
 
 use std::io::{BufWriter, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use fs_err as fs;
 use tailchat_node::control::{Code, Failure, hex};
+
+use crate::private;
 
 /// The bytes of a piece that a node sent.
 ///
@@ -38,10 +39,9 @@ impl NewFile {
         let temporary =
             path.with_file_name(format!(".{}.{}.new", name.to_string_lossy(), std::process::id()));
         // A room's history is for its members: nobody else on this machine may read it.
-        let file = std::fs::OpenOptions::new()
+        let file = private::file()
             .write(true)
             .create_new(true)
-            .mode(0o600)
             .open(&temporary)
             .with_context(|| format!("{} cannot be made", temporary.display()))?;
         Ok(Self {

@@ -97,6 +97,7 @@ const LADDER: &[Rung] = &[
             "futures-util",
             "postcard",
             "rand_core",
+            "rustix",
             "serde",
             "serde_json",
             "tailchat-core",

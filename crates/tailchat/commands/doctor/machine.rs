@@ -2,7 +2,6 @@
 //! Knows no rooms.
 
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -29,9 +28,8 @@ pub(super) fn of_folder(data: &Path) -> Vec<FindingItem> {
         let what = format!("there is no data folder at {shown} yet");
         return vec![FindingItem::note(Area::Folder, what)];
     };
-    let open = |mode: u32| mode & 0o077 != 0;
     let mut findings = Vec::new();
-    if open(meta.permissions().mode()) {
+    if is_open(&meta) {
         let what = format!("others on this machine may look into {shown}");
         let why = "the IDs of the rooms are in it, and who has them can read and write there";
         let mend = format!("chmod -R go= '{shown}'");
@@ -43,7 +41,7 @@ pub(super) fn of_folder(data: &Path) -> Vec<FindingItem> {
         .into_iter()
         .flatten()
         .filter_map(Result::ok);
-    let loose = files.filter(|file| file.metadata().is_ok_and(|meta| open(meta.permissions().mode())));
+    let loose = files.filter(|file| file.metadata().is_ok_and(|meta| is_open(&meta)));
     if let loose @ 1.. = loose.count() {
         let what = format!("{loose} of the files in {shown} are open to others, were the folder not closed");
         let mend = format!("chmod -R go= '{shown}'");
@@ -52,12 +50,31 @@ pub(super) fn of_folder(data: &Path) -> Vec<FindingItem> {
     findings
 }
 
+#[cfg(unix)]
+fn free_bytes(data: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(data).ok()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_data: &Path) -> Option<u64> {
+    None
+}
+
+/// Whether others on this machine may look into it. Where the system knows no modes, folders of a person are theirs.
+#[cfg(unix)]
+fn is_open(meta: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o077 != 0
+}
+
+#[cfg(not(unix))]
+fn is_open(_meta: &std::fs::Metadata) -> bool {
+    false
+}
+
 /// Whether there is room for what is to come.
 pub(super) fn of_disk(data: &Path) -> Vec<FindingItem> {
-    let Ok(stat) = rustix::fs::statvfs(data) else {
-        return Vec::new();
-    };
-    vec![of_space(stat.f_bavail.saturating_mul(stat.f_frsize))]
+    free_bytes(data).map(of_space).into_iter().collect()
 }
 
 fn of_space(free: u64) -> FindingItem {
