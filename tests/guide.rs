@@ -1,0 +1,85 @@
+//! The guide's recipes, typed as they stand: each is a session of bash in an empty folder and has to end well.
+
+#[expect(dead_code, reason = "other tests use more of it")]
+mod rig;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rig::{Machine, finish};
+
+const BEGIN: &str = "<!-- run: begin -->";
+const END: &str = "<!-- run: end -->";
+
+/// The recipes of a document: under which heading, and what is typed.
+fn recipes(text: &str) -> Vec<(String, String)> {
+    let mut recipes = Vec::new();
+    let (mut heading, mut typed, mut within, mut block) = (String::new(), String::new(), false, false);
+    for line in text.lines() {
+        match line {
+            BEGIN => within = true,
+            END => {
+                recipes.push((heading.clone(), std::mem::take(&mut typed)));
+                within = false;
+            }
+            "```sh" if within => block = true,
+            "```" => block = false,
+            line if block => {
+                typed.push_str(line);
+                typed.push('\n');
+            }
+            line if line.starts_with("## ") => line.trim_start_matches("## ").clone_into(&mut heading),
+            _ => {}
+        }
+    }
+    assert!(!within && !block, "a recipe has no end");
+    recipes
+}
+
+fn document(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    fs::read_to_string(path).expect("a document")
+}
+
+/// Types a recipe; whatever fails ends it, and whatever it left running ends with it.
+fn type_in(heading: &str, recipe: &str) {
+    let machine = Machine::new("reader");
+    let program = Path::new(env!("CARGO_BIN_EXE_tailchat"));
+    let beside = program.parent().expect("a folder").display();
+    let script = format!("set -e\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{recipe}");
+    let mut command = Command::new("bash");
+    command
+        .args(["-c", &script])
+        .current_dir(machine.folder.path())
+        .env_clear()
+        .env("HOME", machine.folder.path())
+        .env("XDG_RUNTIME_DIR", machine.path("run"))
+        .env("PATH", format!("{beside}:/usr/bin:/bin"))
+        .env("USER", "reader")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let ran = finish(command.spawn().expect("bash starts"));
+    assert_eq!(ran.code, 0, "{heading}\n{recipe}\n{}\n{}", ran.out, ran.err);
+}
+
+#[test]
+fn every_recipe_of_the_guide_works_as_it_is_typed() {
+    let recipes = recipes(&document("GUIDE.md"));
+    assert!(recipes.len() >= 9, "{} recipes", recipes.len());
+    std::thread::scope(|scope| {
+        for (heading, recipe) in &recipes {
+            scope.spawn(|| type_in(heading, recipe));
+        }
+    });
+}
+
+#[test]
+fn a_recipe_that_fails_is_told() {
+    let typed =
+        recipes("## It fails\n<!-- run: begin -->\n```sh\ntailchat log nowhere\n```\n<!-- run: end -->\n");
+    let failed =
+        std::panic::catch_unwind(|| typed.iter().for_each(|(heading, typed)| type_in(heading, typed)));
+    assert!(failed.is_err());
+}
