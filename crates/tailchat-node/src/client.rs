@@ -128,7 +128,7 @@ impl Client {
         loop {
             if socket::connect(&socket::path_of(&config.data)).await.is_some() {
                 let why = format!(
-                    "another tailchat serves {} already; this command is not needed",
+                    "another tailchat has {} already and is online; this command is not needed as long as that runs",
                     config.data.display()
                 );
                 return Err(Failure::new(Code::Failed, why));
@@ -391,8 +391,12 @@ impl Client {
         let Way::Remote(remote) = &mut self.way else {
             return Err(gone());
         };
-        let (Some(config), Some(request)) = (remote.config.take(), remote.asked.take()) else {
+        let Some(config) = remote.config.take() else {
             return Err(gone());
+        };
+        let Some(request) = remote.asked.take() else {
+            let why = "the tailchat that ran was stopped; everything that it told and acknowledged is safe";
+            return Err(Failure::new(Code::Failed, why));
         };
         *self = Self::open(config).await?;
         self.request(request).await?;

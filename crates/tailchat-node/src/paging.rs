@@ -129,7 +129,9 @@ impl Node {
             on: view.holders(id, true),
             of: u32::try_from(view.members()).unwrap_or(u32::MAX),
         };
-        Ok(Pending::items(unread::messages(ids)?.into_iter().map(item)))
+        let ids = unread::messages(ids)?.into_iter();
+        let here = ids.filter(|id| self.engine.has(room, *id));
+        Ok(Pending::items(here.map(item)))
     }
 }
 

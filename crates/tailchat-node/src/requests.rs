@@ -91,7 +91,8 @@ impl Node {
                 on,
                 wait,
             } => {
-                let deadline = Deadline::of(wait, self.now().uptime).unwrap_or(Deadline(None));
+                let now = self.now().uptime;
+                let deadline = Deadline::of(wait, now).unwrap_or(Deadline(Some(now)));
                 if let Some(reply_to) = reply_to {
                     let after = |room, reply_to| AfterIndex::Reply {
                         room,

@@ -93,8 +93,10 @@ async fn serve_client(
         let line = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            Some(line) = lines.next() => line.map_err(|err| err.to_string()),
-            else => break,
+            line = lines.next() => line,
+        };
+        let Some(line) = line.map(|line| line.map_err(|err| err.to_string())) else {
+            break;
         };
         let served = match line.and_then(|line| serde_json::from_str(&line).map_err(|err| err.to_string())) {
             Ok(request) => answer(&mut lines, session, request, &asks).await,

@@ -154,6 +154,13 @@ impl Engine {
         })
     }
 
+    /// Whether our own disk has an entry.
+    #[must_use]
+    pub fn has(&self, id: RoomId, entry: MessageId) -> bool {
+        let room = self.rooms.get(&id);
+        room.is_some_and(|room| room.durable.tip(entry.actor).entries > entry.index)
+    }
+
     /// When each other member's disk was last heard of, in milliseconds since 1970.
     pub fn last_seen(&self, id: RoomId) -> impl Iterator<Item = (DeviceId, i64)> {
         let disks = self.rooms.get(&id).into_iter().flat_map(|room| &room.disks);
