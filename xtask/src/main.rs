@@ -16,6 +16,7 @@ mod converge;
 mod corpus;
 mod cuts;
 mod damage;
+mod dist;
 mod faults;
 mod fuzz;
 mod hands;
@@ -74,6 +75,8 @@ enum Chore {
     Damage(damage::Args),
     /// Measure what the documents claim, and write docs/BENCHMARKS.md
     Bench(bench::Args),
+    /// Build what is given away: an archive, and a Debian package that is tried on demand
+    Dist(dist::Args),
     /// Draw the README's pictures from the real program, or check that they still hold
     Screenshots(screenshots::Args),
 }
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
         Chore::Faults(args) => faults::run(&args),
         Chore::Damage(args) => damage::run(&args),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Dist(args) => dist::run(&args),
         Chore::Screenshots(args) => screenshots::run(&args),
     };
     match done {

@@ -157,6 +157,8 @@ pub(super) async fn dial_ourselves(node: &NodeItem) -> Vec<FindingItem> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use tailchat_node::control::Level;
 
