@@ -243,6 +243,20 @@ const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "many programs",
+        work: Work::Cargo {
+            env: &[],
+            args: &["xtask", "hands", "--seconds", "3", "--lenient"],
+        },
+    },
+    Step {
+        name: "packages",
+        work: Work::Cargo {
+            env: &[],
+            args: &["xtask", "dist", "--check"],
+        },
+    },
+    Step {
         name: "pictures",
         work: Work::Cargo {
             env: &[],
@@ -428,6 +442,8 @@ mod tests {
                 "cargo xtask cuts --rounds 5",
                 "cargo xtask faults --every 15",
                 "cargo xtask lan",
+                "cargo xtask hands --seconds 3 --lenient",
+                "cargo xtask dist --check",
                 "cargo xtask screenshots --check",
             ]
         );

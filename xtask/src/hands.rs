@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// For how long
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
-    /// Whether the goals are judged, too: not on a machine that has other work
+    /// Judge what arrives alone, not what it costs: for a machine that has other work
     #[arg(long)]
     lenient: bool,
 }

@@ -20,9 +20,12 @@ const LISTENS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Builds the program as people run it.
 pub(crate) fn build() -> Result<PathBuf> {
-    let root = workspace::root()?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
+    build_for(None)
+}
+
+/// The same, for another machine perhaps.
+pub(crate) fn build_for(target: Option<&str>) -> Result<PathBuf> {
+    let built = workspace::cargo()?
         .args([
             "build",
             "--release",
@@ -33,7 +36,7 @@ pub(crate) fn build() -> Result<PathBuf> {
             "tailchat",
             "--message-format=json-render-diagnostics",
         ])
-        .current_dir(root)
+        .args(target.iter().flat_map(|target| ["--target", target]))
         .stderr(Stdio::inherit())
         .output()
         .context("cargo cannot be run")?;
