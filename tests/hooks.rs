@@ -134,7 +134,7 @@ fn hooks_that_hang_or_fail_keep_nothing_back_and_are_told() {
     wait_for(&path, |text| text.contains("one"));
     let told = wait_for(&log, |text| text.contains("was killed"));
     assert!(
-        told.contains("/no/such") && told.contains("exit status: 3"),
+        told.contains("/no/such") && told.contains("exit status: 3") && told.contains("connected: bob at"),
         "{told}"
     );
     assert_eq!(node.stop("TERM"), 0);
