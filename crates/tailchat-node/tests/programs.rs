@@ -3,6 +3,8 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
+mod rig;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,27 +14,23 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 
+use rig::{config, new_room, serve};
+
 const PATIENCE: Duration = Duration::from_secs(20);
 /// More than may be connected at once.
 const MANY: usize = 300;
 
-fn config(data: &Path, online: bool) -> Config {
+/// A program that would not go online itself.
+fn offline(data: &Path) -> Config {
     Config {
-        data: data.to_owned(),
-        listen: online.then(|| "127.0.0.1:0".into()),
-        name: None,
-        default_name: "ann".into(),
-        online,
-        discovery: false,
+        online: false,
+        listen: None,
+        ..config(data, "ann")
     }
 }
 
-async fn serve(data: &Path) -> Client {
-    Client::serve(config(data, true)).await.unwrap()
-}
-
 async fn beside(data: &Path) -> Client {
-    let client = timeout(PATIENCE, Client::open(config(data, false)))
+    let client = timeout(PATIENCE, Client::open(offline(data)))
         .await
         .unwrap()
         .unwrap();
@@ -42,14 +40,6 @@ async fn beside(data: &Path) -> Client {
 
 async fn ask(client: &mut Client, request: Request) -> Result<Vec<Item>, Failure> {
     timeout(PATIENCE, client.ask(request)).await.unwrap()
-}
-
-async fn new_room(client: &mut Client) -> String {
-    let mut items = ask(client, Request::New { name: "k".into() }).await.unwrap();
-    match items.pop() {
-        Some(Item::Room(room)) => room.room,
-        other => panic!("{other:?}"),
-    }
 }
 
 fn send(room: &str, on: u32) -> Request {
@@ -66,7 +56,7 @@ fn send(room: &str, on: u32) -> Request {
 #[tokio::test(flavor = "multi_thread")]
 async fn more_programs_than_fit_come_one_after_the_other() {
     let folder = tempfile::tempdir().unwrap();
-    let mut node = serve(folder.path()).await;
+    let mut node = serve(folder.path(), "ann").await;
     for _ in 0..MANY {
         let mut client = beside(folder.path()).await;
         ask(&mut client, Request::Rooms).await.unwrap();
@@ -78,7 +68,7 @@ async fn more_programs_than_fit_come_one_after_the_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_request_is_answered_and_the_next_one_counts() {
     let folder = tempfile::tempdir().unwrap();
-    let node = serve(folder.path()).await;
+    let node = serve(folder.path(), "ann").await;
     let stream = UnixStream::connect(socket_path(folder.path())).await.unwrap();
     let mut lines = BufReader::new(stream);
     let mut line = String::new();
@@ -119,7 +109,7 @@ async fn what_is_no_request_is_answered_and_the_next_one_counts() {
 async fn a_node_of_another_version_is_named_and_not_talked_to() {
     let folder = tempfile::tempdir().unwrap();
     let path = socket_path(folder.path());
-    serve(folder.path()).await.close().await.unwrap();
+    serve(folder.path(), "ann").await.close().await.unwrap();
     // Closing leaves the file, at which nobody listens.
     let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(&path).unwrap();
@@ -134,7 +124,7 @@ async fn a_node_of_another_version_is_named_and_not_talked_to() {
             .unwrap();
         lines.read_line(&mut String::new()).await.unwrap()
     });
-    let Err(why) = timeout(PATIENCE, Client::open(config(folder.path(), false)))
+    let Err(why) = timeout(PATIENCE, Client::open(offline(folder.path())))
         .await
         .unwrap()
     else {
@@ -152,8 +142,8 @@ async fn a_node_of_another_version_is_named_and_not_talked_to() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_stops_in_time_under_programs_that_never_read_and_tells_those_that_do() {
     let folder = tempfile::tempdir().unwrap();
-    let mut node = serve(folder.path()).await;
-    let room = new_room(&mut node).await;
+    let mut node = serve(folder.path(), "ann").await;
+    let room = new_room(&mut node, "k").await.room;
     for _ in 0..64 {
         ask(&mut node, send(&room, 0)).await.unwrap();
     }
@@ -196,8 +186,8 @@ async fn a_node_stops_in_time_under_programs_that_never_read_and_tells_those_tha
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_waited_for_where_no_wait_is_asked_and_nothing_told_of_what_is_not_there() {
     let folder = tempfile::tempdir().unwrap();
-    let mut node = serve(folder.path()).await;
-    let room = new_room(&mut node).await;
+    let mut node = serve(folder.path(), "ann").await;
+    let room = new_room(&mut node, "k").await.room;
     let why = ask(&mut node, send(&room, 1)).await.unwrap_err();
     assert_eq!(why.code, Code::TimeUp);
     let id = format!("{}/7", "ab".repeat(16));
