@@ -2,12 +2,17 @@
 
 #[expect(dead_code, reason = "other tests use more of it")]
 mod rig;
+#[path = "rig/running.rs"]
+#[expect(dead_code, clippy::indexing_slicing, reason = "other tests use more of it")]
+mod running;
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rig::{Machine, finish};
+use running::{lines_of, serve};
 
 const BEGIN: &str = "<!-- run: begin -->";
 const END: &str = "<!-- run: end -->";
@@ -73,6 +78,39 @@ fn every_recipe_of_the_guide_works_as_it_is_typed() {
             scope.spawn(|| type_in(heading, recipe));
         }
     });
+}
+
+/// The client that CONTROL.md shows for another language: it reads what is there, and follows.
+#[test]
+fn the_client_of_the_control_protocols_document_works() {
+    let text = document("CONTROL.md");
+    let program = text
+        .split_once("```python\n")
+        .and_then(|(_, rest)| rest.split_once("```"));
+    let (program, _) = program.expect("a program in Python");
+    let machine = Machine::new("ann");
+    machine.run(&["new", "kitchen"]).ok();
+    machine.run(&["send", "kitchen", "before"]).ok();
+    let (node, _) = serve(&machine);
+    let socket = fs::read_dir(machine.path("run/tailchat")).expect("a folder of sockets");
+    let socket = socket.flatten().next().expect("a socket").path();
+    let mut command = Command::new("python3");
+    command
+        .args(["-u", "-c", program])
+        .arg(socket)
+        .stdout(Stdio::piped());
+    let Ok(mut client) = command.spawn() else {
+        // Not everywhere; CI has it.
+        return;
+    };
+    let lines = lines_of(client.stdout.take().expect("a pipe"));
+    let next = || lines.recv_timeout(Duration::from_secs(20)).expect("a line");
+    assert_eq!(next(), "ann 'before'");
+    machine.run(&["send", "kitchen", "now"]).ok();
+    assert_eq!(next(), "ann 'now'");
+    assert_eq!(node.stop("TERM"), 0);
+    // It ends with the node, and says why.
+    assert!(!client.wait().expect("it can be waited for").success());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What can be typed. Knows names, forms and help texts, not what a command does.
 
+#[cfg(test)]
+mod documents;
 mod files;
 mod machine;
 

@@ -236,7 +236,10 @@ impl Attack {
             Self::Forks => ensure!(forks > 0, "the victim's status names no fork"),
             Self::Clocks => sorted(&scene.victim, &scene.room)?,
             // It is claimed that somebody has more of the victim's own chain than it wrote: it goes on with another.
-            Self::Gaps => ensure!(forks == 1, "the victim's status names {forks} forks, not its own chain"),
+            Self::Gaps => ensure!(
+                forks == 1,
+                "the victim's status names {forks} forks, not its own chain"
+            ),
             _ => ensure!(forks == 0, "the victim's status names {forks} forks"),
         }
         Ok(())
