@@ -31,10 +31,13 @@ const MEASURED_MIN: usize = 10;
 /// Pauses between an honest newcomer's attempts: those of a node that was given the address.
 const NEWCOMER_PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(3));
 
+/// How long strangers come at least. Most attempts of a newcomer succeed among them, not each: it has time for five.
+const STRANGERS_MIN: Duration = Duration::from_secs(6);
+
 /// Options of `cargo xtask attack`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How long each attack takes, and the calm before it
+    /// How long each attack takes, and the calm before it; strangers come for 6 at least
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
     /// Only this attack; may be given several times
@@ -132,31 +135,31 @@ impl Attack {
             _ => strangers::Recorded::default(),
         };
         let watch = Watch::start(&scene).await?;
-        let part = Duration::from_secs(args.seconds);
-        tokio::time::sleep(part).await;
+        let (calm, lasts) = self.parts(args.seconds);
+        tokio::time::sleep(calm).await;
         let (links, before) = (scene.links()?, scene.victim.process()?.descriptors()?.len());
         let cpu = scene.victim.cpu()?;
         let began = Instant::now();
         let target = Target {
             addr: scene.addr()?,
             room: scene.id,
-            until: began + part,
+            until: began + lasts,
             connections: usize::try_from(args.connections)?,
         };
         let sampled = tokio::spawn(most_descriptors(scene.victim.process()?, target));
-        let comes = tokio::spawn(newcomer(target, began));
+        let comes = tokio::spawn(newcomer(target, calm / 4));
         let did = self.act(target, &scene, &recorded).await;
         let took = began.elapsed();
         let cpu = scene.victim.cpu()?.since(&cpu);
         let did = did.context("the attack itself")?;
         let parts = [
-            (began.checked_sub(part).unwrap_or(began), began),
+            (began.checked_sub(calm).unwrap_or(began), began),
             (began, began + took),
         ];
-        let [calm, attacked] = watch.finish(parts, self.spared()).await?;
+        let [calmly, attacked] = watch.finish(parts, self.spared()).await?;
         let newcomer = comes.await??;
         ensure!(
-            began + part / 4 + newcomer < target.until,
+            began + calm / 4 + newcomer < target.until,
             "an honest newcomer was not let in before the attack was over"
         );
         for (before, after) in links.iter().zip(scene.links()?) {
@@ -175,13 +178,24 @@ impl Attack {
         self.look_afterwards(&scene)?;
         self.judge(&Figures {
             did,
-            calm,
+            calm: calmly,
             attacked,
             newcomer,
             memory,
             cpu: cpu.as_secs_f64() / took.as_secs_f64(),
             descriptors: (before, sampled.await??, after),
         })
+    }
+
+    /// How long the calm and the attack last.
+    fn parts(self, seconds: u64) -> (Duration, Duration) {
+        let calm = Duration::from_secs(seconds);
+        match self {
+            Self::HalfOpen | Self::Drip | Self::Connections | Self::Frames | Self::Replays => {
+                (calm, calm.max(STRANGERS_MIN))
+            }
+            _ => (calm, calm),
+        }
     }
 
     async fn act(self, target: Target, scene: &Scene, recorded: &strangers::Recorded) -> Result<String> {
@@ -304,9 +318,8 @@ async fn most_descriptors(victim: peers::Process, target: Target) -> Result<usiz
 }
 
 /// Comes when the attack has begun in earnest.
-async fn newcomer(target: Target, began: Instant) -> Result<Duration> {
-    let all = target.until.saturating_duration_since(began);
-    tokio::time::sleep(all / 4).await;
+async fn newcomer(target: Target, begins: Duration) -> Result<Duration> {
+    tokio::time::sleep(begins).await;
     mallory::newcomer(target, NEWCOMER_PAUSES).await
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::connection::{Opened, serve};
-use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN, LEAVING_MAX, Limits};
+use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN, LEAVING_FOR_MORE_MAX, LEAVING_MAX, Limits};
 use crate::net::Wiring;
 
 /// Accepts connections on all listeners until told to stop.
@@ -120,7 +120,7 @@ impl Doorkeeper {
         self.unproved.retain(Stranger::is_one_still);
         self.leaving.retain(|place| place.strong_count() > 0);
         if let Some(crowd) = self.crowd(ip) {
-            self.make_place(crowd)?;
+            self.make_place(crowd, ip)?;
         }
         let (raised, place) = (Arc::new(AtomicUsize::new(0)), Arc::<Notify>::default());
         self.unproved.push(Stranger {
@@ -150,12 +150,17 @@ impl Doorkeeper {
         full.map(|(crowd, _)| crowd)
     }
 
-    /// The oldest of those goes from the address from which most of them come. `None` if too many are going already.
-    fn make_place(&mut self, crowd: Crowd) -> Option<()> {
-        if self.leaving.len() >= LEAVING_MAX {
+    /// The oldest of those goes from the address from which most of them come. `None` if too many are going already for
+    /// somebody from this address.
+    fn make_place(&mut self, crowd: Crowd, ip: IpAddr) -> Option<()> {
+        let from = |ip: IpAddr| self.unproved.iter().filter(|other| other.ip == ip).count();
+        let going_max = match from(ip) {
+            0 => LEAVING_MAX,
+            _ => LEAVING_FOR_MORE_MAX,
+        };
+        if self.leaving.len() >= going_max {
             return None;
         }
-        let from = |ip: IpAddr| self.unproved.iter().filter(|other| other.ip == ip).count();
         let members = self.unproved.iter().enumerate();
         let members = members.filter(|(_, stranger)| crowd.has(stranger.ip));
         // Of equals the first, which is the oldest.
@@ -253,11 +258,27 @@ mod tests {
         let mut door = doorkeeper();
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let all: Vec<_> = (0..100).map(|_| door.admit(loopback)).collect();
-        assert_eq!(all.iter().flatten().count(), 32 + LEAVING_MAX);
+        assert_eq!(all.iter().flatten().count(), 32 + LEAVING_FOR_MORE_MAX);
         let first: Vec<_> = all.into_iter().flatten().collect();
-        assert_eq!(those_that_go(&first), (0..LEAVING_MAX).collect::<Vec<_>>());
+        assert_eq!(
+            those_that_go(&first),
+            (0..LEAVING_FOR_MORE_MAX).collect::<Vec<_>>()
+        );
         drop(first);
         assert!(door.admit(loopback).is_some());
+    }
+
+    #[test]
+    fn who_comes_from_elsewhere_is_not_turned_away_with_a_flood() {
+        let mut door = doorkeeper();
+        let near = |last| IpAddr::V4(Ipv4Addr::new(127, 0, 0, last));
+        let held: Vec<_> = (0..100).map(|_| door.admit(near(1))).collect();
+        assert!(door.admit(near(1)).is_none());
+        let others: Vec<_> = (2..50).map(|last| door.admit(near(last))).collect();
+        // However many addresses there are, the seats are bounded.
+        let let_in = |places: &[Option<Place>]| places.iter().flatten().count();
+        assert_eq!(let_in(&held) + let_in(&others), 32 + LEAVING_MAX);
+        assert!(others.first().is_some_and(Option::is_some));
     }
 
     #[test]

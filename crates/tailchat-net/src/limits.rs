@@ -15,7 +15,11 @@ pub(crate) const OPENED_CAPACITY: usize = 64;
 
 /// Strangers at a time that were told to make place and have not gone yet. While there are so many, whoever comes
 /// beyond the limit is closed at once: a flood of strangers takes no more of the seats.
-pub(crate) const LEAVING_MAX: usize = 8;
+pub(crate) const LEAVING_MAX: usize = 16;
+
+/// As many of [`LEAVING_MAX`] may go for somebody from an address of which others have a place. The rest is for
+/// those from elsewhere, whom a flood from one address would turn away with its own.
+pub(crate) const LEAVING_FOR_MORE_MAX: usize = 8;
 
 /// Frames in one outbox, whatever their length: an entry costs memory even if its frame is tiny.
 pub(crate) const OUTBOX_FRAMES_MAX: usize = 16 * 1024;
