@@ -98,7 +98,8 @@ fn the_client_of_the_control_protocols_document_works() {
     command
         .args(["-u", "-c", program])
         .arg(socket)
-        .stdout(Stdio::piped());
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let Ok(mut client) = command.spawn() else {
         // Not everywhere; CI has it.
         return;
@@ -110,7 +111,8 @@ fn the_client_of_the_control_protocols_document_works() {
     assert_eq!(next(), "ann 'now'");
     assert_eq!(node.stop("TERM"), 0);
     // It ends with the node, and says why.
-    assert!(!client.wait().expect("it can be waited for").success());
+    let ended = client.wait_with_output().expect("it can be waited for");
+    assert!(!ended.status.success() && String::from_utf8_lossy(&ended.stderr).contains("the node is gone"));
 }
 
 #[test]

@@ -139,6 +139,31 @@ fn without_a_manager_or_where_another_file_stands_it_says_what_to_do() {
 }
 
 #[test]
+fn what_serve_would_refuse_at_each_start_is_not_installed() {
+    let ann = managed(MANAGER);
+    let odd = "garbage host";
+    assert!(
+        service(&ann, &["install", "--listen", odd])
+            .refused(2)
+            .contains(odd)
+    );
+    let hooks = ann.path(".config/tailchat/hooks.toml");
+    fs::create_dir_all(hooks.parent().unwrap()).unwrap();
+    fs::write(&hooks, "[[hook]]\nevery = 1\n").unwrap();
+    assert!(service(&ann, &["install"]).refused(2).contains("hooks.toml"));
+    assert!(!unit(&ann).exists() && !ann.path("called").exists());
+}
+
+#[test]
+fn a_unit_that_leads_nowhere_is_removed() {
+    let ann = managed(MANAGER);
+    fs::create_dir_all(unit(&ann).parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(ann.path("gone"), unit(&ann)).unwrap();
+    service(&ann, &["remove"]).ok();
+    assert!(fs::symlink_metadata(unit(&ann)).is_err());
+}
+
+#[test]
 fn a_restart_loses_no_message_and_fails_no_command() {
     let ann = Machine::new("ann");
     ann.run(&["new", "kitchen"]).ok();

@@ -57,14 +57,19 @@ impl LogFile {
         })
     }
 
-    /// Goes on in a fresh file; in this one, if that cannot be.
+    /// Goes on in a fresh file; where that cannot be, in this one without what was in it.
     fn turn(&mut self) {
         let mut before = self.path.clone().into_os_string();
         before.push(".1");
-        if fs::rename(&self.path, before).is_ok()
-            && let Ok(file) = append(&self.path)
-        {
-            (self.file, self.len) = (file, 0);
+        let moved = match fs::rename(&self.path, before) {
+            // Somebody removed it: what is written since is seen by nobody.
+            Err(err) => err.kind() == io::ErrorKind::NotFound,
+            Ok(()) => true,
+        };
+        match append(&self.path) {
+            Ok(file) if moved => (self.file, self.len) = (file, 0),
+            _ if self.file.set_len(0).is_ok() => self.len = 0,
+            _ => {}
         }
     }
 }
@@ -111,5 +116,26 @@ mod tests {
         assert!(now.len() <= 100 && before.len() <= 100);
         assert!(now.ends_with("line 00049\nthe last\n") && before.starts_with("line "));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_log_that_was_removed_or_cannot_be_moved_stays_short() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a log");
+        let mut log = LogFile::open(&path, 100).unwrap();
+        let mut lines = |from: usize| {
+            for n in from..from + 20 {
+                log.write_all(format!("line {n:05}\n").as_bytes()).unwrap();
+            }
+            log.file.metadata().unwrap().len()
+        };
+        lines(0);
+        fs::remove_file(&path).unwrap();
+        assert!(lines(20) <= 100);
+        assert!(fs::read_to_string(&path).unwrap().ends_with("line 00039\n"));
+        fs::remove_file(folder.path().join("a log.1")).unwrap();
+        fs::create_dir(folder.path().join("a log.1")).unwrap();
+        assert!(lines(40) <= 100);
+        assert!(fs::read_to_string(&path).unwrap().ends_with("line 00059\n"));
     }
 }

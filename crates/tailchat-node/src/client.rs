@@ -41,6 +41,19 @@ pub struct Config {
     pub discovery: bool,
 }
 
+impl Config {
+    /// Whether a node would take these words as they are.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] with what is wrong.
+    pub fn check(&self) -> Result<(), Failure> {
+        if let Some(name) = &self.name {
+            crate::membership::checked_name(name)?;
+        }
+        listen_spec(self.listen.as_deref()).map(|_| ())
+    }
+}
+
 /// A connection to a node.
 pub struct Client {
     way: Way,

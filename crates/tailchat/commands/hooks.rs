@@ -27,6 +27,10 @@ const HOOKS_AT_ONCE: usize = 4;
 /// Commands that wait for others to end. Of more, the oldest is not run.
 const HOOKS_WAITING: usize = 64;
 
+/// Bytes of one argument. A longer one is cut: a system takes less than a message may grow to when what drives terminals is
+/// made visible, and all of it is on standard input.
+const ARGUMENT_LEN_MAX: usize = 64 * 1024;
+
 /// The file `hooks.toml`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -224,7 +228,13 @@ fn filled(word: &str, values: &[(&str, &str)]) -> String {
             }
         }
     }
-    filled + rest
+    filled.push_str(rest);
+    let mut len = filled.len().min(ARGUMENT_LEN_MAX);
+    while !filled.is_char_boundary(len) {
+        len -= 1;
+    }
+    filled.truncate(len);
+    filled
 }
 
 /// Commands at work, and those that wait.
@@ -288,6 +298,13 @@ mod tests {
             word("{none} {{text} {"),
             "{none} {{author} $(reboot) ; \"x\" 'y' {"
         );
+    }
+
+    #[test]
+    fn an_argument_is_never_longer_than_a_system_takes() {
+        let long = "\u{fc}".repeat(ARGUMENT_LEN_MAX);
+        let word = filled("x{text}{text}", &[("{text}", &long)]);
+        assert!(word.len() <= ARGUMENT_LEN_MAX && word.len() > ARGUMENT_LEN_MAX - 4);
     }
 
     #[test]

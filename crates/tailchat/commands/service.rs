@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Output as Ended};
 
@@ -10,6 +11,7 @@ use fs_err as fs;
 use serde_json::json;
 use tailchat_node::control::{Code, Failure};
 
+use super::hooks::Hooks;
 use super::new_file::NewFile;
 use crate::args::{Everywhere, ServeArgs, ServiceCommand};
 use crate::print::{Output, Told};
@@ -78,7 +80,7 @@ fn install(manager: Manager, path: &Path, service: &Service, out: &mut Output) -
 }
 
 fn remove(manager: Manager, path: &Path, out: &mut Output) -> Result<()> {
-    if !path.exists() {
+    if fs::symlink_metadata(path).is_err() {
         out.note("No service is installed; there is nothing to remove.");
         return Ok(());
     }
@@ -122,21 +124,24 @@ fn status(manager: Manager, path: &Path, out: &mut Output) -> Result<()> {
 
 /// Fails if somebody else wrote what stands there.
 fn foreign(path: &Path) -> Result<(), Failure> {
-    match fs::read(path) {
-        Ok(bytes) if !String::from_utf8_lossy(&bytes).contains(OURS) => {
-            let why = format!(
-                "{} was not written by tailchat; move it away and try again",
-                path.display()
-            );
-            Err(Failure::new(Code::Failed, why))
-        }
-        _ => Ok(()),
-    }
+    let why = match fs::read(path) {
+        Ok(bytes) if String::from_utf8_lossy(&bytes).contains(OURS) => return Ok(()),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Ok(_) => format!("{} was not written by tailchat", path.display()),
+        Err(err) => format!("it cannot be seen who wrote what is there: {err}"),
+    };
+    Err(Failure::new(
+        Code::Failed,
+        format!("{why}; move it away and try again"),
+    ))
 }
 
 impl Service {
     fn of(everywhere: &Everywhere, serve: &ServeArgs) -> Result<Self> {
         let config = config(everywhere, Online::Yes)?;
+        // What `serve` refuses it would refuse at each start, and nobody would hear of it.
+        config.check()?;
+        Hooks::read()?;
         let mut args = vec!["serve".into(), "--data".into(), absolute(config.data)?.into()];
         if let Some(listen) = config.listen {
             args.extend(["--listen".into(), listen.into()]);

@@ -11,6 +11,7 @@ use clap_complete::{ArgValueCandidates, CompletionCandidate};
 use tailchat_core::text;
 use tailchat_node::client::Client;
 use tailchat_node::control::{Item, Request, RoomItem};
+use tokio::time::timeout;
 
 use crate::args::{Cli, CompletionsArgs, Everywhere, ManArgs, Shell};
 use crate::print::{Output, counted};
@@ -76,6 +77,7 @@ fn rooms() -> Vec<CompletionCandidate> {
         ..Everywhere::default()
     };
     let rooms = known_rooms(&everywhere).unwrap_or_default();
+    let names: Vec<_> = rooms.iter().map(|room| text::name(&room.name)).collect();
     let candidate = |room: RoomItem| {
         let name = text::name(&room.name);
         let unread = match (room.unread, room.mentions) {
@@ -84,7 +86,9 @@ fn rooms() -> Vec<CompletionCandidate> {
             (unread, names_you) => format!("{} unread, {names_you} name you", counted(unread, "message")),
         };
         // Others chose the name, and what is completed is run: a shell sees only words that it takes as they are.
-        match is_plain(&name) {
+        // And one that several have names none of them.
+        let alone = names.iter().filter(|other| **other == name).count() == 1;
+        match alone && is_plain(&name) {
             true => CompletionCandidate::new(name).help(Some(unread.into())),
             false => CompletionCandidate::new(room.room).help(Some(format!("{name}: {unread}").into())),
         }
@@ -107,17 +111,17 @@ fn known_rooms(everywhere: &Everywhere) -> Result<Vec<RoomItem>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let asked = async {
-        let mut client = Client::open(config).await?;
-        let rooms = gather(&mut client, Request::Rooms, |item| match item {
+    runtime.block_on(async {
+        // Opening takes no time; what was opened is closed in good order, or its actors would be given up as after a crash.
+        let mut client = timeout(ROOMS_WITHIN, Client::open(config)).await??;
+        let asked = gather(&mut client, Request::Rooms, |item| match item {
             Item::Room(room) => Some(room),
             _ => None,
-        })
-        .await?;
+        });
+        let rooms = timeout(ROOMS_WITHIN, asked).await;
         client.close().await?;
-        anyhow::Ok(rooms)
-    };
-    runtime.block_on(async { tokio::time::timeout(ROOMS_WITHIN, asked).await? })
+        rooms?
+    })
 }
 
 /// What was typed as `--data`, which the shell hands over as it stands.

@@ -50,7 +50,8 @@ fn quoted(word: &OsStr, doubled: &str) -> Result<String> {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
             c if doubled.contains(c) => quoted.extend([c, c]),
-            '\n' => quoted.push_str("\\n"),
+            // What ends a line there would begin another setting.
+            c if c.is_ascii_control() => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
             c => quoted.push(c),
         }
     }
@@ -129,6 +130,15 @@ mod tests {
             "Environment=\"XDG_CONFIG_HOME=/srv/ann/my config\""
         );
         assert!(unit.starts_with(&format!("# {OURS}")));
+    }
+
+    #[test]
+    fn a_path_is_one_word_whatever_is_in_it() {
+        let odd = OsStr::new("a\rExecStartPre=/bin/true\n\t\u{1b}b");
+        assert_eq!(
+            quoted(odd, "%$").unwrap(),
+            r#""a\x0dExecStartPre=/bin/true\x0a\x09\x1bb""#
+        );
     }
 
     #[test]
