@@ -215,15 +215,20 @@ fn lasting(text: &str) -> String {
         "November",
         "December",
     ];
-    let mut text: String = text
-        .chars()
-        .map(|c| if c.is_ascii_digit() { '0' } else { c })
-        .collect();
+    let mut lasting = String::new();
+    for c in text.chars() {
+        // A number is as good as another: the first of a month has one digit, the last has two.
+        match c {
+            '0'..='9' if lasting.ends_with('0') => {}
+            '0'..='9' => lasting.push('0'),
+            c => lasting.push(c),
+        }
+    }
     for name in NAMES {
-        text = text.replace(name, "Day");
+        lasting = lasting.replace(name, "Day");
     }
     // A date in the middle of a line moves what stands beside it.
-    let rows = text.lines().map(|row| row.replace(['─', ' '], ""));
+    let rows = lasting.lines().map(|row| row.replace(['─', ' '], ""));
     rows.collect::<Vec<_>>().join("\n")
 }
 
@@ -295,4 +300,20 @@ fn style(cell: &vt100::Cell) -> String {
         };
     }
     codes + "m"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lasting;
+
+    #[test]
+    fn a_picture_lasts_over_the_end_of_a_month() {
+        let november = "── Monday, 30 November 2026 ──\n23:59 ann  12 boats";
+        let december = "── Tuesday, 1 December 2026 ──\n00:00 ann  9 boats";
+        assert_eq!(lasting(november), lasting(december));
+        assert_ne!(
+            lasting(november),
+            lasting("── Monday, 30 November 2026 ──\n23:59 ann  boats")
+        );
+    }
 }
