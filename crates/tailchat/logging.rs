@@ -6,7 +6,13 @@ use std::sync::Mutex;
 
 use anyhow::{Context as _, Result};
 use fs_err as fs;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::layer;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use tailchat_node::control::{Code, Failure};
 
 use crate::args::Everywhere;
 use crate::private;
@@ -18,24 +24,35 @@ const LOG_LEN_MAX: u64 = 8 * 1024 * 1024;
 /// words.
 ///
 /// # Errors
-/// If the file cannot be opened.
+/// If the file cannot be opened, or `TAILCHAT_LOG` is no list of levels and of targets with their levels.
 pub(crate) fn begin(everywhere: &Everywhere, file: Option<&Path>) -> Result<()> {
-    let filter = match (std::env::var("TAILCHAT_LOG"), everywhere.verbose, file) {
-        (Ok(filter), ..) => EnvFilter::new(filter),
+    let wanted = match (std::env::var("TAILCHAT_LOG"), everywhere.verbose, file) {
+        (Ok(wanted), ..) => targets(&wanted)?,
         (Err(_), 0, None) => return Ok(()),
-        (Err(_), 0 | 1, _) => EnvFilter::new("info"),
-        (Err(_), ..) => EnvFilter::new("debug"),
+        (Err(_), 0 | 1, _) => Targets::new().with_default(LevelFilter::INFO),
+        (Err(_), ..) => Targets::new().with_default(LevelFilter::DEBUG),
     };
-    let log = tracing_subscriber::fmt().with_env_filter(filter);
+    let log = registry().with(wanted);
     match file {
-        None => log.with_writer(io::stderr).init(),
+        None => log.with(layer().with_writer(io::stderr)).init(),
         Some(path) => {
             let file =
                 LogFile::open(path, LOG_LEN_MAX).context("no log can be written; give another --log")?;
-            log.with_ansi(false).with_writer(Mutex::new(file)).init();
+            log.with(layer().with_ansi(false).with_writer(Mutex::new(file)))
+                .init();
         }
     }
     Ok(())
+}
+
+fn targets(wanted: &str) -> Result<Targets, Failure> {
+    wanted.parse().map_err(|err| {
+        let why = format!(
+            "TAILCHAT_LOG is not understood ({err}); it is a level (error, warn, info, debug, trace) or a list such as \
+             info,tailchat_net=debug"
+        );
+        Failure::new(Code::Usage, why)
+    })
 }
 
 /// A file, and how long it is.
@@ -116,6 +133,19 @@ mod tests {
         assert!(now.len() <= 100 && before.len() <= 100);
         assert!(now.ends_with("line 00049\nthe last\n") && before.starts_with("line "));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_is_logged_is_a_level_or_one_for_each_part() {
+        let net = targets("info,tailchat_net=debug").unwrap();
+        let is_logged = |target| net.would_enable(target, &tracing::Level::DEBUG);
+        assert!(is_logged("tailchat_net::accept") && !is_logged("tailchat_node"));
+        assert!(
+            targets("tailchat_net=loud")
+                .unwrap_err()
+                .why
+                .contains("TAILCHAT_LOG")
+        );
     }
 
     #[test]
